@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_BASE_BATCH_H
+#define JV_BASE_BATCH_H
+/*
+ * batch -- vectors of packets on their way between the kernel and the core.
+ *
+ * Owns     nothing: every `buf` belongs to the core's buffer pool (core.h, jv_core_take and jv_core_give).
+ * Bounds   a buffer has JV_BUF_BYTES; a packet read into it starts at JV_BUF_HEADROOM or later and leaves JV_BUF_TAILROOM
+ *          free behind it, so that header and tag are written in place.
+ */
+#include <stdint.h>
+
+#include "endpoint.h"
+#include "instant.h"
+
+#define JV_BUF_BYTES 2048U
+#define JV_BUF_HEADROOM 64U
+#define JV_BUF_TAILROOM 64U
+#define JV_BUF_ROOM (JV_BUF_BYTES - JV_BUF_HEADROOM - JV_BUF_TAILROOM)
+#define JV_BATCH_MAX 64U /* slots of one call; one recvmmsg, one pass of the core, one sendmmsg */
+
+struct jv_slot {
+    uint8_t *buf;              /* start of the buffer */
+    uint32_t off;              /* first byte of the packet in buf */
+    uint32_t len;              /* bytes of the packet */
+    uint32_t seg_bytes;        /* 0, or the size of each segment of a GSO frame */
+    uint32_t link;             /* handle of the socket in net, as announced by a LINK_ADDED command */
+    struct jv_endpoint remote; /* datagrams: the peer's address */
+    struct jv_endpoint local;  /* datagrams: our address of this datagram; family NONE: let the socket choose */
+    struct jv_instant received;
+    uint8_t ecn;  /* RFC 3168 codepoint, 0..3: outer on receipt, to be set on sending */
+    uint8_t csum; /* 1: the inner checksum is partial */
+};
+
+struct jv_batch {
+    struct jv_slot *slots;
+    uint32_t len;
+    uint32_t done; /* slots before it are finished; advanced by the core */
+};
+#endif /* JV_BASE_BATCH_H */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "reason.h"
+
+#include <string.h>
+
+struct why_row {
+    const char *name, *alias, *text;
+};
+static const struct why_row rows[JV_WHY_END] = {
+    [JV_WHY_NONE] = {"NONE", "", "no reason"},
+#define W(name, alias, lane, text) [JV_WHY_##name] = {#name, alias, text},
+#include "reason.def"
+#undef W
+};
+
+static const struct why_row *row_of(enum jv_why why)
+{
+    return &rows[why < JV_WHY_END ? why : JV_WHY_NONE];
+}
+
+const char *jv_why_name(enum jv_why why)
+{
+    return row_of(why)->name;
+}
+
+const char *jv_why_alias(enum jv_why why)
+{
+    return row_of(why)->alias;
+}
+
+const char *jv_why_text(enum jv_why why)
+{
+    return row_of(why)->text;
+}
+
+/* Compared byte by byte because the core links against nothing but the mem* functions. */
+enum jv_why jv_why_parse(const char *name, size_t len)
+{
+    for (enum jv_why why = JV_WHY_NONE + 1; why < JV_WHY_END; why++) {
+        size_t n = 0;
+        while (rows[why].name[n] != '\0') {
+            n++;
+        }
+        if (n == len && memcmp(rows[why].name, name, len) == 0) {
+            return why;
+        }
+    }
+    return JV_WHY_NONE;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_CRYPTO_CRYPTO_H
+#define JV_CRYPTO_CRYPTO_H
+/*
+ * crypto -- DH, hash, KDF, MAC, compare, wipe: the facade over libcrypto (and libsodium's SipHash).
+ *
+ * Owns     the fetched algorithms of the process (jv_crypto_init); no key outlives a call.
+ * Random   none: every random byte comes in as an argument.
+ * Threads  after jv_crypto_init() every function may be called from one thread at a time per process (the contexts are re-used).
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base.h"
+#include "errors.h"
+
+/* A secret of 32 bytes; public X25519 keys use the same struct, named *_public. Compare with jv_equal(), end with jv_wipe(). */
+struct jv_key {
+    uint8_t b[JV_KEY_BYTES];
+};
+
+/* Fetch algorithms and make the contexts. Call once before anything else; a second call does nothing. JV_E_CRYPTO if one is missing. */
+JV_MUST_USE enum jv_err jv_crypto_init(void);
+void jv_crypto_fini(void);
+
+/* Clamps nothing that X25519 does not clamp itself (RFC 7748 §5). */
+JV_MUST_USE enum jv_err jv_dh_public(const struct jv_key *private_key, struct jv_key *public_out);
+/* JV_E_CRYPTO also where the shared secret is all zero (RFC 7748 §6.1). */
+JV_MUST_USE enum jv_err jv_dh(const struct jv_key *private_key, const struct jv_key *peer_public,
+                              struct jv_key *shared_out);
+
+struct jv_bytes { /* a borrowed run of bytes */
+    const void *at;
+    size_t len;
+};
+/* BLAKE2s-256 (RFC 7693) of the concatenation of `n` parts. */
+void jv_hash(const struct jv_bytes *parts, size_t n, uint8_t out[JV_HASH_BYTES]);
+/* HMAC-BLAKE2s (RFC 2104 with RFC 7693, as Noise §4.3 HMAC-HASH) of the concatenation of `n` parts. */
+void jv_hmac(const uint8_t *key, size_t key_len, const struct jv_bytes *parts, size_t n,
+             uint8_t out[JV_HASH_BYTES]);
+/* Noise §4.3 HKDF with two or three outputs; out3 may be NULL. `ikm_len` is 0 or 32. */
+void jv_hkdf(const struct jv_key *chaining_key, const uint8_t *ikm, size_t ikm_len,
+             struct jv_key *out1, struct jv_key *out2, struct jv_key *out3);
+/* Keyed BLAKE2s with a 16-byte output (RFC 7693 §2.9, as WireGuard's Mac()); key_len 1..32. */
+void jv_mac(const uint8_t *key, size_t key_len, const struct jv_bytes *parts, size_t n,
+            uint8_t out[JV_MAC_BYTES]);
+/*
+ * The one key derivation of the protocol: keyed BLAKE2s-256 under `key` of
+ *     one byte: length of label | label | context
+ * `label` is ASCII of at most 32 bytes. `out` may be `key`.
+ */
+void jv_kdf(const struct jv_key *key, const char *label, const struct jv_bytes *context, size_t n,
+            struct jv_key *out);
+
+/* SipHash-2-4 under a 16-byte key, for tables that strangers can fill. */
+uint64_t jv_siphash(const uint8_t key[16], const void *bytes, size_t len);
+
+/* Constant time in the bytes. */
+bool jv_equal(const void *a, const void *b, size_t len);
+/* True where all bytes are zero; constant time in the bytes. */
+bool jv_is_zero(const void *bytes, size_t len);
+void jv_wipe(void *bytes, size_t len);
+
+/* SHA-256, incremental use not needed: the hash chain of the audit file. */
+void jv_sha256(const struct jv_bytes *parts, size_t n, uint8_t out[32]);
+
+#define JV_KEY_TEXT_BYTES 45U /* base64 of a key with its NUL: WireGuard's form */
+/* Exactly 44 characters of canonical base64, else JV_E_SYNTAX. Constant time in the characters. */
+JV_MUST_USE enum jv_err jv_key_parse(const char *text, size_t len, struct jv_key *out);
+void jv_key_format(const struct jv_key *key, char out[JV_KEY_TEXT_BYTES]);
+#endif /* JV_CRYPTO_CRYPTO_H */
