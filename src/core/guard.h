@@ -5,12 +5,15 @@
  * guard -- token buckets, a limiter for each source address, and address cookies: what stands
  * before any costly work.
  *
- * Sources  the token bucket in whole numbers is that of ATM Forum TM 4.0 §4.4.2 and RFC 2697
- * (credit grows with time, up to the burst); the cookie is WireGuard's (Donenfeld, NDSS 2017,
- * §5.4.7: MAC over address and port under a secret that changes every two minutes), which descends
- * from DTLS (RFC 6347 §4.2.1). Owns     nothing outside the structs and the memory given to
- * jv_sources_init(). Takes    `now` and secret bytes as arguments. Limits   a table of sources has
- * a fixed number of places; a full set of places gives up its least recently used one. Threads one.
+ * Sources  the token bucket in whole numbers is RFC 2697's (credit grows with time, up to the
+ *          burst); the cookie is WireGuard's (Donenfeld, NDSS 2017, section 5.4.7: a MAC over
+ *          address and port under a secret that changes every two minutes), which descends from
+ *          DTLS (RFC 6347 section 4.2.1).
+ * Owns     nothing outside the structs and the memory given to jv_sources_init().
+ * Takes    `now` and secret bytes as arguments.
+ * Limits   a table of sources has a fixed number of places; a full set of places gives up its
+ *          least recently used one.
+ * Threads  one.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,12 +42,10 @@ struct jv_bucket {
 
 /* A full bucket. */
 void jv_bucket_init(struct jv_bucket *bucket, const struct jv_rate *rate, struct jv_instant now);
-/* Take one token; false and nothing taken where there is none. A `now` before the last one gives no
- * credit. */
+/* Take one token; false: there was none. A `now` before the last one gives no credit. */
 JV_MUST_USE bool jv_bucket_take(struct jv_bucket *bucket, const struct jv_rate *rate,
                                 struct jv_instant now);
-/* Milliseconds, rounded up, until a token is there; 0: there is one, JV_WAIT_FOREVER: there never
- * will be. */
+/* Milliseconds, rounded up, until a token is there: 0 at once, JV_WAIT_FOREVER never. */
 uint64_t jv_bucket_wait_ms(const struct jv_bucket *bucket, const struct jv_rate *rate,
                            struct jv_instant now);
 
@@ -67,8 +68,7 @@ struct jv_sources {
 
 /* Memory for at least `cap` sources. */
 size_t jv_sources_bytes(uint32_t cap);
-/* `mem` is zeroed and aligned to 16. `key` is secret and random, so that strangers cannot choose
- * who shares a set. */
+/* `mem` is zeroed and aligned to 16. `key` is secret, so that strangers cannot choose a set. */
 void jv_sources_init(struct jv_sources *sources, void *mem, uint32_t cap, const uint8_t key[16]);
 /*
  * Take one token of the bucket of this source. IPv4 counts by address, IPv6 by /64: a host has a
@@ -80,9 +80,8 @@ JV_MUST_USE bool jv_sources_take(struct jv_sources *sources, const struct jv_rat
                                  struct jv_instant now, const struct jv_ip *unverified_source);
 
 #define JV_COOKIE_BYTES JV_MAC_BYTES
-#define JV_COOKIE_ROTATE_MS                                                                        \
-    120000U /* WireGuard's two minutes: a cookie is good for two to four   \
-                                     */
+/* WireGuard's two minutes: a cookie is good for two to four. */
+#define JV_COOKIE_ROTATE_MS 120000U
 
 struct jv_cookies {
     struct jv_key secret, previous;
@@ -101,8 +100,7 @@ void jv_cookies_rotate(struct jv_cookies *cookies, struct jv_instant now,
 /* Keyed BLAKE2s over family, address and port. A secret must have been set. */
 void jv_cookies_make(const struct jv_cookies *cookies, const struct jv_endpoint *unverified_remote,
                      uint8_t cookie_out[JV_COOKIE_BYTES]);
-/* True where the cookie was made for this address and port under the current or the previous
- * secret. Constant time in the bytes. */
+/* Was it made for this address and port under the current or the previous secret? */
 bool jv_cookies_is_valid(const struct jv_cookies *cookies, const struct jv_endpoint *remote,
                          const uint8_t unverified_cookie[JV_COOKIE_BYTES]);
 #endif /* JV_CORE_GUARD_H */

@@ -10,11 +10,14 @@
  *     <- e, ee, se, psk        message 2
  *
  * Owns     nothing outside struct jv_noise, which lies in the caller's memory and holds secrets
- * until split or wipe. Takes    ephemeral private keys as arguments: there is no randomness in
- * here. One ephemeral serves one handshake. Gives    two keys and the handshake hash. Every
- * function works on a copy and commits once: after a failure the handshake is as it was before the
- * call, so that message 2 can be tried again under a second PSK. Limits   a message has at most
- * JV_NOISE_MSG_MAX bytes. Threads  those of crypto.h.
+ *          until split or wipe.
+ * Takes    ephemeral private keys as arguments: there is no randomness in here. One ephemeral
+ *          serves one handshake.
+ * Gives    two keys and the handshake hash. Every function works on a copy and commits once: after
+ *          a failure the handshake is as it was before the call, so that message 2 can be tried
+ *          again under a second PSK.
+ * Limits   a message has at most JV_NOISE_MSG_MAX bytes.
+ * Threads  those of crypto.h.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,10 +27,8 @@
 #include "crypto.h"
 #include "errors.h"
 
-#define JV_NOISE_MSG_MAX 65535U /* Noise §3 */
-#define JV_NOISE_MSG1_OVERHEAD                                                                     \
-    96U                            /* ephemeral 32, sealed static 32 + 16, tag of the payload 16   \
-                                    */
+#define JV_NOISE_MSG_MAX 65535U    /* Noise §3 */
+#define JV_NOISE_MSG1_OVERHEAD 96U /* ephemeral 32, static 32 + 16, tag of the payload 16 */
 #define JV_NOISE_MSG2_OVERHEAD 48U /* ephemeral 32, tag of the payload 16 */
 #define JV_NOISE_PAYLOAD1_AT 80U   /* where the sealed payload begins in message 1 */
 #define JV_NOISE_PAYLOAD2_AT 32U   /* where the sealed payload begins in message 2 */
@@ -113,12 +114,10 @@ JV_MUST_USE enum jv_err jv_noise_read2(struct jv_noise *noise, const struct jv_k
 struct jv_noise_keys {
     struct jv_key to_responder; /* first key of Split(): what the initiator sends under */
     struct jv_key to_initiator; /* second key of Split() */
-    uint8_t h[JV_HASH_BYTES]; /* handshake hash: public, unique to this handshake (channel binding,
-                                 Noise §11.2) */
+    uint8_t h[JV_HASH_BYTES];   /* handshake hash: public, unique (channel binding, Noise §11.2) */
 };
 
-/* After message 2 on either side: give the keys and wipe the handshake. JV_E_STATE: not finished;
- * nothing changed. */
+/* After message 2: give the keys and wipe the handshake. JV_E_STATE: not finished, unchanged. */
 JV_MUST_USE enum jv_err jv_noise_split(struct jv_noise *noise, struct jv_noise_keys *keys_out);
 
 /* Forget everything. */

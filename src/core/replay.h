@@ -4,12 +4,14 @@
 /*
  * replay -- sliding receive window over 48-bit counters: a ring of bitmap words.
  *
- * After RFC 6479: the ring is never shifted, the top wanders around it. Unlike there the words are cleared bit by bit, so that
- * the whole ring is window.
+ * After RFC 6479: the ring is never shifted, the top wanders around it. Unlike there, bits are
+ * cleared one by one and not by words, so that the whole ring is window.
+ *
  * Owns     nothing outside struct jv_replay, about 1 KiB, one for each receive key.
- * Takes    a counter to check at any time, a counter to mark only after the tag of its packet
- * verified. Limits   JV_REPLAY_BITS counters, the highest seen among them; older ones count as OLD
- * whether they were seen or not. Threads  one.
+ * Takes    a counter to check at any time; a counter to mark only after its packet's tag verified.
+ * Limits   JV_REPLAY_BITS counters, the highest seen among them; older ones count as OLD whether
+ *          they were seen or not.
+ * Threads  one.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,8 +37,7 @@ struct jv_gap {
 void jv_replay_init(struct jv_replay *window);
 /* May a packet with this counter be opened? A counter above 48 bits is OLD. Changes nothing. */
 enum jv_replay_verdict jv_replay_check(const struct jv_replay *window, uint64_t counter);
-/* Remember a counter whose packet verified. Only a counter that jv_replay_check() calls NEW changes
- * anything. */
+/* Remember a counter whose packet verified. One that is not NEW changes nothing. */
 void jv_replay_mark(struct jv_replay *window, uint64_t counter);
 /*
  * What is missing, for receive reports: runs of unseen counters strictly between `from` and the
