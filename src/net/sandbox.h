@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_NET_SANDBOX_H
+#define JV_NET_SANDBOX_H
+/*
+ * sandbox -- gives up what the daemon does not need, once its files, sockets and devices are open.
+ *
+ * In this order: user and group, capabilities (CAP_NET_ADMIN for routes, TUN and marks; CAP_NET_RAW for binding to a device
+ * on kernels before 5.7; none else; the bounding set is emptied), no_new_privs, system-call list.
+ *
+ * A call on the list works. Mounting, modules, tracing, BPF, namespaces, and (without JV_SANDBOX_EXEC) starting programs
+ * end the process: only an intruder asks for them. Every other call answers ENOSYS, as an older kernel would, so that a newer
+ * C library falls back instead of failing.
+ *
+ * Threads  call it with one thread running, or give JV_SANDBOX_SECCOMP only: the filter is set for all threads.
+ */
+#include <stdint.h>
+
+#include "base.h"
+#include "errors.h"
+
+#define JV_SANDBOX_CAPS 1U    /* keep CAP_NET_ADMIN and CAP_NET_RAW only */
+#define JV_SANDBOX_SECCOMP 2U /* system-call list */
+#define JV_SANDBOX_EXEC 4U    /* hooks are configured: fork and execve stay allowed (children inherit the list) */
+#define JV_SANDBOX_LOG 8U     /* refused calls are logged by the kernel's audit; for tests */
+#define JV_SANDBOX_ALL (JV_SANDBOX_CAPS | JV_SANDBOX_SECCOMP)
+
+struct jv_sandbox_cfg {
+    const char *user; /* NULL: stay who we are */
+    uint32_t flags;
+};
+
+/*
+ * No way back. JV_E_NOTFOUND: no such user. JV_E_PERM, JV_E_SYSTEM: errno tells; `step_out` (may be NULL) names the step.
+ * After a failure the process is in between and must exit.
+ */
+JV_MUST_USE enum jv_err jv_sandbox_enter(const struct jv_sandbox_cfg *cfg, const char **step_out);
+#endif /* JV_NET_SANDBOX_H */
