@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_CORE_BOUNDS_H
+#define JV_CORE_BOUNDS_H
+/*
+ * bounds -- every protocol constant, each with the reason for its value. What an operator may choose is in policy.def.
+ */
+
+/* Eight paths: Wi-Fi, wire and two SIMs, each over v4 and v6. A ninth is refused and counted. */
+#define JV_PATH_MAX 8U
+/* Eight gateway endpoints: four addresses of both families. */
+#define JV_ENDPOINT_MAX 8U
+/* Locators of one session: the bound one, one for each standby path, and as many left behind as fit in the resend age. */
+#define JV_LOCATOR_MAX 16U
+/* Spare locators that a client holds: one for each path that it may have to probe afresh. */
+#define JV_SPARE_MAX 8U
+/* A half-open entry lives as long as a slow round trip and one retransmission of the confirmation. */
+#define JV_HALF_OPEN_MS 5000U
+/* Proven births for one static key within a minute (design §4.1). */
+#define JV_BIRTHS_PER_MIN 3U
+/* First wait for message 2, doubled up to the cap at each attempt: a birth over a dead path must not take seconds. */
+#define JV_BIRTH_RETRY_MS 500U
+#define JV_BIRTH_RETRY_MAX_MS 4000U
+/* The confirmation is repeated at this pace until the BIRTH_ACK comes. */
+#define JV_CONFIRM_RETRY_MS 200U
+/* A cookie secret is replaced after two minutes; the one before is still accepted (WireGuard §5.4.7). */
+#define JV_COOKIE_SECRET_MS 120000U
+/* 2^28 sealed packets a key: far below the bound of AES-GCM for 2^-32 advantage at 1500 bytes (RFC 8446 §5.5 reasons alike). */
+#define JV_KEY_SEAL_MAX (1ULL << 28)
+/* 2^36 failed opens a key: the forgery bound of RFC 9001 §6.6 for ChaCha20-Poly1305 is 2^36. */
+#define JV_KEY_OPEN_FAIL_MAX (1ULL << 36)
+/* The previous receive key outlives a packet that was delayed by a jump. */
+#define JV_KEY_PREVIOUS_MS 10000U
+/* A rekey offer that stays unanswered is repeated at this pace. */
+#define JV_REKEY_RETRY_MS 500U
+/* Ranges of missing counters that one report names; what is older is lost for the resend. */
+#define JV_GAP_MAX 16U
+/* Jitter below two milliseconds is noise of the schedulers on both ends. */
+#define JV_JITTER_FLOOR_US 2000U
+/* Before the first sample: the round trip of a slow mobile link (RFC 6298 §2.1 starts at one second; a probe is cheap). */
+#define JV_RTT_INITIAL_US 250000U
+/* Late by more than this, a deadline shows a stall of this process: silence is counted anew (design §4.4). */
+#define JV_STALL_MS 15U
+/* A path without an answer is probed again after this, doubled up to the cap. */
+#define JV_PROBE_RETRY_MIN_MS 100U
+#define JV_PROBE_RETRY_MAX_MS 5000U
+/* A request without an answer is repeated after this at the earliest. */
+#define JV_REQUEST_RETRY_MIN_MS 40U
+#define JV_REQUEST_RETRY_MAX_MS 2000U
+/* Requests on one path before the next candidate is tried. */
+#define JV_REQUEST_TRIES 4U
+/* Traffic that overtook the ACK waits here. */
+#define JV_HELD_MAX 128U
+/* Inner packets that wait while no transport is bound: at most this many for at most this long (a call must not hear stale audio). */
+#define JV_WAITING_MAX 256U
+#define JV_WAITING_MS 1000U
+/* Datagrams from unbound addresses that are opened, per second and session. */
+#define JV_UNBOUND_OPENS_PER_S 50U
+/* Control datagrams opened per second and session before the proof is known. */
+#define JV_CONTROL_OPENS_PER_S 200U
+/* A hint a second and session at most, doubling up to this while nothing commits. */
+#define JV_HINT_MIN_MS 1000U
+#define JV_HINT_MAX_MS 64000U
+/* The ACK is repeated at this pace until it is confirmed, this often. */
+#define JV_ACK_RETRY_MS 100U
+#define JV_ACK_TRIES 10U
+/* TERMINATE is sent this often: nobody answers it. */
+#define JV_TERMINATE_COPIES 3U
+/* A freed inner address rests before another identity gets it (design §6). */
+#define JV_ADDRESS_REST_MS 300000U
+/* Inner addresses of a pool that are used at most: a /16. */
+#define JV_POOL_MAX 65536U
+/* Networks behind one user. */
+#define JV_USER_NETS_MAX 8U
+/* Inner name servers told to a client. */
+#define JV_DNS_MAX 4U
+/* Overhead of one traffic datagram inside the outer IP and UDP headers: header and tag. */
+#define JV_TRAFFIC_OVERHEAD 32U
+/* Default inner MTU: 1500 less 40 (IPv6), 8 (UDP) and the overhead. */
+#define JV_MTU_DEFAULT 1420U
+#define JV_MTU_MIN 1280U
+#define JV_MTU_MAX 1800U
+/* Rows that one dispatch may apply: TR-28 takes three, an end one more; a loop without progress of time is a bug. */
+#define JV_ROWS_MAX 8U
+#define JV_NAME_BYTES 32U
+#endif /* JV_CORE_BOUNDS_H */

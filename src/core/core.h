@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_CORE_CORE_H
+#define JV_CORE_CORE_H
+/*
+ * core -- the protocol's whole public face: inputs, outputs, the next deadline. Sans-IO: no socket, clock, heap, file, thread.
+ *
+ * Owns     the memory that the caller gave to jv_core_init(), with all sessions, keys and packet buffers in it.
+ * Takes    datagrams, inner packets, commands, deadlines; `now` is read once per wake-up by the caller and never goes back.
+ * Gives    datagrams, inner packets, records and orders through struct jv_out. Buffers named there belong to the caller until it
+ *          returns them with jv_core_give(); everything else in `out` is a copy.
+ * Errors   JV_E_AGAIN: batch calls have finished the slots before batch->done, single inputs have done nothing; drain `out`, call again.
+ * Order    within one wake-up: datagrams, packets, commands, then jv_core_expire(): an answer that has arrived is not late.
+ * Threads  one thread a core.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base.h"
+#include "batch.h"
+#include "bounds.h"
+#include "crypto.h"
+#include "endpoint.h"
+#include "errors.h"
+#include "instant.h"
+#include "policy.h"
+#include "reason.h"
+#include "record.h"
+#include "slab.h"
+
+struct jv_core;
+
+enum jv_role { JV_ROLE_CLIENT, JV_ROLE_GATEWAY };
+
+/* ---- what goes in ---- */
+
+/* Random bytes for keys, nonces and ids. Called within the core's calls only; must not fail. */
+struct jv_entropy {
+    void (*fill)(void *arg, uint8_t *out, size_t len);
+    void *arg;
+};
+
+/* A client that the gateway knows. */
+struct jv_user {
+    char name[JV_NAME_BYTES];
+    struct jv_key public_key;
+    struct jv_key psk, psk_previous; /* all zero: none */
+    struct jv_ip address4, address6; /* fixed inner address; family NONE: from the pool */
+    struct jv_prefix nets[JV_USER_NETS_MAX];
+    uint32_t nets_len;
+};
+
+struct jv_core_cfg {
+    enum jv_role role;
+    struct jv_key private_key;
+    struct jv_policy policy; /* client: wanted; gateway: for what the client leaves open */
+    uint32_t policy_id;
+    bool offer_aes; /* this processor is fast at AES-256-GCM */
+    uint32_t buffers;
+    uint64_t first_seq; /* of the first record; > 0 */
+    uint64_t jitter_seed;
+    uint32_t mtu; /* inner MTU: JV_MTU_MIN..JV_MTU_MAX */
+    /* client */
+    struct jv_key gateway_key;
+    struct jv_key psk, psk_previous;
+    struct jv_prefix allowed[64]; /* AllowedIPs: what may come out of the tunnel and go into it */
+    uint32_t allowed_len;
+    bool rebirth; /* OnTerminated = rebirth */
+    /* gateway */
+    uint32_t sessions_max, half_open_max, users_max;
+    const struct jv_user *users; /* copied */
+    uint32_t users_len;
+    struct jv_prefix pool4, pool6; /* family NONE: none; host bits give the gateway's own address, or 0 for the first one */
+    struct jv_ip dns[JV_DNS_MAX];
+    uint32_t dns_len;
+    struct jv_endpoint endpoints[JV_ENDPOINT_MAX]; /* told to the clients */
+    uint32_t endpoints_len;
+    struct jv_policy_clamp clamp;
+};
+
+enum jv_command_kind {
+    JV_CMD_LINK_ADDED,   /* link: a socket is open */
+    JV_CMD_LINK_GONE,    /* link: its device or address is gone, a local fact; the handle dies */
+    JV_CMD_LINK_DOUBTED, /* link, remote: ICMP said something about it; unauthenticated, so it only starts a probe */
+    JV_CMD_ENDPOINTS,    /* client: the gateway's endpoints as resolved; replaces the list */
+    JV_CMD_UP,           /* client: the user wants a session; starts a birth if there is none */
+    JV_CMD_DOWN,         /* sid, or all sessions where it is all zero: OPERATOR_TERMINATED */
+    JV_CMD_SWITCH,       /* client: move to `link` now (TR-29); JV_E_REFUSED with a TransportSwitchDenied record where policy forbids */
+    JV_CMD_POLICY,       /* policy, policy_id: for sessions born after this */
+    JV_CMD_USERS,        /* gateway: replaces the list; sessions of keys that are gone end with OPERATOR_TERMINATED */
+    JV_CMD_PSK           /* client: psk, psk_previous */
+};
+
+struct jv_command {
+    enum jv_command_kind kind;
+    uint32_t link;
+    char name[JV_NAME_BYTES];  /* LINK_ADDED: the transport's name, "fibre" */
+    struct jv_endpoint local;  /* LINK_ADDED: what the socket is bound to */
+    struct jv_endpoint remote; /* LINK_DOUBTED */
+    uint32_t prefer;           /* LINK_ADDED: higher is preferred */
+    uint32_t mtu;              /* LINK_ADDED: of the device */
+    struct jv_sid sid;
+    struct jv_endpoint endpoints[JV_ENDPOINT_MAX];
+    uint32_t endpoints_len;
+    struct jv_policy policy;
+    uint32_t policy_id;
+    struct jv_key psk, psk_previous;
+    const struct jv_user *users; /* read within the call only */
+    uint32_t users_len;
+};
+
+/* ---- what comes out ---- */
+
+enum jv_order_kind {
+    JV_ORDER_CONFIGURE, /* client: the session has these inner addresses, MTU and name servers: set them on the TUN device */
+    JV_ORDER_ENDED,     /* the session is over: reason; the client's TUN, addresses and routes stay (design §4.8) */
+    JV_ORDER_ROUTE_ADD, /* gateway: send this network into the tunnel */
+    JV_ORDER_ROUTE_REMOVE
+};
+
+struct jv_order {
+    enum jv_order_kind kind;
+    struct jv_sid sid;
+    enum jv_why reason;
+    bool rebirth; /* ENDED: the core begins a new birth by itself */
+    struct jv_prefix address4, address6; /* CONFIGURE: own address with the pool's prefix length */
+    struct jv_ip gateway4, gateway6;     /* CONFIGURE: the gateway's inner addresses */
+    struct jv_ip dns[JV_DNS_MAX];
+    uint32_t dns_len;
+    uint32_t mtu;
+    struct jv_prefix route;
+};
+
+/* Arrays of the caller; the core appends and never exceeds the capacities. */
+struct jv_out {
+    struct jv_slot *tx; /* datagrams for the socket `link`, in order */
+    uint32_t tx_len, tx_cap;
+    struct jv_slot *tun; /* inner packets for the TUN device, in order */
+    uint32_t tun_len, tun_cap;
+    struct jv_record *records;
+    uint32_t records_len, records_cap;
+    struct jv_order *orders;
+    uint32_t orders_len, orders_cap;
+};
+/* Capacities that let every call make progress; smaller ones give JV_E_RANGE at jv_core_init's first use. */
+#define JV_OUT_TX_MIN (JV_BATCH_MAX * 2U + 64U)
+#define JV_OUT_TUN_MIN (JV_BATCH_MAX + JV_HELD_MAX)
+#define JV_OUT_RECORDS_MIN 256U
+#define JV_OUT_ORDERS_MIN 64U
+
+/* ---- life ---- */
+
+/* Bytes of memory for this configuration; 0 where a value is out of range. */
+size_t jv_core_bytes(const struct jv_core_cfg *cfg);
+/* `mem` is zeroed, aligned to 64 and holds keys (lock it). jv_crypto_init() was called. */
+JV_MUST_USE enum jv_err jv_core_init(void *mem, const struct jv_core_cfg *cfg, struct jv_entropy entropy,
+                                     struct jv_instant now, struct jv_core **core_out);
+/* Wipes every key and frees what the crypto library holds; the memory stays the caller's. */
+void jv_core_fini(struct jv_core *core);
+
+/* Take up to `n` empty buffers: slots[i].buf set, everything else zero. Returns how many. */
+uint32_t jv_core_take(struct jv_core *core, struct jv_slot *slots, uint32_t n);
+/* Return buffers: unused ones, and those of out->tx and out->tun once they are sent. */
+void jv_core_give(struct jv_core *core, const struct jv_slot *slots, uint32_t n);
+
+/* ---- inputs ---- */
+
+JV_MUST_USE enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now, struct jv_batch *batch,
+                                          struct jv_out *out);
+/* Inner packets from the TUN device. */
+JV_MUST_USE enum jv_err jv_core_packets(struct jv_core *core, struct jv_instant now, struct jv_batch *batch,
+                                        struct jv_out *out);
+JV_MUST_USE enum jv_err jv_core_command(struct jv_core *core, struct jv_instant now,
+                                        const struct jv_command *command, struct jv_out *out);
+JV_MUST_USE enum jv_err jv_core_expire(struct jv_core *core, struct jv_instant now, struct jv_out *out);
+struct jv_instant jv_core_deadline(const struct jv_core *core);
+/* A seq for a record that the caller writes itself (daemon started, telemetry degraded), so that seq stays gapless. */
+uint64_t jv_core_next_seq(struct jv_core *core);
+
+/* ---- looking ---- */
+
+/* Every datagram and packet ends in exactly one of these. */
+enum jv_drop {
+#define D(name, text) JV_DROP_##name,
+#include "drop.def"
+#undef D
+    JV_DROPS
+};
+const char *jv_drop_name(enum jv_drop drop); /* snake_case, for metrics */
+const char *jv_drop_text(enum jv_drop drop);
+
+struct jv_counters {
+    uint64_t drops[JV_DROPS];
+    uint64_t rx_datagrams, rx_bytes, tx_datagrams, tx_bytes;     /* outer */
+    uint64_t rx_packets, rx_packet_bytes, tx_packets, tx_packet_bytes; /* inner */
+    uint64_t births, births_refused, jumps, rebinds, reattach_denied, rekeys, ends;
+    uint64_t transitions[JV_ST_END][JV_ST_END];
+    uint64_t ends_by_reason[JV_WHY_END];
+    uint64_t sessions[JV_ST_END]; /* in each state, at the moment */
+    uint64_t half_open, buffers_free;
+    /* outage of jumps, cumulative histogram: <= 10, 25, 50, 100, 250, 500, 1000, 2500, 5000 ms, all */
+    uint64_t outage_buckets[10];
+    uint64_t outage_sum_us;
+};
+void jv_core_counters(const struct jv_core *core, struct jv_counters *out);
+
+enum jv_path_role { JV_PATH_COLD, JV_PATH_PROBING, JV_PATH_STANDBY, JV_PATH_ACTIVE, JV_PATH_SILENT };
+
+struct jv_path_status {
+    char name[JV_NAME_BYTES]; /* "fibre/udp" */
+    uint32_t link;
+    struct jv_endpoint local, remote;
+    struct jv_endpoint observed; /* our address as the gateway saw it; family NONE: unknown */
+    enum jv_path_role role;
+    uint32_t prefer;
+    uint64_t srtt_us, jitter_us; /* 0: no sample */
+    uint32_t loss_ppm;
+    uint32_t unanswered;
+    uint64_t heard_ms; /* since the last authenticated packet; UINT64_MAX: never */
+};
+
+struct jv_session_status {
+    struct jv_handle handle;
+    struct jv_sid sid;
+    char user[JV_NAME_BYTES]; /* gateway: the user's name */
+    enum jv_state state;
+    enum jv_why reason; /* of the last transition */
+    uint64_t v, local;
+    uint64_t in_state_ms, age_ms, lifetime_left_ms;
+    uint64_t transportless_ms; /* 0: a transport is bound */
+    struct jv_prefix address4, address6;
+    struct jv_ip dns[JV_DNS_MAX];
+    uint32_t dns_len;
+    uint32_t mtu;
+    uint64_t epoch;
+    uint8_t suite; /* enum jv_suite */
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* inner */
+    uint64_t switches, rebinds;
+    uint32_t switches_in_window, switches_limit;
+    uint64_t outage_total_us, outage_worst_us;
+    uint64_t last_switch_ms; /* since then; UINT64_MAX: never */
+    enum jv_why last_switch_reason;
+    uint32_t policy_id;
+    struct jv_path_status paths[JV_PATH_MAX];
+    uint32_t paths_len;
+};
+/*
+ * Walk the sessions: `*cursor` starts at 0; false: no more. An ended session of a client stays visible until the next birth; a
+ * gateway's is gone at once.
+ */
+bool jv_core_session(const struct jv_core *core, struct jv_instant now, uint32_t *cursor,
+                     struct jv_session_status *out);
+/* The policy of the session that `status` came from; false: it is gone. */
+bool jv_core_session_policy(const struct jv_core *core, struct jv_handle handle, struct jv_policy *out);
+#endif /* JV_CORE_CORE_H */
