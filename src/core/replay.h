@@ -40,9 +40,9 @@ enum jv_replay_verdict jv_replay_check(const struct jv_replay *window, uint64_t 
 /* Remember a counter whose packet verified. One that is not NEW changes nothing. */
 void jv_replay_mark(struct jv_replay *window, uint64_t counter);
 /*
- * What is missing, for receive reports: runs of unseen counters strictly between `from` and the
- * top, newest first, at most `cap`. `from` before the window is taken as the window's edge: what is
- * older is not known. Returns the number of runs written.
+ * What is missing, for receive reports: runs of unseen counters at or above `from` and below the
+ * top, newest first, at most `cap` runs. Counters before the window are left out: whether they came
+ * is not known. Returns the number of runs written.
  */
 size_t jv_replay_gaps(const struct jv_replay *window, uint64_t from, struct jv_gap *gaps,
                       size_t cap);
