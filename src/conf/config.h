@@ -17,6 +17,7 @@
 #include <stdio.h>
 
 #include "base.h"
+#include "bounds.h"
 #include "crypto.h"
 #include "diag.h"
 #include "endpoint.h"
@@ -25,16 +26,16 @@
 
 #define JV_CONF_PORT 4433U /* of a gateway that names none */
 #define JV_CONF_FILE_BYTES (16U << 20)
-#define JV_CONF_NAME_BYTES 16U  /* names of profiles, interfaces and transports, with their NUL (IFNAMSIZ) */
-#define JV_CONF_USER_BYTES 64U  /* [User NAME], and the unprivileged user, with their NUL */
+#define JV_CONF_NAME_BYTES 16U  /* names of interfaces and transports, with their NUL (IFNAMSIZ) */
+#define JV_CONF_USER_BYTES JV_NAME_BYTES /* [User NAME], profile and unprivileged user, with their NUL */
 #define JV_CONF_HOST_BYTES 254U /* a DNS name with its NUL */
 #define JV_CONF_PATH_BYTES 1024U
 #define JV_CONF_GATEWAYS_MAX 8U
-#define JV_CONF_TRANSPORTS_MAX 8U /* as many as a session has paths */
+#define JV_CONF_TRANSPORTS_MAX JV_PATH_MAX
 #define JV_CONF_PREFIXES_MAX 128U
-#define JV_CONF_USER_PREFIXES_MAX 16U
-#define JV_CONF_ENDPOINTS_MAX 8U
-#define JV_CONF_DNS_MAX 4U
+#define JV_CONF_USER_PREFIXES_MAX JV_USER_NETS_MAX
+#define JV_CONF_ENDPOINTS_MAX JV_ENDPOINT_MAX
+#define JV_CONF_DNS_MAX JV_DNS_MAX
 #define JV_CONF_USERS_MAX 65536U
 
 enum jv_config_role { JV_CONFIG_CLIENT = 1, JV_CONFIG_GATEWAY = 2 };
@@ -142,7 +143,7 @@ struct jv_config_limits { /* [Limits]: a gateway; the four bounds of a policy ar
 
 struct jv_config {
     enum jv_config_role role;
-    char name[JV_CONF_NAME_BYTES];      /* NAME of NAME.conf */
+    char name[JV_CONF_USER_BYTES];      /* NAME of NAME.conf */
     char interface[JV_CONF_NAME_BYTES]; /* TUN device */
     char user[JV_CONF_USER_BYTES];      /* to drop to; filled by jv_config_load(), empty after jv_config_parse() unless set */
     uint32_t mtu;                       /* inner; 0 on a client: what the gateway says */

@@ -44,14 +44,26 @@ extern const char *const jv_preset_names[JV_PRESETS];
 uint32_t jv_policy_get(const struct jv_policy *policy, enum jv_policy_field field);
 void jv_policy_set(struct jv_policy *policy, enum jv_policy_field field, uint32_t value);
 
-/* The first broken rule, or NULL: `field_out` names the field to blame, the text says what it must satisfy ([R §4.2], design §5). */
+/*
+ * The rules that tie fields together ([R §4.2], design §5), after the range of every field. NULL: kept; otherwise what the field must be,
+ * in words that follow "it must be", and `field_out` names the field to blame.
+ */
+#define JV_POLICY_RULES 10U
+const char *jv_policy_broken(const struct jv_policy *policy, uint32_t rule,
+                             enum jv_policy_field *field_out);
+
+/* The first broken rule, ranges included, or NULL. */
 const char *jv_policy_check(const struct jv_policy *policy, enum jv_policy_field *field_out);
 
 /* What the operator of a gateway allows at most; 0: no limit of its own. */
 struct jv_policy_clamp {
     uint32_t max_lifetime_ms, transport_lost_ttl_ms, heartbeat_min_ms, max_switches_per_min;
 };
-/* The policy that a session gets: `wanted` within `clamp`. A policy that fails jv_policy_check() gives JV_E_RANGE. */
+/*
+ * The policy that a session gets: `wanted` within `clamp`. Fields that depend on a clamped one follow it as far as their rules ask
+ * (a shorter TTL shortens the recovery window), so the result passes jv_policy_check(). JV_E_RANGE: `wanted` fails the check, or
+ * nothing within `clamp` keeps the rules.
+ */
 JV_MUST_USE enum jv_err jv_policy_clamp(const struct jv_policy *wanted, const struct jv_policy_clamp *clamp,
                                         struct jv_policy *out);
 #endif /* JV_CORE_POLICY_H */
