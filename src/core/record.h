@@ -7,7 +7,10 @@
  * Line     {"ts","seq","node","sid","event","from","to","v","local","row","reason","cause","path","remote","link","seen":{..},
  *          "limits":{..},"rule","policy","text","prev","hash"}; a member that has nothing to say is left out, the order is this
  *          one, hash is last. `hash` is SHA-256 in hex of the previous hash's hex (64 characters) and the line's bytes up to `,"hash"`
- *          (design §7). The first line of a file has prev = 64 zeroes.
+ *          (design §7). The first line of a file has prev = 64 zeroes; a file that continues a rotated one has the last hash of that.
+ * Strings  bytes 20..7e and well-formed UTF-8 stand as they are, `"` and `\` behind a backslash; every other byte, control characters and
+ *          what is not UTF-8, is \u00XX of that byte in lower-case hex (RFC 8259 §7). There is no other escape and no second spelling.
+ * Numbers  decimal, without sign or leading zeros. Zero is left out where it means "none" (v, cause, policy).
  * Counts   `seq` counts the records of one core without a gap; a gap in a file is loss. `v` is the gateway's state_version, `local`
  *          the client's own sequence (0: the file is a gateway's); each STATE_CHANGE adds exactly 1 to the file's own count.
  * Bounds   a line is at most JV_RECORD_LINE_BYTES with its newline and NUL.
@@ -26,7 +29,8 @@
 
 #define JV_RECORD_FIELDS 12U
 #define JV_RECORD_TEXT_BYTES 96U
-#define JV_RECORD_LINE_BYTES 2048U
+/* The longest record, each byte of its strings escaped, stays below it (tests/unit/test_record.c). */
+#define JV_RECORD_LINE_BYTES 2560U
 #define JV_RECORD_HASH_TEXT 65U /* 64 hex digits and NUL */
 
 enum jv_state { JV_ST_BIRTH, JV_ST_ATTACHED, JV_ST_VOLATILE, JV_ST_DEGRADED, JV_ST_RECOVERING, JV_ST_TERMINATED, JV_ST_END };
@@ -72,7 +76,7 @@ struct jv_record {
     uint64_t v, local;
     struct jv_sid sid;  /* all zero: no session yet, or the daemon itself */
     struct jv_sid link; /* the older or newer session this one is linked with; all zero: none */
-    struct jv_endpoint remote; /* family NONE: none */
+    struct jv_endpoint remote; /* family NONE: none; its port is never 0 */
     uint32_t policy;           /* id of the policy snapshot; 0: none */
     uint16_t event;            /* enum jv_event_type */
     uint16_t reason;           /* enum jv_why; 0: none */
@@ -86,7 +90,7 @@ struct jv_record {
     char text[JV_RECORD_TEXT_BYTES]; /* "" none: a user's name, a daemon's version; escaped by the writer */
 };
 
-/* Append a measured value or a limit; what does not fit is dropped (JV_RECORD_FIELDS suffices for every record of the core). */
+/* Add a measured value or a limit, or replace it; what does not fit is dropped (JV_RECORD_FIELDS suffices for every record of the core). */
 void jv_record_put(struct jv_record *rec, enum jv_record_key key, uint64_t value);
 /* The value of `key`, or `absent`. */
 uint64_t jv_record_get(const struct jv_record *rec, enum jv_record_key key, uint64_t absent);
@@ -102,7 +106,7 @@ const char *jv_row_name(uint8_t row);
 
 /*
  * Write the line with its newline and NUL. `wall_ns` is the wall clock (Unix epoch) at rec->at; `prev` and `hash_out` are 64 hex
- * digits with a NUL. Returns the bytes written without the NUL; 0 where `cap` is too small.
+ * digits with a NUL. A record whose numbers are outside the tables is a bug of the caller (JV_ASSERT). Returns the bytes written without the NUL; 0 where `cap` is too small.
  */
 size_t jv_record_write(const struct jv_record *rec, uint64_t wall_ns, const char *node, const char *prev,
                        char *out, size_t cap, char hash_out[JV_RECORD_HASH_TEXT]);
