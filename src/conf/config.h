@@ -5,7 +5,7 @@
  * config -- one configuration file, /etc/jv/NAME.conf, read, checked and printed by the table in config.def.
  *
  * Owns     a struct jv_config is one allocation of the loader plus its users; jv_config_free() wipes its keys.
- * Takes    the INI form of jv.conf(5). Unknown sections and keys, duplicates and values out of range are errors, never ignored;
+ * Takes    the INI form of jv.conf(5), after jv_crypto_init(). Unknown sections and keys, duplicates and values out of range are errors, never ignored;
  *          what this version lacks is refused with the words "not in this version".
  * Gives    every finding at once (diag.h), or a whole configuration; never a half.
  * Limits   the JV_CONF_ numbers below; a file of more than JV_CONF_FILE_BYTES is refused.
@@ -29,7 +29,7 @@
 #define JV_CONF_NAME_BYTES 16U  /* names of interfaces and transports, with their NUL (IFNAMSIZ) */
 #define JV_CONF_USER_BYTES JV_NAME_BYTES /* [User NAME], profile and unprivileged user, with their NUL */
 #define JV_CONF_HOST_BYTES 254U /* a DNS name with its NUL */
-#define JV_CONF_PATH_BYTES 1024U
+#define JV_CONF_PATH_BYTES 256U
 #define JV_CONF_GATEWAYS_MAX 8U
 #define JV_CONF_TRANSPORTS_MAX JV_PATH_MAX
 #define JV_CONF_PREFIXES_MAX 128U
@@ -184,7 +184,8 @@ JV_MUST_USE enum jv_err jv_config_parse(const struct jv_config_input *input, str
 void jv_config_free(struct jv_config *config);
 
 /*
- * Print a file that parses again to the same configuration, every key with its value in force. Inline secrets are not shown: their
+ * Print a file that parses again to the same configuration: every key with its value in force, of [Policy] the preset or file and the keys
+ * that the file sets. Inline secrets are not shown: their
  * place holds a comment. JV_E_SYSTEM where writing failed.
  */
 JV_MUST_USE enum jv_err jv_config_print(const struct jv_config *config, FILE *file);

@@ -110,6 +110,11 @@ static bool path_valid_fits_probe(const struct jv_policy *p)
     return p->path_valid_ms >= JV_MIN(twice_ms, PATH_VALID_MAX_MS);
 }
 
+static bool protocols_have_udp(const struct jv_policy *p)
+{
+    return (p->allowed_protocols & JV_PROTO_UDP) != 0;
+}
+
 /* KEY_MAX_AGE > TRANSPORT_LOST_TTL of [R §4.2] is no rule here: a session without transport comes back with the keys it has, or by RESUME. */
 static const struct {
     bool (*is_kept)(const struct jv_policy *);
@@ -132,6 +137,8 @@ static const struct {
     {replay_fits_attempts, JV_POLICY_replay_window_size, "at least the number of attempts"},
     {path_valid_fits_probe, JV_POLICY_path_valid_ms,
      "at least twice the standby probe interval, or 10 minutes"},
+    {protocols_have_udp, JV_POLICY_allowed_protocols,
+     "a list with udp: no other transport is in this version"},
 };
 _Static_assert(JV_ARRAY_LEN(rules) == JV_POLICY_RULES, "policy.h counts the rules");
 
@@ -154,10 +161,6 @@ const char *jv_policy_check(const struct jv_policy *policy, enum jv_policy_field
             *field_out = (enum jv_policy_field)i;
             return "within the range of its field";
         }
-    }
-    if ((policy->allowed_protocols & JV_PROTO_UDP) == 0) {
-        *field_out = JV_POLICY_allowed_protocols;
-        return "a list with udp: no other transport is in this version";
     }
     for (uint32_t rule = 0; rule < JV_POLICY_RULES; rule++) {
         const char *text = jv_policy_broken(policy, rule, field_out);

@@ -48,7 +48,7 @@ void jv_policy_set(struct jv_policy *policy, enum jv_policy_field field, uint32_
  * The rules that tie fields together ([R §4.2], design §5), after the range of every field. NULL: kept; otherwise what the field must be,
  * in words that follow "it must be", and `field_out` names the field to blame.
  */
-#define JV_POLICY_RULES 10U
+#define JV_POLICY_RULES 11U
 const char *jv_policy_broken(const struct jv_policy *policy, uint32_t rule,
                              enum jv_policy_field *field_out);
 
