@@ -30,7 +30,8 @@ struct jv_loop;
 typedef void jv_loop_fn(void *arg, int fd, uint32_t events);
 
 struct jv_loop_hooks {
-    void (*deadline)(void *arg, struct jv_instant now); /* the deadline is due; it is JV_NEVER until set again */
+    void (*deadline)(
+        void *arg, struct jv_instant now); /* the deadline is due; it is JV_NEVER until set again */
     void (*signal)(void *arg, int signo);
     void (*after)(void *arg, struct jv_instant now); /* once per wake-up, last */
     void *arg;

@@ -18,8 +18,9 @@
 #include "endpoint.h"
 #include "errors.h"
 
-#define JV_NETCFG_PROTO 74U     /* RTPROT of our routes: 'J'; unassigned in iproute2's rt_protos */
-#define JV_NETCFG_WAIT_MS 2000U /* netlink answers at once; longer means that the kernel is not going to */
+#define JV_NETCFG_PROTO 74U /* RTPROT of our routes: 'J'; unassigned in iproute2's rt_protos */
+#define JV_NETCFG_WAIT_MS                                                                          \
+    2000U /* netlink answers at once; longer means that the kernel is not going to */
 
 struct jv_netcfg;
 

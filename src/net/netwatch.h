@@ -39,7 +39,7 @@ enum jv_net_fact_kind {
     JV_NET_ADDR_ADDED,
     JV_NET_ADDR_GONE,
     JV_NET_ROUTE_CHANGED, /* some route through the device changed; ifindex 0: of no single device */
-    JV_NET_SYNCED         /* everything that existed at open has been told; once, and again after a lost notification */
+    JV_NET_SYNCED /* everything that existed at open has been told; once, and again after a lost notification */
 };
 
 struct jv_net_fact {

@@ -34,7 +34,8 @@ struct jv_resolve_cfg {
 };
 
 struct jv_resolve_answer {
-    enum jv_err err;    /* JV_E_OK with len > 0; JV_E_NOTFOUND: no such name; JV_E_AGAIN: no server answered */
+    enum jv_err
+        err; /* JV_E_OK with len > 0; JV_E_NOTFOUND: no such name; JV_E_AGAIN: no server answered */
     const char *detail; /* the resolver's words; static */
     uint32_t len;
     struct jv_ip ips[JV_RESOLVE_MAX]; /* in the resolver's order, both families, no duplicates */

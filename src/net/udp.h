@@ -23,8 +23,10 @@
 struct jv_udp;
 
 struct jv_udp_cfg {
-    struct jv_endpoint local; /* the family is required; address zero: any of the family; port 0: the kernel chooses */
-    const char *device; /* NULL, or the interface that every datagram enters and leaves by (SO_BINDTODEVICE) */
+    struct jv_endpoint
+        local; /* the family is required; address zero: any of the family; port 0: the kernel chooses */
+    const char *
+        device; /* NULL, or the interface that every datagram enters and leaves by (SO_BINDTODEVICE) */
     uint32_t mark;      /* 0, or SO_MARK */
     uint32_t buf_bytes; /* 0: JV_UDP_BUF_BYTES; kernel buffer of each direction */
     uint32_t link;      /* copied into each received slot */
@@ -44,15 +46,17 @@ struct jv_udp_sent {
     uint32_t sent;
     uint32_t dropped_full;    /* EAGAIN, ENOBUFS: the socket's or the device's queue was full */
     uint32_t dropped_too_big; /* EMSGSIZE: longer than the device's MTU */
-    uint32_t dropped_local;   /* a LOCAL fact: no device, no address, no route; `local_errno` tells which */
-    uint32_t dropped_other;   /* EPERM from a firewall and everything else; `other_errno` tells the last */
+    uint32_t
+        dropped_local; /* a LOCAL fact: no device, no address, no route; `local_errno` tells which */
+    uint32_t
+        dropped_other; /* EPERM from a firewall and everything else; `other_errno` tells the last */
     int local_errno, other_errno;
 };
 
 enum jv_udp_err {
     JV_UDP_ERR_LOCAL,            /* this host's own stack: a fact */
     JV_UDP_ERR_ICMP_UNREACHABLE, /* unauthenticated: a reason to probe, no more */
-    JV_UDP_ERR_TOO_BIG           /* EMSGSIZE of either origin; `mtu` is what it claims, 0 where it claims nothing */
+    JV_UDP_ERR_TOO_BIG /* EMSGSIZE of either origin; `mtu` is what it claims, 0 where it claims nothing */
 };
 
 struct jv_udp_fault {
