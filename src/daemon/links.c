@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "links.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "apply.h"
+#include "log.h"
+#include "loop.h"
+#include "names.h"
+#include "netwatch.h"
+#include "server.h"
+
+struct link {
+    struct jv_udp *udp; /* NULL: the slot is free, or parked until `parked_until` */
+    struct jv_instant parked_until;
+    uint32_t handle;
+    uint32_t ifindex;
+    uint32_t mtu;
+    uint32_t prefer;
+    struct jv_ip ip;
+    bool has_failed; /* a local fact was met; it is closed by the next reconciliation */
+    bool was_seen;   /* by the reconciliation in progress */
+    char device[JV_IFNAME_BYTES];
+    char name[JV_NAME_BYTES];
+};
+
+struct interface {
+    uint32_t ifindex, mtu;
+    bool is_up;
+    char name[JV_IFNAME_BYTES];
+};
+
+struct address {
+    uint32_t ifindex;
+    struct jv_ip ip;
+};
+
+struct jv_links {
+    struct jv_server *server;
+    const struct jv_config *config;
+    struct jv_netwatch *watch;
+    uint32_t tun_ifindex;
+    uint32_t serial; /* of handles: the upper bits, so that none comes twice */
+    struct link slots[JV_LINKS_MAX];
+    struct interface interfaces[JV_NETWATCH_LINKS_MAX];
+    uint32_t interfaces_len;
+    struct address addresses[JV_NETWATCH_ADDRS_MAX];
+    uint32_t addresses_len;
+};
+
+enum jv_err jv_links_open(struct jv_server *server, const struct jv_config *config,
+                          uint32_t tun_ifindex, struct jv_links **out)
+{
+    struct jv_links *links = calloc(1, sizeof(*links));
+    if (links == NULL) {
+        return JV_E_NOMEM;
+    }
+    links->server = server;
+    links->config = config;
+    links->tun_ifindex = tun_ifindex;
+    *out = links;
+    return JV_E_OK;
+}
+
+static void close_socket(struct jv_links *links, struct link *link)
+{
+    jv_loop_remove(jv_server_loop(links->server), jv_udp_fd(link->udp));
+    jv_udp_close(link->udp);
+    link->udp = NULL;
+}
+
+void jv_links_close(struct jv_links *links)
+{
+    if (links == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        if (links->slots[i].udp != NULL) {
+            close_socket(links, &links->slots[i]);
+        }
+    }
+    if (links->watch != NULL) {
+        jv_loop_remove(jv_server_loop(links->server), jv_netwatch_fd(links->watch));
+        jv_netwatch_close(links->watch);
+    }
+    free(links);
+}
+
+static void take_faults(struct jv_links *links, struct link *link)
+{
+    struct jv_udp_fault faults[JV_LINKS_FAULTS_MAX];
+    uint32_t n = jv_udp_errors(link->udp, faults, JV_LINKS_FAULTS_MAX);
+    for (uint32_t i = 0; i < n; i++) {
+        switch (faults[i].kind) {
+        case JV_UDP_ERR_LOCAL:
+            jv_links_fail(links, link->handle, faults[i].code);
+            break;
+        case JV_UDP_ERR_ICMP_UNREACHABLE:
+        case JV_UDP_ERR_TOO_BIG: {
+            struct jv_command doubt = {
+                .kind = JV_CMD_LINK_DOUBTED, .link = link->handle, .remote = faults[i].remote};
+            /* A claim that anyone can make: where the core has no room for it, the probes find out by themselves. */
+            enum jv_err ignored = jv_server_command(links->server, &doubt);
+            (void)ignored;
+            break;
+        }
+        }
+    }
+}
+
+static void on_socket(void *arg, int fd, uint32_t events)
+{
+    struct jv_links *links = arg;
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        struct link *link = &links->slots[i];
+        if (link->udp == NULL || jv_udp_fd(link->udp) != fd) {
+            continue;
+        }
+        if ((events & EPOLLERR) != 0) {
+            take_faults(links, link);
+        }
+        if ((events & EPOLLIN) != 0) {
+            jv_server_receive(links->server, link->udp);
+        }
+        return;
+    }
+}
+
+/* Open and announce; the slot is free again where that fails. */
+static enum jv_err start(struct jv_links *links, struct link *link, const struct jv_endpoint *local)
+{
+    const char *step = "";
+    links->serial++;
+    link->handle = links->serial * JV_LINKS_MAX + (uint32_t)(link - links->slots);
+    struct jv_udp_cfg cfg = {.local = *local,
+                             .device = link->device[0] == '\0' ? NULL : link->device,
+                             .mark = links->config->session.fwmark,
+                             .link = link->handle};
+    enum jv_err err = jv_udp_open(&cfg, &link->udp, &step);
+    if (err != JV_E_OK) {
+        link->udp = NULL;
+        jv_log(JV_LOG_WARNING, "%s: cannot open a socket: %s: %s", link->name, step,
+               strerror(errno));
+        return err;
+    }
+    err =
+        jv_loop_add(jv_server_loop(links->server), jv_udp_fd(link->udp), EPOLLIN, on_socket, links);
+    if (err == JV_E_OK) {
+        struct jv_command added = {.kind = JV_CMD_LINK_ADDED,
+                                   .link = link->handle,
+                                   .local = jv_udp_local(link->udp),
+                                   .prefer = link->prefer,
+                                   .mtu = link->mtu};
+        memcpy(added.name, link->name, sizeof(added.name));
+        err = jv_server_command(links->server, &added);
+    }
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_WARNING, "%s: link refused: %s", link->name, jv_err_text(err));
+        close_socket(links, link);
+    }
+    return err;
+}
+
+static struct link *free_slot(struct jv_links *links)
+{
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        struct link *link = &links->slots[i];
+        if (link->udp == NULL && link->parked_until.ns == 0) {
+            *link = (struct link){0};
+            return link;
+        }
+    }
+    return NULL;
+}
+
+static enum jv_err listen_on(struct jv_links *links, const struct jv_endpoint *local)
+{
+    struct link *link = free_slot(links);
+    if (link == NULL) {
+        return JV_E_FULL;
+    }
+    (void)snprintf(link->name, sizeof(link->name), "listen/udp");
+    link->ip = local->ip;
+    enum jv_err err = start(links, link, local);
+    if (err != JV_E_OK) {
+        char text[JV_ADDR_TEXT_BYTES];
+        jv_endpoint_format(local, text, sizeof(text));
+        jv_log(JV_LOG_ERROR, "cannot listen on %s", text);
+    }
+    return err;
+}
+
+static bool listens_on_v4(const struct jv_config_endpoints *listen, uint16_t port)
+{
+    for (uint32_t i = 0; i < listen->len; i++) {
+        if (listen->at[i].ip.family == JV_AF_4 && listen->at[i].port == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum jv_err jv_links_listen(struct jv_links *links)
+{
+    const struct jv_config_endpoints *listen = &links->config->gateway.listen;
+    const struct jv_ip any6 = {.family = JV_AF_6};
+    for (uint32_t i = 0; i < listen->len; i++) {
+        enum jv_err err = listen_on(links, &listen->at[i]);
+        /* "[::]" means every address of the host, as people read it; the sockets are one a family. */
+        if (err == JV_E_OK && jv_ip_is_equal(&listen->at[i].ip, &any6) &&
+            !listens_on_v4(listen, listen->at[i].port)) {
+            struct jv_endpoint any4 = {.ip.family = JV_AF_4, .port = listen->at[i].port};
+            err = listen_on(links, &any4);
+        }
+        if (err != JV_E_OK) {
+            return err;
+        }
+    }
+    return JV_E_OK;
+}
+
+static struct interface *interface_of(struct jv_links *links, uint32_t ifindex)
+{
+    for (uint32_t i = 0; i < links->interfaces_len; i++) {
+        if (links->interfaces[i].ifindex == ifindex) {
+            return &links->interfaces[i];
+        }
+    }
+    return NULL;
+}
+
+static void take_link_fact(struct jv_links *links, const struct jv_net_fact *fact)
+{
+    struct interface *interface = interface_of(links, fact->ifindex);
+    if (interface == NULL) {
+        if (links->interfaces_len == JV_ARRAY_LEN(links->interfaces)) {
+            return; /* netwatch has the same limit and counts what is above it */
+        }
+        interface = &links->interfaces[links->interfaces_len++];
+        *interface = (struct interface){.ifindex = fact->ifindex};
+    }
+    interface->mtu = fact->mtu;
+    memcpy(interface->name, fact->name, sizeof(interface->name));
+    if (fact->kind == JV_NET_LINK_UP || fact->kind == JV_NET_LINK_DOWN) {
+        interface->is_up = fact->kind == JV_NET_LINK_UP;
+    }
+}
+
+static void forget_interface(struct jv_links *links, uint32_t ifindex)
+{
+    struct interface *interface = interface_of(links, ifindex);
+    if (interface != NULL) {
+        *interface = links->interfaces[--links->interfaces_len];
+    }
+}
+
+static void take_address_fact(struct jv_links *links, const struct jv_net_fact *fact)
+{
+    for (uint32_t i = 0; i < links->addresses_len; i++) {
+        struct address *address = &links->addresses[i];
+        if (address->ifindex == fact->ifindex && jv_ip_is_equal(&address->ip, &fact->ip)) {
+            if (fact->kind == JV_NET_ADDR_GONE) {
+                *address = links->addresses[--links->addresses_len];
+            }
+            return;
+        }
+    }
+    if (fact->kind == JV_NET_ADDR_ADDED && links->addresses_len < JV_ARRAY_LEN(links->addresses)) {
+        links->addresses[links->addresses_len++] =
+            (struct address){.ifindex = fact->ifindex, .ip = fact->ip};
+    }
+}
+
+static void take_fact(struct jv_links *links, const struct jv_net_fact *fact)
+{
+    switch (fact->kind) {
+    case JV_NET_LINK_UP:
+    case JV_NET_LINK_DOWN:
+    case JV_NET_LINK_MTU:
+        take_link_fact(links, fact);
+        break;
+    case JV_NET_LINK_GONE:
+        forget_interface(links, fact->ifindex);
+        break;
+    case JV_NET_ADDR_ADDED:
+    case JV_NET_ADDR_GONE:
+        take_address_fact(links, fact);
+        break;
+    case JV_NET_ROUTE_CHANGED:
+    case JV_NET_SYNCED:
+        break; /* nothing to remember: the routes are asked for */
+    }
+}
+
+static void on_watch(void *arg, int fd, uint32_t events)
+{
+    struct jv_links *links = arg;
+    struct jv_net_fact facts[16];
+    uint32_t n;
+    bool is_foreign = false;
+    (void)fd;
+    (void)events;
+    while ((n = jv_netwatch_read(links->watch, facts, JV_ARRAY_LEN(facts))) > 0) {
+        for (uint32_t i = 0; i < n; i++) {
+            is_foreign = is_foreign || facts[i].ifindex != links->tun_ifindex;
+            take_fact(links, &facts[i]);
+        }
+    }
+    if (is_foreign) { /* the routes that we set ourselves are no news */
+        jv_links_reconcile(links, jv_server_now(links->server));
+        jv_server_network_changed(links->server);
+    }
+}
+
+enum jv_err jv_links_watch(struct jv_links *links)
+{
+    enum jv_err err = jv_netwatch_open(&links->watch);
+    if (err != JV_E_OK) {
+        return err;
+    }
+    err = jv_loop_add(jv_server_loop(links->server), jv_netwatch_fd(links->watch), EPOLLIN,
+                      on_watch, links);
+    if (err == JV_E_OK) {
+        on_watch(links, jv_netwatch_fd(links->watch), EPOLLIN);
+    }
+    return err;
+}
+
+static bool has_way(struct jv_links *links, const struct interface *interface,
+                    const struct jv_ip *ip)
+{
+    uint32_t len = 0;
+    const struct jv_endpoint *endpoints = jv_names_endpoints(jv_server_names(links->server), &len);
+    struct jv_netcfg *net = jv_apply_netcfg(jv_server_apply(links->server));
+    for (uint32_t i = 0; i < len; i++) {
+        bool has = false;
+        if (endpoints[i].ip.family == ip->family &&
+            jv_netcfg_has_route(net, &endpoints[i].ip, interface->ifindex, &has) == JV_E_OK &&
+            has) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct link *open_link(struct jv_links *links, uint32_t ifindex, const struct jv_ip *ip)
+{
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        struct link *link = &links->slots[i];
+        if ((link->udp != NULL || link->parked_until.ns != 0) && link->ifindex == ifindex &&
+            jv_ip_is_equal(&link->ip, ip)) {
+            return link;
+        }
+    }
+    return NULL;
+}
+
+/* One address of one interface that a transport may use: keep its socket, or open one. */
+static void consider(struct jv_links *links, const struct jv_config_transport *transport,
+                     const struct interface *interface, const struct jv_ip *ip)
+{
+    struct link *link = open_link(links, interface->ifindex, ip);
+    if (!has_way(links, interface, ip)) {
+        return;
+    }
+    if (link != NULL) {
+        link->was_seen = true;
+        return;
+    }
+    link = free_slot(links);
+    if (link == NULL) {
+        return; /* more addresses than a session has paths: the first ones serve */
+    }
+    link->ifindex = interface->ifindex;
+    link->mtu = interface->mtu;
+    link->prefer = transport->prefer;
+    link->ip = *ip;
+    link->was_seen = true;
+    memcpy(link->device, interface->name, sizeof(link->device));
+    const char *name = transport->device[0] == '\0' ? interface->name : transport->name;
+    (void)snprintf(link->name, sizeof(link->name), "%s/udp", name);
+    struct jv_endpoint local = {.ip = *ip};
+    if (start(links, link, &local) != JV_E_OK) {
+        /* The address may be too fresh, or the core has no place left: not at every fact, but now and then. */
+        struct jv_instant now = jv_server_now(links->server);
+        link->parked_until = jv_add_ms(now, JV_LINKS_PARK_MS);
+        jv_server_timer(links->server, JV_TIMER_LINKS, link->parked_until);
+    }
+}
+
+static void end_link(struct jv_links *links, struct link *link, struct jv_instant now)
+{
+    struct jv_command gone = {.kind = JV_CMD_LINK_GONE, .link = link->handle};
+    enum jv_err err = jv_server_command(links->server, &gone);
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_WARNING, "%s: %s", link->name, jv_err_text(err));
+    }
+    jv_log(JV_LOG_INFO, "%s: link gone", link->name);
+    close_socket(links, link);
+    if (link->has_failed) {
+        link->parked_until = jv_add_ms(now, JV_LINKS_PARK_MS);
+        jv_server_timer(links->server, JV_TIMER_LINKS, link->parked_until);
+    }
+}
+
+static void release_parked(struct jv_links *links, struct jv_instant now)
+{
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        struct link *link = &links->slots[i];
+        if (link->udp == NULL && link->parked_until.ns != 0 && jv_is_due(link->parked_until, now)) {
+            *link = (struct link){0};
+        } else if (link->udp == NULL && link->parked_until.ns != 0) {
+            jv_server_timer(links->server, JV_TIMER_LINKS, link->parked_until);
+        }
+        link->was_seen = false;
+    }
+}
+
+static void consider_transport(struct jv_links *links, const struct jv_config_transport *transport)
+{
+    for (uint32_t i = 0; i < links->addresses_len; i++) {
+        const struct interface *interface = interface_of(links, links->addresses[i].ifindex);
+        if (interface == NULL || !interface->is_up || interface->ifindex == links->tun_ifindex ||
+            (transport->device[0] != '\0' && strcmp(transport->device, interface->name) != 0)) {
+            continue;
+        }
+        consider(links, transport, interface, &links->addresses[i].ip);
+    }
+}
+
+void jv_links_reconcile(struct jv_links *links, struct jv_instant now)
+{
+    static const struct jv_config_transport any = {.prefer = 100};
+    if (links->config->role != JV_CONFIG_CLIENT) {
+        return;
+    }
+    release_parked(links, now);
+    for (uint32_t i = 0; i < links->config->transports_len; i++) {
+        consider_transport(links, &links->config->transports[i]);
+    }
+    if (links->config->transports_len == 0) {
+        consider_transport(links, &any);
+    }
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        struct link *link = &links->slots[i];
+        if (link->udp != NULL && (!link->was_seen || link->has_failed)) {
+            end_link(links, link, now);
+        }
+    }
+}
+
+void jv_links_tick(struct jv_links *links, struct jv_instant now)
+{
+    jv_links_reconcile(links, now);
+}
+
+struct jv_udp *jv_links_socket(const struct jv_links *links, uint32_t handle)
+{
+    const struct link *link = &links->slots[handle % JV_LINKS_MAX];
+    return link->handle == handle ? link->udp : NULL;
+}
+
+void jv_links_fail(struct jv_links *links, uint32_t handle, int code)
+{
+    struct link *link = &links->slots[handle % JV_LINKS_MAX];
+    if (link->udp != NULL && link->handle == handle && !link->has_failed &&
+        links->config->role == JV_CONFIG_CLIENT) {
+        link->has_failed = true;
+        jv_log(JV_LOG_INFO, "%s: %s", link->name, strerror(code));
+        jv_server_timer(links->server, JV_TIMER_LINKS, jv_server_now(links->server));
+    }
+}
+
+uint32_t jv_links_find(const struct jv_links *links, const char *text)
+{
+    size_t len = strlen(text);
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        const struct link *link = &links->slots[i];
+        char ip[JV_ADDR_TEXT_BYTES];
+        if (link->udp == NULL) {
+            continue;
+        }
+        jv_ip_format(&link->ip, ip, sizeof(ip));
+        bool is_transport = strncmp(link->name, text, len) == 0 &&
+                            (link->name[len] == '\0' || link->name[len] == '/');
+        if (is_transport || strcmp(ip, text) == 0) {
+            return link->handle;
+        }
+    }
+    return 0;
+}
+
+const char *jv_links_device(const struct jv_links *links, uint32_t attempt)
+{
+    uint32_t count = jv_links_count(links);
+    uint32_t turn = attempt % (count + 1U);
+    for (uint32_t i = 0; i < JV_LINKS_MAX && turn > 0; i++) {
+        if (links->slots[i].udp != NULL && --turn == 0) {
+            return links->slots[i].device;
+        }
+    }
+    return NULL;
+}
+
+uint32_t jv_links_count(const struct jv_links *links)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        count += links->slots[i].udp != NULL;
+    }
+    return count;
+}
+
+void jv_links_config(struct jv_links *links, const struct jv_config *config)
+{
+    links->config = config;
+}

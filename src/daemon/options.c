@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: jvd --config FILE [--foreground] [--run-dir DIR] [--state-dir DIR] [--log-dir DIR]\n"
+    "       jvd --help | --version\n";
+
+static const char help[] =
+    "\n"
+    "  -c, --config FILE     the profile, /etc/jv/NAME.conf\n"
+    "  -f, --foreground      stay attached, log to standard error\n"
+    "      --run-dir DIR     control socket and pid file (" JV_RUN_DIR ")\n"
+    "      --state-dir DIR   what survives a restart (" JV_STATE_DIR ")\n"
+    "      --log-dir DIR     audit file NAME.jsonl, unless the profile names another (" JV_LOG_DIR
+    ")\n"
+    "      --no-sandbox      keep all privileges: for debuggers\n"
+    "  -h, --help\n"
+    "  -V, --version\n"
+    "\n"
+    "See jvd(8) and jv.conf(5).\n";
+
+enum jv_options_result jv_options_parse(int argc, char **argv, struct jv_options *out)
+{
+    enum { RUN_DIR = 256, STATE_DIR, LOG_DIR, NO_SANDBOX };
+    static const struct option table[] = {{"config", required_argument, NULL, 'c'},
+                                          {"foreground", no_argument, NULL, 'f'},
+                                          {"run-dir", required_argument, NULL, RUN_DIR},
+                                          {"state-dir", required_argument, NULL, STATE_DIR},
+                                          {"log-dir", required_argument, NULL, LOG_DIR},
+                                          {"no-sandbox", no_argument, NULL, NO_SANDBOX},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {"version", no_argument, NULL, 'V'},
+                                          {NULL, 0, NULL, 0}};
+    *out = (struct jv_options){.run_dir = JV_RUN_DIR};
+    for (int opt; (opt = getopt_long(argc, argv, "c:fhV", table, NULL)) != -1;) {
+        switch (opt) {
+        case 'c':
+            out->config = optarg;
+            break;
+        case 'f':
+            out->is_foreground = true;
+            break;
+        case RUN_DIR:
+            out->run_dir = optarg;
+            break;
+        case STATE_DIR:
+            out->state_dir = optarg;
+            break;
+        case LOG_DIR:
+            out->log_dir = optarg;
+            break;
+        case NO_SANDBOX:
+            out->has_no_sandbox = true;
+            break;
+        case 'h':
+            (void)fputs(usage, stdout); /* a closed output is the caller's choice */
+            (void)fputs(help, stdout);
+            return JV_OPTIONS_DONE;
+        case 'V':
+            (void)puts("jvd " JV_PROJECT_VERSION);
+            return JV_OPTIONS_DONE;
+        default: /* getopt has said what is wrong */
+            (void)fputs(usage, stderr);
+            return JV_OPTIONS_BAD;
+        }
+    }
+    if (out->config == NULL || optind != argc) {
+        (void)fputs(usage, stderr);
+        return JV_OPTIONS_BAD;
+    }
+    return JV_OPTIONS_RUN;
+}
+
+static bool join(char *out, const char *dir, const char *name, const char *suffix)
+{
+    int len = snprintf(out, JV_SERVER_PATH_BYTES, "%s%s%s%s", dir, name[0] == '\0' ? "" : "/", name,
+                       suffix);
+    return len > 0 && len < (int)JV_SERVER_PATH_BYTES;
+}
+
+/* The profile's own choice counts; its default follows --log-dir. */
+static bool place_audit(const struct jv_options *options, const struct jv_config *config, char *out)
+{
+    char fallback[JV_SERVER_PATH_BYTES];
+    if (!join(fallback, JV_LOG_DIR, config->name, ".jsonl")) {
+        return false;
+    }
+    if (options->log_dir != NULL && strcmp(config->audit_file, fallback) == 0) {
+        return join(out, options->log_dir, config->name, ".jsonl");
+    }
+    return snprintf(out, JV_SERVER_PATH_BYTES, "%s", config->audit_file) <
+           (int)JV_SERVER_PATH_BYTES;
+}
+
+static bool place_state(const struct jv_options *options, const struct jv_config *config, char *out)
+{
+    if (options->state_dir != NULL) {
+        return join(out, options->state_dir, config->name, "");
+    }
+    if (config->role == JV_CONFIG_GATEWAY && config->gateway.state_dir[0] != '\0') {
+        return join(out, config->gateway.state_dir, "", "");
+    }
+    return join(out, JV_STATE_DIR, config->name, "");
+}
+
+enum jv_err jv_options_places(const struct jv_options *options, const struct jv_config *config,
+                              struct jv_places *out)
+{
+    *out = (struct jv_places){0};
+    char full[PATH_MAX];
+    /* A detached daemon works in "/": a relative name would mean another file at the reload. */
+    const char *file = realpath(options->config, full) == NULL ? options->config : full;
+    bool is_ok = join(out->dirs.config, file, "", "") &&
+                 join(out->dirs.run, options->run_dir, "", "") &&
+                 place_state(options, config, out->dirs.state) &&
+                 place_audit(options, config, out->dirs.audit) &&
+                 join(out->socket, options->run_dir, config->name, ".sock") &&
+                 join(out->pid, options->run_dir, config->name, ".pid") &&
+                 join(out->head, out->dirs.state, config->name, ".head");
+    return is_ok ? JV_E_OK : JV_E_RANGE;
+}
+
+static enum jv_err make_one(const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+    if (mkdir(path, mode) != 0) {
+        return errno == EEXIST ? JV_E_OK : JV_E_SYSTEM;
+    }
+    /* Only root can give it away, and only then is there another user. */
+    return geteuid() != 0 || chown(path, uid, gid) == 0 ? JV_E_OK : JV_E_SYSTEM;
+}
+
+enum jv_err jv_options_make_dir(const char *path, mode_t mode, uid_t uid, gid_t gid)
+{
+    char copy[JV_SERVER_PATH_BYTES];
+    struct stat st;
+    if (stat(path, &st) == 0) {
+        return S_ISDIR(st.st_mode) ? JV_E_OK : JV_E_SYSTEM;
+    }
+    (void)snprintf(copy, sizeof(copy), "%s", path);
+    /* One missing parent is made as well: /run/jv, /var/lib/jv. */
+    enum jv_err err = make_one(dirname(copy), 0755, uid, gid);
+    return err == JV_E_OK ? make_one(path, mode, uid, gid) : err;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "request.h"
+
+#include <jansson.h>
+#include <string.h>
+
+static const char *const names[JV_REQ_END] = {
+    [JV_REQ_STATUS] = "status", [JV_REQ_SESSIONS] = "sessions",
+    [JV_REQ_PATHS] = "paths",   [JV_REQ_COUNTERS] = "counters",
+    [JV_REQ_RELOAD] = "reload", [JV_REQ_DOWN] = "down",
+    [JV_REQ_UP] = "up",         [JV_REQ_TERMINATE] = "terminate",
+    [JV_REQ_SWITCH] = "switch",
+};
+
+bool jv_request_is_change(enum jv_request_cmd cmd)
+{
+    switch (cmd) {
+    case JV_REQ_STATUS:
+    case JV_REQ_SESSIONS:
+    case JV_REQ_PATHS:
+    case JV_REQ_COUNTERS:
+        return false;
+    case JV_REQ_RELOAD:
+    case JV_REQ_DOWN:
+    case JV_REQ_UP:
+    case JV_REQ_TERMINATE:
+    case JV_REQ_SWITCH:
+    case JV_REQ_END:
+        return true;
+    }
+    return true;
+}
+
+static bool take_text(const json_t *value, char *out, size_t cap, size_t min)
+{
+    if (!json_is_string(value)) {
+        return false;
+    }
+    size_t len = json_string_length(value);
+    if (len < min || len >= cap || memchr(json_string_value(value), '\0', len) != NULL) {
+        return false;
+    }
+    memcpy(out, json_string_value(value), len);
+    out[len] = '\0';
+    return true;
+}
+
+static bool take_number(const json_t *value, uint64_t max, uint64_t *out)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        (uint64_t)json_integer_value(value) > max) {
+        return false;
+    }
+    *out = (uint64_t)json_integer_value(value);
+    return true;
+}
+
+static bool take_cmd(const json_t *value, struct jv_request *out)
+{
+    for (uint32_t i = 0; json_is_string(value) && i < JV_REQ_END; i++) {
+        if (strcmp(json_string_value(value), names[i]) == 0) {
+            out->cmd = (enum jv_request_cmd)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_sid(const json_t *value, struct jv_request *out)
+{
+    return take_text(value, out->sid, sizeof(out->sid), 4) &&
+           strspn(out->sid, "0123456789abcdef") == strlen(out->sid);
+}
+
+/* NULL: well; else what is wrong. */
+static const char *take_member(const char *key, const json_t *value, struct jv_request *out)
+{
+    uint64_t number = 0;
+    if (strcmp(key, "id") == 0) {
+        return take_number(value, INT64_MAX, &out->id) ? NULL : "id is no number from 0";
+    }
+    if (strcmp(key, "cmd") == 0) {
+        return take_cmd(value, out) ? NULL : "unknown cmd";
+    }
+    if (strcmp(key, "sid") == 0) {
+        return take_sid(value, out) ? NULL : "sid is not 4 to 32 hex digits";
+    }
+    if (strcmp(key, "path") == 0) {
+        return take_text(value, out->path, sizeof(out->path), 1) ? NULL : "path is no name";
+    }
+    if (strcmp(key, "cursor") == 0) {
+        bool is_ok = take_number(value, UINT32_MAX, &number);
+        out->cursor = (uint32_t)number;
+        return is_ok ? NULL : "cursor is no number";
+    }
+    return "unknown member";
+}
+
+static const char *check_whole(const struct jv_request *req, const json_t *root)
+{
+    if (json_object_get(root, "id") == NULL || json_object_get(root, "cmd") == NULL) {
+        return "id and cmd are needed";
+    }
+    if ((req->cmd == JV_REQ_TERMINATE) != (req->sid[0] != '\0')) {
+        return "sid belongs to terminate";
+    }
+    if ((req->cmd == JV_REQ_SWITCH) != (req->path[0] != '\0')) {
+        return "path belongs to switch";
+    }
+    return NULL;
+}
+
+enum jv_err jv_request_parse(const char *line, size_t len, struct jv_request *out,
+                             const char **error_out)
+{
+    struct jv_request req = {0};
+    const char *error = NULL;
+    const char *key;
+    json_t *value;
+    json_t *root =
+        len >= JV_REQUEST_BYTES ? NULL : json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+    *out = req;
+    if (!json_is_object(root)) {
+        json_decref(root);
+        *error_out = "not a JSON object";
+        return JV_E_SYNTAX;
+    }
+    json_object_foreach(root, key, value)
+    {
+        const char *found = take_member(key, value, &req);
+        error = error == NULL ? found : error;
+    }
+    out->id = req.id;
+    error = error == NULL ? check_whole(&req, root) : error;
+    json_decref(root);
+    if (error != NULL) {
+        *error_out = error;
+        return JV_E_SYNTAX;
+    }
+    *out = req;
+    return JV_E_OK;
+}

@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include "aead.h" /* jv_aead_has_fast_aes(): a fact of the processor that the core cannot ask for itself */
+#include "apply.h"
+#include "audit.h"
+#include "links.h"
+#include "log.h"
+#include "loop.h"
+#include "names.h"
+#include "notify.h"
+#include "setup.h"
+#include "sys.h"
+#include "tun.h"
+#include "udp.h"
+
+#define LOOP_FDS_MAX 128U /* sockets, control connections, the resolver's */
+#define TICK_MS 1000U
+
+struct jv_server {
+    struct jv_config *config;
+    struct jv_dirs dirs;
+    struct jv_loop *loop;
+    struct jv_core *core;
+    void *core_mem;
+    size_t core_bytes;
+    struct jv_tun *tun;
+    struct jv_apply *apply;
+    struct jv_links *links;
+    struct jv_names *names;
+    struct jv_audit *audit;
+    struct jv_out out;
+    struct jv_instant timers[JV_TIMERS];
+    struct jv_server_facts facts;
+    void (*tick[2])(void *arg, struct jv_instant now);
+    void *tick_arg[2];
+    void (*hangup)(void *arg);
+    void *hangup_arg;
+    uint8_t scratch[JV_BUF_BYTES]; /* where packets end for which the pool has no buffer */
+};
+
+typedef enum jv_err batch_fn(struct jv_core *core, struct jv_instant now, struct jv_batch *batch,
+                             struct jv_out *out);
+
+static void fill_random(void *arg, uint8_t *out, size_t len)
+{
+    (void)arg;
+    jv_sys_random(out, len);
+}
+
+/* ---- outputs ---- */
+
+static void send_run(struct jv_server *server, const struct jv_slot *slots, uint32_t n)
+{
+    struct jv_udp *udp = jv_links_socket(server->links, slots[0].link);
+    if (udp == NULL) {
+        server->facts.dead_link += n;
+        return;
+    }
+    while (n > 0) {
+        struct jv_udp_sent sent = {0};
+        uint32_t len = JV_MIN(n, JV_BATCH_MAX);
+        jv_udp_send(udp, slots, len, &sent);
+        if (sent.dropped_local > 0) {
+            jv_links_fail(server->links, slots[0].link, sent.local_errno);
+        }
+        slots += len;
+        n -= len;
+    }
+}
+
+static void flush_tx(struct jv_server *server)
+{
+    struct jv_out *out = &server->out;
+    uint32_t start = 0;
+    for (uint32_t i = 1; i <= out->tx_len; i++) {
+        if (i == out->tx_len || out->tx[i].link != out->tx[start].link) {
+            send_run(server, &out->tx[start], i - start);
+            start = i;
+        }
+    }
+    jv_core_give(server->core, out->tx, out->tx_len);
+    out->tx_len = 0;
+}
+
+static void flush_rest(struct jv_server *server)
+{
+    struct jv_out *out = &server->out;
+    if (out->tun_len > 0) {
+        /* What the device refuses is counted by tun, and lost as on any wire. */
+        (void)jv_tun_write(server->tun, out->tun, out->tun_len);
+        jv_core_give(server->core, out->tun, out->tun_len);
+        out->tun_len = 0;
+    }
+    if (out->records_len > 0 && server->audit != NULL) {
+        jv_audit_push(server->audit, out->records, out->records_len);
+    }
+    out->records_len = 0;
+    for (uint32_t i = 0; i < out->orders_len; i++) {
+        if (out->orders[i].kind == JV_ORDER_ENDED) {
+            server->facts.last_end = out->orders[i].reason;
+        }
+        jv_apply_order(server->apply, &out->orders[i]);
+    }
+    out->orders_len = 0;
+}
+
+static void flush(struct jv_server *server)
+{
+    flush_tx(server);
+    flush_rest(server);
+}
+
+/* ---- inputs ---- */
+
+static void run_batch(struct jv_server *server, batch_fn *fn, struct jv_slot *slots, uint32_t n)
+{
+    struct jv_batch batch = {.slots = slots, .len = n};
+    for (uint32_t i = 0; i < JV_SERVER_TRIES; i++) {
+        enum jv_err err = fn(server->core, jv_server_now(server), &batch, &server->out);
+        flush(server);
+        if (err != JV_E_AGAIN) {
+            break;
+        }
+    }
+    if (batch.done < batch.len) {
+        uint32_t left = batch.len - batch.done;
+        jv_core_give(server->core, &slots[batch.done], left);
+        server->facts.given_up += left;
+    }
+}
+
+void jv_server_receive(struct jv_server *server, struct jv_udp *udp)
+{
+    struct jv_slot slots[JV_BATCH_MAX];
+    for (uint32_t i = 0; i < JV_SERVER_BATCHES; i++) {
+        uint32_t taken = jv_core_take(server->core, slots, JV_BATCH_MAX);
+        if (taken == 0) {
+            /* Left in the socket it would wake the loop at once, and again, until a deadline frees a buffer. */
+            struct jv_slot lost = {.buf = server->scratch};
+            server->facts.no_buffer += jv_udp_recv(udp, jv_server_now(server), &lost, 1);
+            return;
+        }
+        uint32_t n = jv_udp_recv(udp, jv_server_now(server), slots, taken);
+        if (n < taken) {
+            jv_core_give(server->core, &slots[n], taken - n);
+        }
+        if (n > 0) {
+            run_batch(server, jv_core_datagrams, slots, n);
+        }
+        if (n < taken) {
+            return;
+        }
+    }
+}
+
+static void on_tun(void *arg, int fd, uint32_t events)
+{
+    struct jv_server *server = arg;
+    struct jv_slot slots[JV_BATCH_MAX];
+    (void)fd;
+    (void)events;
+    for (uint32_t i = 0; i < JV_SERVER_BATCHES; i++) {
+        uint32_t taken = jv_core_take(server->core, slots, JV_BATCH_MAX);
+        if (taken == 0) {
+            struct jv_slot lost = {.buf = server->scratch};
+            server->facts.no_buffer += jv_tun_read(server->tun, jv_server_now(server), &lost, 1);
+            return;
+        }
+        uint32_t n = jv_tun_read(server->tun, jv_server_now(server), slots, taken);
+        if (n < taken) {
+            jv_core_give(server->core, &slots[n], taken - n);
+        }
+        if (n > 0) {
+            run_batch(server, jv_core_packets, slots, n);
+        }
+        if (n < taken) {
+            return;
+        }
+    }
+}
+
+enum jv_err jv_server_command(struct jv_server *server, const struct jv_command *command)
+{
+    enum jv_err err = JV_E_AGAIN;
+    for (uint32_t i = 0; i < JV_SERVER_TRIES && err == JV_E_AGAIN; i++) {
+        err = jv_core_command(server->core, jv_server_now(server), command, &server->out);
+        flush(server);
+    }
+    if (err == JV_E_AGAIN) {
+        server->facts.given_up++;
+    }
+    return err;
+}
+
+/* ---- time ---- */
+
+void jv_server_timer(struct jv_server *server, enum jv_timer timer, struct jv_instant due)
+{
+    server->timers[timer] = jv_earlier(server->timers[timer], due);
+}
+
+static void on_tick(struct jv_server *server, struct jv_instant now)
+{
+    jv_server_timer(server, JV_TIMER_TICK, jv_add_ms(now, TICK_MS));
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(server->tick); i++) {
+        if (server->tick[i] != NULL) {
+            server->tick[i](server->tick_arg[i], now);
+        }
+    }
+}
+
+static void fire(struct jv_server *server, enum jv_timer timer, struct jv_instant now)
+{
+    switch (timer) {
+    case JV_TIMER_NAMES:
+        jv_names_tick(server->names, now);
+        break;
+    case JV_TIMER_LINKS:
+        jv_links_tick(server->links, now);
+        break;
+    case JV_TIMER_TICK:
+        on_tick(server, now);
+        break;
+    case JV_TIMER_WATCHDOG:
+        jv_notify_send("WATCHDOG=1");
+        jv_server_timer(server, timer, jv_add_ms(now, jv_notify_watchdog_ms()));
+        break;
+    case JV_TIMER_STOP:
+        jv_loop_stop(server->loop);
+        break;
+    case JV_TIMERS:
+        break;
+    }
+}
+
+/* The loop's one deadline is the earliest of the core's and of the timers. */
+static void on_after(void *arg, struct jv_instant now)
+{
+    struct jv_server *server = arg;
+    for (uint32_t i = 0; i < JV_TIMERS; i++) {
+        if (jv_is_due(server->timers[i], now)) {
+            server->timers[i] = JV_NEVER;
+            fire(server, (enum jv_timer)i, now);
+        }
+    }
+    for (uint32_t i = 0; i < JV_SERVER_TRIES && jv_is_due(jv_core_deadline(server->core), now);
+         i++) {
+        enum jv_err err = jv_core_expire(server->core, now, &server->out);
+        flush(server);
+        if (err != JV_E_OK && err != JV_E_AGAIN) {
+            jv_log(JV_LOG_ERROR, "deadlines: %s", jv_err_text(err));
+            break;
+        }
+    }
+    struct jv_instant next = jv_core_deadline(server->core);
+    for (uint32_t i = 0; i < JV_TIMERS; i++) {
+        next = jv_earlier(next, server->timers[i]);
+    }
+    jv_loop_set_deadline(server->loop, next);
+}
+
+static void on_signal(void *arg, int signo)
+{
+    struct jv_server *server = arg;
+    if (signo == SIGHUP) {
+        if (server->hangup != NULL) {
+            server->hangup(server->hangup_arg);
+        }
+        return;
+    }
+    jv_server_stop(server);
+}
+
+/* ---- life ---- */
+
+static enum jv_err open_loop(struct jv_server *server)
+{
+    const int signals[] = {SIGTERM, SIGINT, SIGHUP};
+    struct jv_loop_hooks hooks = {.signal = on_signal, .after = on_after, .arg = server};
+    enum jv_err err = jv_loop_open(&hooks, LOOP_FDS_MAX, &server->loop);
+    if (err == JV_E_OK) {
+        err = jv_loop_catch_signals(server->loop, signals, JV_ARRAY_LEN(signals));
+    }
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "cannot set up the event loop: %s", strerror(errno));
+    }
+    return err;
+}
+
+static enum jv_err open_tun(struct jv_server *server)
+{
+    bool was_there = false;
+    enum jv_err err = jv_tun_open(server->config->interface, &server->tun, &was_there);
+    if (err == JV_E_OK) {
+        err = jv_tun_set_persist(server->tun, true);
+    }
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "cannot open the TUN device %s: %s (%s)", server->config->interface,
+               jv_err_text(err), strerror(errno));
+        return err;
+    }
+    if (was_there) {
+        jv_log(JV_LOG_NOTICE, "%s: adopted the device of an earlier run",
+               server->config->interface);
+    }
+    err = jv_apply_open(server->config, server->tun, &server->apply);
+    if (err == JV_E_OK) {
+        err = jv_loop_add(server->loop, jv_tun_fd(server->tun), EPOLLIN, on_tun, server);
+    }
+    return err;
+}
+
+static enum jv_err open_core(struct jv_server *server, struct jv_core_cfg *cfg, uint64_t first_seq)
+{
+    char user[JV_CONF_USER_BYTES] = "";
+    struct jv_user *users = NULL;
+    uint32_t users_len = 0;
+    enum jv_err err = jv_setup_users(server->config, &users, &users_len, user);
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "user %s: %s (at most %u networks)", user, jv_err_text(err),
+               JV_USER_NETS_MAX);
+        return err;
+    }
+    jv_setup_core(server->config, users, users_len, cfg);
+    cfg->first_seq = first_seq;
+    cfg->offer_aes = jv_aead_has_fast_aes();
+    jv_sys_random(&cfg->jitter_seed, sizeof(cfg->jitter_seed));
+    server->core_bytes = jv_core_bytes(cfg);
+    if (server->core_bytes == 0) {
+        err = JV_E_RANGE;
+    } else {
+        server->core_mem = jv_sys_alloc_locked(server->core_bytes, &server->facts.is_locked);
+        err = server->core_mem == NULL ? JV_E_NOMEM : JV_E_OK;
+    }
+    if (err == JV_E_OK) {
+        struct jv_entropy entropy = {.fill = fill_random};
+        err = jv_core_init(server->core_mem, cfg, entropy, jv_server_now(server), &server->core);
+    }
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "cannot start the protocol: %s", jv_err_text(err));
+    } else if (!server->facts.is_locked) {
+        jv_log(JV_LOG_WARNING, "keys may be swapped out: %zu KiB cannot be locked (RLIMIT_MEMLOCK)",
+               server->core_bytes / 1024U);
+    }
+    jv_setup_users_free(users, users_len);
+    return err;
+}
+
+static enum jv_err open_out(struct jv_out *out)
+{
+    *out = (struct jv_out){.tx_cap = JV_OUT_TX_MIN,
+                           .tun_cap = JV_OUT_TUN_MIN,
+                           .records_cap = JV_OUT_RECORDS_MIN,
+                           .orders_cap = JV_OUT_ORDERS_MIN};
+    out->tx = calloc(out->tx_cap, sizeof(*out->tx));
+    out->tun = calloc(out->tun_cap, sizeof(*out->tun));
+    out->records = calloc(out->records_cap, sizeof(*out->records));
+    out->orders = calloc(out->orders_cap, sizeof(*out->orders));
+    bool is_whole =
+        out->tx != NULL && out->tun != NULL && out->records != NULL && out->orders != NULL;
+    return is_whole ? JV_E_OK : JV_E_NOMEM;
+}
+
+static enum jv_err open_parts(struct jv_server *server, uint64_t first_seq)
+{
+    enum jv_err err = open_out(&server->out);
+    if (err != JV_E_OK) {
+        return err;
+    }
+    err = open_loop(server);
+    if (err != JV_E_OK) {
+        return err;
+    }
+    server->facts.started_at = jv_loop_now(server->loop);
+    struct jv_core_cfg *cfg = calloc(1, sizeof(*cfg)); /* tens of kilobytes: too much for a stack */
+    if (cfg == NULL) {
+        return JV_E_NOMEM;
+    }
+    err = open_core(server, cfg, first_seq);
+    jv_wipe(cfg, sizeof(*cfg));
+    free(cfg);
+    if (err != JV_E_OK) {
+        return err;
+    }
+    err = open_tun(server);
+    if (err != JV_E_OK) {
+        return err;
+    }
+    err = jv_links_open(server, server->config, jv_tun_ifindex(server->tun), &server->links);
+    if (err == JV_E_OK) {
+        err = jv_names_open(server, server->config, &server->names);
+    }
+    return err;
+}
+
+enum jv_err jv_server_open(struct jv_config *config, const struct jv_dirs *dirs,
+                           struct jv_audit *audit, uint64_t first_seq, struct jv_server **out)
+{
+    struct jv_server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
+        jv_config_free(config);
+        return JV_E_NOMEM;
+    }
+    server->config = config;
+    server->dirs = *dirs;
+    server->audit = audit;
+    for (uint32_t i = 0; i < JV_TIMERS; i++) {
+        server->timers[i] = JV_NEVER;
+    }
+    enum jv_err err = open_parts(server, first_seq);
+    if (err != JV_E_OK) {
+        jv_server_close(server);
+        return err;
+    }
+    *out = server;
+    return JV_E_OK;
+}
+
+static void warn_forwarding(struct jv_server *server)
+{
+    const struct jv_config_pool *pool = &server->config->gateway.pool;
+    server->facts.forwards4 = jv_apply_forwards(JV_AF_4);
+    server->facts.forwards6 = jv_apply_forwards(JV_AF_6);
+    if (server->config->role != JV_CONFIG_GATEWAY) {
+        return;
+    }
+    if (pool->v4.ip.family != JV_AF_NONE && !server->facts.forwards4) {
+        jv_log(JV_LOG_WARNING, "this host does not forward IPv4: sysctl net.ipv4.ip_forward=1");
+    }
+    if (pool->v6.ip.family != JV_AF_NONE && !server->facts.forwards6) {
+        jv_log(JV_LOG_WARNING,
+               "this host does not forward IPv6: sysctl net.ipv6.conf.all.forwarding=1");
+    }
+}
+
+enum jv_err jv_server_start(struct jv_server *server)
+{
+    struct jv_instant now = jv_server_now(server);
+    enum jv_err err;
+    warn_forwarding(server);
+    if (server->config->role == JV_CONFIG_GATEWAY) {
+        err = jv_links_listen(server->links);
+    } else {
+        err = jv_links_watch(server->links);
+        if (err == JV_E_OK) {
+            jv_names_start(server->names);
+        }
+    }
+    if (jv_notify_watchdog_ms() > 0) {
+        jv_server_timer(server, JV_TIMER_WATCHDOG, now);
+    }
+    jv_server_timer(server, JV_TIMER_TICK, now);
+    on_after(server, now); /* what the start set is due before the loop's first sleep */
+    return err;
+}
+
+enum jv_err jv_server_run(struct jv_server *server)
+{
+    return jv_loop_run(server->loop);
+}
+
+void jv_server_stop(struct jv_server *server)
+{
+    if (server->facts.is_stopping) {
+        jv_loop_stop(server->loop); /* asked twice: at once */
+        return;
+    }
+    struct jv_command down = {.kind = JV_CMD_DOWN};
+    server->facts.is_stopping = true;
+    jv_notify_send("STOPPING=1");
+    enum jv_err err = jv_server_command(server, &down);
+    if (err != JV_E_OK && err != JV_E_STATE && err != JV_E_NOTFOUND) {
+        jv_log(JV_LOG_WARNING, "sessions did not end cleanly: %s", jv_err_text(err));
+    }
+    jv_server_timer(server, JV_TIMER_STOP, jv_add_ms(jv_server_now(server), JV_SERVER_STOP_MS));
+}
+
+void jv_server_close(struct jv_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    jv_names_close(server->names);
+    jv_links_close(server->links);
+    if (server->apply != NULL) {
+        jv_apply_remove(server->apply);
+    }
+    jv_apply_close(server->apply);
+    jv_tun_close(server->tun);
+    if (server->core != NULL) {
+        jv_core_fini(server->core);
+    }
+    if (server->core_mem != NULL) {
+        jv_sys_free_locked(server->core_mem, server->core_bytes);
+    }
+    jv_loop_close(server->loop);
+    free(server->out.tx);
+    free(server->out.tun);
+    free(server->out.records);
+    free(server->out.orders);
+    jv_config_free(server->config);
+    free(server);
+}
+
+/* ---- events ---- */
+
+void jv_server_endpoints(struct jv_server *server, const struct jv_endpoint *endpoints,
+                         uint32_t len, bool is_first)
+{
+    struct jv_command command = {.kind = JV_CMD_ENDPOINTS, .endpoints_len = len};
+    memcpy(command.endpoints, endpoints, len * sizeof(endpoints[0]));
+    enum jv_err err = jv_server_command(server, &command);
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "gateway endpoints refused: %s", jv_err_text(err));
+        return;
+    }
+    jv_links_reconcile(server->links, jv_server_now(server));
+    if (is_first) {
+        struct jv_command up = {.kind = JV_CMD_UP};
+        err = jv_server_command(server, &up);
+        if (err != JV_E_OK) {
+            jv_log(JV_LOG_ERROR, "no birth begun: %s", jv_err_text(err));
+        }
+    }
+}
+
+void jv_server_network_changed(struct jv_server *server)
+{
+    jv_names_refresh(server->names, jv_server_now(server));
+}
+
+void jv_server_note(struct jv_server *server, enum jv_event_type event, const char *text)
+{
+    struct jv_record rec = {.at = jv_server_now(server),
+                            .seq = jv_core_next_seq(server->core),
+                            .event = (uint16_t)event,
+                            .is_client = server->config->role == JV_CONFIG_CLIENT};
+    (void)snprintf(rec.text, sizeof(rec.text), "%s", text);
+    if (server->audit != NULL) {
+        jv_audit_push(server->audit, &rec, 1);
+    }
+}
+
+void jv_server_on_tick(struct jv_server *server, void (*tick)(void *arg, struct jv_instant now),
+                       void *arg)
+{
+    uint32_t idx = server->tick[0] == NULL ? 0 : 1;
+    JV_ASSERT(server->tick[idx] == NULL);
+    server->tick[idx] = tick;
+    server->tick_arg[idx] = arg;
+}
+
+void jv_server_on_hangup(struct jv_server *server, void (*hangup)(void *arg), void *arg)
+{
+    server->hangup = hangup;
+    server->hangup_arg = arg;
+}
+
+void jv_server_adopt(struct jv_server *server, struct jv_config *config)
+{
+    struct jv_config *old = server->config;
+    server->config = config;
+    jv_apply_config(server->apply, config);
+    jv_links_config(server->links, config);
+    jv_names_config(server->names, config);
+    if (config->audit_file[0] != '\0' && strcmp(old->audit_file, config->audit_file) != 0) {
+        (void)snprintf(server->dirs.audit, sizeof(server->dirs.audit), "%s", config->audit_file);
+    }
+    jv_config_free(old);
+}
+
+/* ---- looking ---- */
+
+struct jv_loop *jv_server_loop(const struct jv_server *server)
+{
+    return server->loop;
+}
+
+struct jv_core *jv_server_core(const struct jv_server *server)
+{
+    return server->core;
+}
+
+struct jv_links *jv_server_links(const struct jv_server *server)
+{
+    return server->links;
+}
+
+struct jv_names *jv_server_names(const struct jv_server *server)
+{
+    return server->names;
+}
+
+struct jv_apply *jv_server_apply(const struct jv_server *server)
+{
+    return server->apply;
+}
+
+struct jv_audit *jv_server_audit(const struct jv_server *server)
+{
+    return server->audit;
+}
+
+const struct jv_config *jv_server_config(const struct jv_server *server)
+{
+    return server->config;
+}
+
+const struct jv_dirs *jv_server_dirs(const struct jv_server *server)
+{
+    return &server->dirs;
+}
+
+const struct jv_server_facts *jv_server_facts(const struct jv_server *server)
+{
+    return &server->facts;
+}
+
+struct jv_instant jv_server_now(const struct jv_server *server)
+{
+    return jv_loop_now(server->loop);
+}

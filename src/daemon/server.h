@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_DAEMON_SERVER_H
+#define JV_DAEMON_SERVER_H
+/*
+ * server -- drains inputs into the core, flushes its outputs; holds the parts of the daemon together.
+ *
+ * One wake-up: sockets and TUN are read into buffers of the core's pool, each batch goes through the core, what came out is sent;
+ * then commands, then what is due; `now` is the loop's one reading of the clock.
+ *
+ * Owns     the core with its memory, the output arrays, every part that jv_server_open() makes.
+ * Limits   JV_SERVER_BATCHES batches a descriptor and wake-up, so that one busy socket does not starve the rest. Nothing is
+ *          allocated per packet.
+ * Threads  the loop's.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base.h"
+#include "config.h"
+#include "core.h"
+#include "errors.h"
+#include "instant.h"
+
+#define JV_SERVER_BATCHES 4U
+#define JV_SERVER_TRIES 4U /* calls for one input: the first, and after each flush another one */
+#define JV_SERVER_STOP_MS 100U
+#define JV_SERVER_PATH_BYTES 1024U
+
+struct jv_apply;
+struct jv_audit;
+struct jv_links;
+struct jv_loop;
+struct jv_names;
+struct jv_tun;
+struct jv_udp;
+
+/* What waits for a moment of its own; each has one deadline. */
+enum jv_timer {
+    JV_TIMER_NAMES,
+    JV_TIMER_LINKS,
+    JV_TIMER_TICK,
+    JV_TIMER_WATCHDOG,
+    JV_TIMER_STOP,
+    JV_TIMERS
+};
+
+struct jv_dirs {
+    char run[JV_SERVER_PATH_BYTES];
+    char state[JV_SERVER_PATH_BYTES];
+    char config[JV_SERVER_PATH_BYTES]; /* the file itself */
+    char audit[JV_SERVER_PATH_BYTES];  /* the file; empty: none */
+};
+
+/* What the operator should see, beside the sessions. */
+struct jv_server_facts {
+    bool is_locked; /* the core's memory cannot be swapped out */
+    bool forwards4, forwards6;
+    bool is_stopping;
+    struct jv_instant started_at;
+    uint64_t given_up;  /* inputs that the core did not take after JV_SERVER_TRIES calls */
+    uint64_t no_buffer; /* packets that were read and dropped because the pool was empty */
+    uint64_t dead_link; /* datagrams for a socket that is gone */
+    uint64_t reloads, reloads_refused;
+    enum jv_why last_end; /* of a session; NONE: none has ended */
+};
+
+struct jv_server;
+
+/* Takes `config` over. The audit stays the caller's and may be NULL. On failure what failed is logged. */
+JV_MUST_USE enum jv_err jv_server_open(struct jv_config *config, const struct jv_dirs *dirs,
+                                       struct jv_audit *audit, uint64_t first_seq,
+                                       struct jv_server **out);
+/* Starts: sockets, names, the first birth. */
+JV_MUST_USE enum jv_err jv_server_start(struct jv_server *server);
+JV_MUST_USE enum jv_err jv_server_run(struct jv_server *server);
+/* Sessions end with OPERATOR_TERMINATED; JV_SERVER_STOP_MS later the loop returns. */
+void jv_server_stop(struct jv_server *server);
+/* After the loop: TUN, addresses and routes go (`jv down`), then everything is closed. NULL is ignored. */
+void jv_server_close(struct jv_server *server);
+
+/* ---- for the parts ---- */
+struct jv_loop *jv_server_loop(const struct jv_server *server);
+struct jv_core *jv_server_core(const struct jv_server *server);
+struct jv_links *jv_server_links(const struct jv_server *server);
+struct jv_names *jv_server_names(const struct jv_server *server);
+struct jv_apply *jv_server_apply(const struct jv_server *server);
+struct jv_audit *jv_server_audit(const struct jv_server *server);
+const struct jv_config *jv_server_config(const struct jv_server *server);
+const struct jv_dirs *jv_server_dirs(const struct jv_server *server);
+const struct jv_server_facts *jv_server_facts(const struct jv_server *server);
+struct jv_instant jv_server_now(const struct jv_server *server);
+/* The timer fires at `due` or earlier, if it was set earlier. */
+void jv_server_timer(struct jv_server *server, enum jv_timer timer, struct jv_instant due);
+/* One command to the core, its outputs flushed. */
+JV_MUST_USE enum jv_err jv_server_command(struct jv_server *server,
+                                          const struct jv_command *command);
+/* Datagrams wait at this socket. */
+void jv_server_receive(struct jv_server *server, struct jv_udp *udp);
+/* The gateway's endpoints are known, for the first time or anew. */
+void jv_server_endpoints(struct jv_server *server, const struct jv_endpoint *endpoints,
+                         uint32_t len, bool is_first);
+/* The host's links, addresses or routes changed. */
+void jv_server_network_changed(struct jv_server *server);
+/* A record of the daemon's own; `text` may be empty. */
+void jv_server_note(struct jv_server *server, enum jv_event_type event, const char *text);
+/* Called once a second and before the loop sleeps, for parts that the server does not know (control, metrics). */
+void jv_server_on_tick(struct jv_server *server, void (*tick)(void *arg, struct jv_instant now),
+                       void *arg);
+/* Called for SIGHUP. */
+void jv_server_on_hangup(struct jv_server *server, void (*hangup)(void *arg), void *arg);
+/* A reload was applied: the parts see `config`, which is taken over, from here on. The old one is freed. */
+void jv_server_adopt(struct jv_server *server, struct jv_config *config);
+#endif /* JV_DAEMON_SERVER_H */

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_DAEMON_SETUP_H
+#define JV_DAEMON_SETUP_H
+/*
+ * setup -- from the operator's configuration to what the core takes: values copied, names cut, defaults chosen.
+ *
+ * Owns     nothing; jv_setup_users() gives memory that the caller frees with jv_setup_users_free().
+ * Threads  any.
+ */
+#include <stdint.h>
+
+#include "base.h"
+#include "config.h"
+#include "core.h"
+#include "errors.h"
+
+/* Users that a reload may add without a restart: at least this many, else as many again as there are. */
+#define JV_SETUP_USERS_MIN 64U
+/* Packet buffers of 2 KiB. A client holds one window of resends and two batches; a gateway many sessions' worth. */
+#define JV_SETUP_BUFFERS_CLIENT 4096U
+#define JV_SETUP_BUFFERS_GATEWAY 16384U
+
+/* The gateway's users for the core; NULL with *len_out 0 where there are none. JV_E_NOMEM; JV_E_RANGE: `detail` names the user. */
+JV_MUST_USE enum jv_err jv_setup_users(const struct jv_config *config, struct jv_user **out,
+                                       uint32_t *len_out, char detail[JV_CONF_USER_BYTES]);
+/* Wipes the keys. */
+void jv_setup_users_free(struct jv_user *users, uint32_t len);
+/* Everything but first_seq, jitter_seed, offer_aes. `users` stay the caller's. */
+void jv_setup_core(const struct jv_config *config, const struct jv_user *users, uint32_t users_len,
+                   struct jv_core_cfg *out);
+/* Identifies the bounds in force in the records: a hash of the policy's values, never 0. */
+uint32_t jv_setup_policy_id(const struct jv_policy *policy);
+/* The gateway's own address in `pool`, with the pool's length; family NONE where the pool is. */
+struct jv_prefix jv_setup_gateway_address(const struct jv_prefix *pool);
+#endif /* JV_DAEMON_SETUP_H */

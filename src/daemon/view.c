@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "view.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "aead.h" /* names of the suites in a session's status */
+#include "apply.h"
+#include "audit.h"
+#include "links.h"
+#include "server.h"
+#include "tun.h"
+
+void jv_view_sid(const struct jv_sid *sid, char out[33])
+{
+    for (uint32_t i = 0; i < JV_SID_BYTES; i++) {
+        (void)snprintf(&out[2U * i], 3, "%02x", sid->b[i]);
+    }
+}
+
+/* A number that JSON readers take whole; what is beyond stands for "for ever". */
+static json_t *number(uint64_t value)
+{
+    return json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value);
+}
+
+/* "never" and "unknown" are UINT64_MAX in the core and absent here. */
+static void put_known(json_t *object, const char *key, uint64_t value)
+{
+    if (value != UINT64_MAX) {
+        json_object_set_new(object, key, number(value));
+    }
+}
+
+static void put_endpoint(json_t *object, const char *key, const struct jv_endpoint *ep)
+{
+    if (ep->ip.family != JV_AF_NONE) {
+        char text[JV_ADDR_TEXT_BYTES];
+        jv_endpoint_format(ep, text, sizeof(text));
+        json_object_set_new(object, key, json_string(text));
+    }
+}
+
+static const char *role_name(enum jv_path_role role)
+{
+    switch (role) {
+    case JV_PATH_COLD:
+        return "cold";
+    case JV_PATH_PROBING:
+        return "probing";
+    case JV_PATH_STANDBY:
+        return "standby";
+    case JV_PATH_ACTIVE:
+        return "active";
+    case JV_PATH_SILENT:
+        return "silent";
+    }
+    return "cold";
+}
+
+static json_t *view_path(const struct jv_path_status *path)
+{
+    json_t *object = json_object();
+    json_object_set_new(object, "name", json_string(path->name));
+    put_endpoint(object, "local", &path->local);
+    put_endpoint(object, "remote", &path->remote);
+    put_endpoint(object, "observed", &path->observed);
+    json_object_set_new(object, "role", json_string(role_name(path->role)));
+    json_object_set_new(object, "prefer", number(path->prefer));
+    put_known(object, "rtt_us", path->srtt_us == 0 ? UINT64_MAX : path->srtt_us);
+    put_known(object, "jitter_us", path->srtt_us == 0 ? UINT64_MAX : path->jitter_us);
+    json_object_set_new(object, "loss_ppm", number(path->loss_ppm));
+    json_object_set_new(object, "unanswered", number(path->unanswered));
+    put_known(object, "heard_ms", path->heard_ms);
+    return object;
+}
+
+json_t *jv_view_paths(const struct jv_session_status *status)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < status->paths_len; i++) {
+        json_array_append_new(list, view_path(&status->paths[i]));
+    }
+    return list;
+}
+
+static json_t *view_addresses(const struct jv_session_status *status)
+{
+    const struct jv_prefix *both[2] = {&status->address4, &status->address6};
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < 2U; i++) {
+        if (both[i]->ip.family != JV_AF_NONE) {
+            char text[JV_ADDR_TEXT_BYTES];
+            jv_prefix_format(both[i], text, sizeof(text));
+            json_array_append_new(list, json_string(text));
+        }
+    }
+    return list;
+}
+
+static json_t *view_dns(const struct jv_session_status *status)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < status->dns_len; i++) {
+        char text[JV_ADDR_TEXT_BYTES];
+        jv_ip_format(&status->dns[i], text, sizeof(text));
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
+static void put_counts(json_t *object, const struct jv_session_status *status)
+{
+    json_object_set_new(object, "rx_packets", number(status->rx_packets));
+    json_object_set_new(object, "rx_bytes", number(status->rx_bytes));
+    json_object_set_new(object, "tx_packets", number(status->tx_packets));
+    json_object_set_new(object, "tx_bytes", number(status->tx_bytes));
+    json_object_set_new(object, "switches", number(status->switches));
+    json_object_set_new(object, "rebinds", number(status->rebinds));
+    json_object_set_new(object, "switches_in_window", number(status->switches_in_window));
+    json_object_set_new(object, "switches_limit", number(status->switches_limit));
+    json_object_set_new(object, "outage_total_us", number(status->outage_total_us));
+    json_object_set_new(object, "outage_worst_us", number(status->outage_worst_us));
+    if (status->last_switch_ms != UINT64_MAX) {
+        json_object_set_new(object, "last_switch_ms", number(status->last_switch_ms));
+        json_object_set_new(object, "last_switch_reason",
+                            json_string(jv_why_name(status->last_switch_reason)));
+    }
+}
+
+static const char *suite_name(uint8_t suite)
+{
+    switch (suite) {
+    case JV_SUITE_CHACHA20_POLY1305:
+        return "ChaCha20-Poly1305";
+    case JV_SUITE_AES_256_GCM:
+        return "AES-256-GCM";
+    default: /* a byte of the core's status, not an enum: what has no name is shown as none */
+        return "none";
+    }
+}
+
+json_t *jv_view_session(const struct jv_session_status *status)
+{
+    char sid[33];
+    json_t *object = json_object();
+    jv_view_sid(&status->sid, sid);
+    json_object_set_new(object, "sid", json_string(sid));
+    if (status->user[0] != '\0') {
+        json_object_set_new(object, "user", json_string(status->user));
+    }
+    json_object_set_new(object, "state", json_string(jv_state_name(status->state)));
+    json_object_set_new(object, "reason", json_string(jv_why_name(status->reason)));
+    json_object_set_new(object, "reason_text", json_string(jv_why_text(status->reason)));
+    json_object_set_new(object, "v", number(status->v));
+    json_object_set_new(object, "local", number(status->local));
+    json_object_set_new(object, "in_state_ms", number(status->in_state_ms));
+    json_object_set_new(object, "age_ms", number(status->age_ms));
+    put_known(object, "lifetime_left_ms", status->lifetime_left_ms);
+    json_object_set_new(object, "transportless_ms", number(status->transportless_ms));
+    json_object_set_new(object, "address", view_addresses(status));
+    json_object_set_new(object, "dns", view_dns(status));
+    json_object_set_new(object, "mtu", number(status->mtu));
+    json_object_set_new(object, "epoch", number(status->epoch));
+    json_object_set_new(object, "suite", json_string(suite_name(status->suite)));
+    put_counts(object, status);
+    json_object_set_new(object, "paths", jv_view_paths(status));
+    return object;
+}
+
+static json_t *view_warnings(const struct jv_server *server)
+{
+    const struct jv_server_facts *facts = jv_server_facts(server);
+    const struct jv_config *config = jv_server_config(server);
+    const struct jv_config_pool *pool = &config->gateway.pool;
+    bool is_gateway = config->role == JV_CONFIG_GATEWAY;
+    json_t *list = json_array();
+    if (!facts->is_locked) {
+        json_array_append_new(list,
+                              json_string("key memory is not locked: keys may be swapped out"));
+    }
+    if (is_gateway && pool->v4.ip.family != JV_AF_NONE && !facts->forwards4) {
+        json_array_append_new(list, json_string("this host does not forward IPv4"));
+    }
+    if (is_gateway && pool->v6.ip.family != JV_AF_NONE && !facts->forwards6) {
+        json_array_append_new(list, json_string("this host does not forward IPv6"));
+    }
+    if (jv_apply_failures(jv_server_apply(server)) > 0) {
+        json_array_append_new(list,
+                              json_string("an address or route could not be set: see the log"));
+    }
+    return list;
+}
+
+static void put_events(json_t *object, const struct jv_server *server)
+{
+    struct jv_audit *audit = jv_server_audit(server);
+    if (audit == NULL) {
+        json_object_set_new(object, "events_dropped", number(0));
+        return;
+    }
+    struct jv_audit_counts counts = jv_audit_counts(audit);
+    json_object_set_new(object, "events_written", number(counts.written));
+    json_object_set_new(object, "events_dropped",
+                        number(counts.dropped_queue + counts.dropped_file));
+    json_object_set_new(object, "audit", json_string(jv_server_dirs(server)->audit));
+}
+
+static json_t *view_states(const struct jv_counters *counters)
+{
+    json_t *object = json_object();
+    for (uint32_t i = 0; i < JV_ST_END; i++) {
+        json_object_set_new(object, jv_state_name((enum jv_state)i), number(counters->sessions[i]));
+    }
+    return object;
+}
+
+static void put_client(json_t *object, const struct jv_server *server)
+{
+    const struct jv_config_gateways *gateways = &jv_server_config(server)->session.gateways;
+    struct jv_session_status *status = calloc(1, sizeof(*status));
+    uint32_t cursor = 0;
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < gateways->len; i++) {
+        json_array_append_new(list, json_string(gateways->at[i].host));
+    }
+    json_object_set_new(object, "gateways", list);
+    json_object_set_new(object, "links", number(jv_links_count(jv_server_links(server))));
+    if (status != NULL &&
+        jv_core_session(jv_server_core(server), jv_server_now(server), &cursor, status)) {
+        json_object_set_new(object, "session", jv_view_session(status));
+    } else {
+        json_object_set_new(object, "session", json_null());
+    }
+    free(status);
+}
+
+static void put_gateway(json_t *object, const struct jv_server *server)
+{
+    const struct jv_config_endpoints *listen = &jv_server_config(server)->gateway.listen;
+    struct jv_counters *counters = calloc(1, sizeof(*counters));
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < listen->len; i++) {
+        char text[JV_ADDR_TEXT_BYTES];
+        jv_endpoint_format(&listen->at[i], text, sizeof(text));
+        json_array_append_new(list, json_string(text));
+    }
+    json_object_set_new(object, "listen", list);
+    if (counters != NULL) {
+        jv_core_counters(jv_server_core(server), counters);
+        json_object_set_new(object, "sessions", view_states(counters));
+        json_object_set_new(object, "half_open", number(counters->half_open));
+    }
+    json_object_set_new(object, "sessions_max", number(jv_server_config(server)->limits.sessions));
+    free(counters);
+}
+
+json_t *jv_view_status(const struct jv_server *server)
+{
+    const struct jv_config *config = jv_server_config(server);
+    const struct jv_server_facts *facts = jv_server_facts(server);
+    bool is_client = config->role == JV_CONFIG_CLIENT;
+    json_t *object = json_object();
+    json_object_set_new(object, "name", json_string(config->name));
+    json_object_set_new(object, "role", json_string(is_client ? "client" : "gateway"));
+    json_object_set_new(object, "version", json_string(JV_PROJECT_VERSION));
+    json_object_set_new(object, "pid", number((uint64_t)getpid()));
+    json_object_set_new(object, "uptime_ms",
+                        number(jv_since_ms(facts->started_at, jv_server_now(server))));
+    json_object_set_new(object, "interface", json_string(config->interface));
+    put_events(object, server);
+    json_object_set_new(object, "warnings", view_warnings(server));
+    if (facts->last_end != JV_WHY_NONE) {
+        json_object_set_new(object, "last_end", json_string(jv_why_name(facts->last_end)));
+        json_object_set_new(object, "last_end_text", json_string(jv_why_text(facts->last_end)));
+    }
+    if (is_client) {
+        put_client(object, server);
+    } else {
+        put_gateway(object, server);
+    }
+    return object;
+}
+
+json_t *jv_view_sessions(const struct jv_server *server, uint32_t cursor)
+{
+    struct jv_session_status *status = calloc(1, sizeof(*status));
+    if (status == NULL) {
+        return NULL;
+    }
+    json_t *object = json_object();
+    json_t *list = json_array();
+    bool has_more = true;
+    for (uint32_t i = 0; i < JV_VIEW_PAGE && has_more; i++) {
+        has_more = jv_core_session(jv_server_core(server), jv_server_now(server), &cursor, status);
+        if (has_more) {
+            json_array_append_new(list, jv_view_session(status));
+        }
+    }
+    json_object_set_new(object, "sessions", list);
+    if (has_more) {
+        json_object_set_new(object, "next", number(cursor));
+    }
+    free(status);
+    return object;
+}
+
+static json_t *view_drops(const struct jv_counters *counters)
+{
+    json_t *object = json_object();
+    for (uint32_t i = 0; i < JV_DROPS; i++) {
+        json_object_set_new(object, jv_drop_name((enum jv_drop)i), number(counters->drops[i]));
+    }
+    return object;
+}
+
+json_t *jv_view_counters(const struct jv_server *server)
+{
+    const struct jv_server_facts *facts = jv_server_facts(server);
+    struct jv_counters *counters = calloc(1, sizeof(*counters));
+    if (counters == NULL) {
+        return NULL;
+    }
+    jv_core_counters(jv_server_core(server), counters);
+    json_t *object = json_object();
+    json_object_set_new(object, "drops", view_drops(counters));
+    json_object_set_new(object, "sessions", view_states(counters));
+    json_object_set_new(object, "rx_datagrams", number(counters->rx_datagrams));
+    json_object_set_new(object, "tx_datagrams", number(counters->tx_datagrams));
+    json_object_set_new(object, "rx_packets", number(counters->rx_packets));
+    json_object_set_new(object, "tx_packets", number(counters->tx_packets));
+    json_object_set_new(object, "births", number(counters->births));
+    json_object_set_new(object, "births_refused", number(counters->births_refused));
+    json_object_set_new(object, "jumps", number(counters->jumps));
+    json_object_set_new(object, "rebinds", number(counters->rebinds));
+    json_object_set_new(object, "reattach_denied", number(counters->reattach_denied));
+    json_object_set_new(object, "rekeys", number(counters->rekeys));
+    json_object_set_new(object, "ends", number(counters->ends));
+    json_object_set_new(object, "buffers_free", number(counters->buffers_free));
+    json_object_set_new(object, "given_up", number(facts->given_up));
+    json_object_set_new(object, "no_buffer", number(facts->no_buffer));
+    json_object_set_new(object, "dead_link", number(facts->dead_link));
+    free(counters);
+    return object;
+}
