@@ -49,7 +49,7 @@ void jv_value_must(const struct jv_value_row *row, char out[JV_VALUE_MUST_BYTES]
         break;
     case JV_VALUE_PREFIXES:
         (void)snprintf(out, cap,
-                       "1 to %u different ADDRESS/BITS without host bits, separated by commas",
+                       "1 to %u different ADDRESS/BITS, separated by commas",
                        r->max);
         break;
     case JV_VALUE_POOL:
