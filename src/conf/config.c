@@ -88,11 +88,11 @@ struct reader {
     const char *file; /* as messages name it */
     struct jv_diag *diag;
     struct jv_config *config;
-    void *object;           /* of the section that is being read; NULL: its keys are skipped */
-    enum section_id in;     /* that section, IN_NONE before the first */
-    uint32_t in_line;       /* of its header */
+    void *object;       /* of the section that is being read; NULL: its keys are skipped */
+    enum section_id in; /* that section, IN_NONE before the first */
+    uint32_t in_line;   /* of its header */
     uint32_t section_lines[SECTIONS]; /* of the first header; 0: none */
-    uint32_t row_lines[ROWS];         /* of the key in the current instance of its section; 0: absent */
+    uint32_t row_lines[ROWS]; /* of the key in the current instance of its section; 0: absent */
     uint32_t policy_lines[JV_POLICY_FIELDS];
     struct jv_policy single; /* the single keys of [Policy] */
     uint32_t users_cap;
@@ -209,8 +209,9 @@ static void *add_transport(struct reader *r, struct jv_text title, uint32_t line
 {
     struct jv_config *config = r->config;
     if (config->transports_len == JV_CONF_TRANSPORTS_MAX) {
-        jv_diag_error(r->diag, r->file, line, "[Transport %.*s] is one too many; it must be %u at most",
-                      shown(title), title.at, JV_CONF_TRANSPORTS_MAX);
+        jv_diag_error(r->diag, r->file, line,
+                      "[Transport %.*s] is one too many; it must be %u at most", shown(title),
+                      title.at, JV_CONF_TRANSPORTS_MAX);
         return NULL;
     }
     struct jv_config_transport *transport = &config->transports[config->transports_len++];
@@ -227,8 +228,9 @@ static void *add_user(struct reader *r, struct jv_text title, uint32_t line)
         struct jv_config_user *users =
             cap <= JV_CONF_USERS_MAX ? calloc(cap, sizeof(*users)) : NULL;
         if (users == NULL) {
-            jv_diag_error(r->diag, r->file, line, "[User %.*s] is one too many; it must be %u at most",
-                          shown(title), title.at, JV_CONF_USERS_MAX);
+            jv_diag_error(r->diag, r->file, line,
+                          "[User %.*s] is one too many; it must be %u at most", shown(title),
+                          title.at, JV_CONF_USERS_MAX);
             return NULL;
         }
         /* Not realloc(): it would leave keys behind in freed memory. */
@@ -394,9 +396,9 @@ static void settle_role(struct reader *r)
     for (uint32_t i = 0; i < SECTIONS; i++) {
         bool is_ours = (sections[i].roles & (uint32_t)r->config->role) != 0;
         if (!is_ours && r->section_lines[i] != 0) {
-            jv_diag_error(r->diag, r->file, r->section_lines[i], "[%s] belongs to a %s; this is a %s",
-                          sections[i].name, session != 0 ? "gateway" : "client",
-                          session != 0 ? "client" : "gateway");
+            jv_diag_error(r->diag, r->file, r->section_lines[i],
+                          "[%s] belongs to a %s; this is a %s", sections[i].name,
+                          session != 0 ? "gateway" : "client", session != 0 ? "client" : "gateway");
         }
         if (is_ours && !sections[i].is_titled && r->section_lines[i] == 0) {
             r->in = (enum section_id)i;
@@ -406,7 +408,8 @@ static void settle_role(struct reader *r)
         }
     }
     if (session != 0 && r->section_lines[IN_Transport] == 0) {
-        jv_diag_error(r->diag, r->file, 0, "[Transport NAME] is missing: a client has at least one");
+        jv_diag_error(r->diag, r->file, 0,
+                      "[Transport NAME] is missing: a client has at least one");
     }
     if (gateway != 0 && r->section_lines[IN_User] == 0) {
         jv_diag_warn(r->diag, r->file, 0, "there is no [User NAME]: nobody can connect");
@@ -447,8 +450,8 @@ static void settle_policy(struct reader *r)
         if (must != NULL) {
             char value[JV_VALUE_MUST_BYTES];
             jv_value_policy_format(field, jv_policy_get(&policy, field), value);
-            uint32_t line = r->policy_lines[field] != 0 ? r->policy_lines[field]
-                                                        : r->section_lines[IN_Policy];
+            uint32_t line =
+                r->policy_lines[field] != 0 ? r->policy_lines[field] : r->section_lines[IN_Policy];
             jv_diag_error(r->diag, r->file, line, "%s is %s; it must be %s",
                           jv_policy_rows[field].key, value, must);
         }

@@ -26,8 +26,9 @@
 
 #define JV_CONF_PORT 4433U /* of a gateway that names none */
 #define JV_CONF_FILE_BYTES (16U << 20)
-#define JV_CONF_NAME_BYTES 16U  /* names of interfaces and transports, with their NUL (IFNAMSIZ) */
-#define JV_CONF_USER_BYTES JV_NAME_BYTES /* [User NAME], profile and unprivileged user, with their NUL */
+#define JV_CONF_NAME_BYTES 16U /* names of interfaces and transports, with their NUL (IFNAMSIZ) */
+#define JV_CONF_USER_BYTES                                                                         \
+    JV_NAME_BYTES               /* [User NAME], profile and unprivileged user, with their NUL */
 #define JV_CONF_HOST_BYTES 254U /* a DNS name with its NUL */
 #define JV_CONF_PATH_BYTES 256U
 #define JV_CONF_GATEWAYS_MAX 8U
@@ -45,9 +46,9 @@ enum jv_config_dns { JV_CONFIG_DNS_AUTO, JV_CONFIG_DNS_NONE, JV_CONFIG_DNS_LIST 
 
 /* A private or pre-shared key. */
 struct jv_config_secret {
-    struct jv_key key;             /* all zero until loaded, and where no pre-shared key is configured */
-    bool is_set;                   /* the file names one */
-    bool is_inline;                /* it stands in the configuration file itself */
+    struct jv_key key; /* all zero until loaded, and where no pre-shared key is configured */
+    bool is_set;       /* the file names one */
+    bool is_inline;    /* it stands in the configuration file itself */
     char path[JV_CONF_PATH_BYTES]; /* empty where it is inline */
 };
 
@@ -59,7 +60,7 @@ struct jv_config_public {
 struct jv_config_gateway {
     char host[JV_CONF_HOST_BYTES]; /* a DNS name or an address without brackets */
     uint16_t port;
-    bool is_address;          /* `endpoint` is valid and nothing has to be resolved */
+    bool is_address; /* `endpoint` is valid and nothing has to be resolved */
     struct jv_endpoint endpoint;
 };
 
@@ -145,8 +146,9 @@ struct jv_config {
     enum jv_config_role role;
     char name[JV_CONF_USER_BYTES];      /* NAME of NAME.conf */
     char interface[JV_CONF_NAME_BYTES]; /* TUN device */
-    char user[JV_CONF_USER_BYTES];      /* to drop to; filled by jv_config_load(), empty after jv_config_parse() unless set */
-    uint32_t mtu;                       /* inner; 0 on a client: what the gateway says */
+    char user
+        [JV_CONF_USER_BYTES]; /* to drop to; filled by jv_config_load(), empty after jv_config_parse() unless set */
+    uint32_t mtu; /* inner; 0 on a client: what the gateway says */
     struct jv_config_session session;
     struct jv_config_server gateway;
     struct jv_config_limits limits;
@@ -155,8 +157,9 @@ struct jv_config {
     uint32_t transports_len; /* at least 1 on a client */
     struct jv_config_user *users;
     uint32_t users_len;
-    struct jv_policy policy;   /* of a client: preset or file, then the single keys; checked. On a gateway: the default preset */
-    uint32_t preset;           /* enum jv_preset; meaningless where policy_file is set */
+    struct jv_policy
+        policy; /* of a client: preset or file, then the single keys; checked. On a gateway: the default preset */
+    uint32_t preset;                      /* enum jv_preset; meaningless where policy_file is set */
     char policy_file[JV_CONF_PATH_BYTES]; /* empty: the preset */
     bool policy_set[JV_POLICY_FIELDS];    /* the single keys that the file itself sets */
     char audit_file[JV_CONF_PATH_BYTES];  /* empty: none */
@@ -167,9 +170,10 @@ struct jv_config {
 struct jv_config_input {
     const char *text; /* need not end in a NUL */
     size_t len;
-    const char *file;    /* as messages name it; NAME is its last part without ".conf" */
-    bool is_private;     /* only the owner can read the text: inline keys are allowed */
-    bool may_read_files; /* key files, policy file and user database are read; without it these stay empty or at the preset */
+    const char *file; /* as messages name it; NAME is its last part without ".conf" */
+    bool is_private;  /* only the owner can read the text: inline keys are allowed */
+    bool
+        may_read_files; /* key files, policy file and user database are read; without it these stay empty or at the preset */
 };
 
 /*
@@ -192,9 +196,10 @@ JV_MUST_USE enum jv_err jv_config_print(const struct jv_config *config, FILE *fi
 
 /* One row of the table, for the manual page, completion and tests. */
 struct jv_config_row {
-    const char *section, *key, *type, *fallback, *text; /* fallback: the default as written, "" for none */
+    const char *section, *key, *type, *fallback,
+        *text; /* fallback: the default as written, "" for none */
     uint32_t min, max;
-    uint32_t roles;      /* bits of enum jv_config_role */
+    uint32_t roles; /* bits of enum jv_config_role */
     bool is_mandatory;
 };
 /* The row of index `idx`, or NULL past the end. */

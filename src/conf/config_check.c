@@ -96,8 +96,7 @@ static void check_address(const struct jv_config_user *user, const struct jv_ip 
 static void add_claim(struct claim *claims, uint32_t *len, const struct jv_ip *ip, uint32_t user)
 {
     if (ip->family != JV_AF_NONE) {
-        claims[(*len)++] =
-            (struct claim){{*ip, ip->family == JV_AF_4 ? 32U : 128U}, user};
+        claims[(*len)++] = (struct claim){{*ip, ip->family == JV_AF_4 ? 32U : 128U}, user};
     }
 }
 
@@ -198,8 +197,7 @@ static void check_own_key(const struct jv_key *own, const struct jv_config_publi
     }
 }
 
-static void check_transports(const struct jv_config *config, const char *file,
-                             struct jv_diag *diag)
+static void check_transports(const struct jv_config *config, const char *file, struct jv_diag *diag)
 {
     for (uint32_t i = 0; i < config->transports_len; i++) {
         const struct jv_config_transport *a = &config->transports[i];
@@ -209,8 +207,9 @@ static void check_transports(const struct jv_config *config, const char *file,
                 jv_diag_error(diag, file, a->line, "[Transport %s] is there already, in line %u",
                               a->name, b->line);
             } else if (a->device[0] != '\0' && strcmp(a->device, b->device) == 0) {
-                jv_diag_error(diag, file, a->line, "Device of [Transport %s] is that of [Transport %s]",
-                              a->name, b->name);
+                jv_diag_error(diag, file, a->line,
+                              "Device of [Transport %s] is that of [Transport %s]", a->name,
+                              b->name);
             }
         }
         if (a->device[0] != '\0' && strcmp(a->device, config->interface) == 0) {
@@ -228,8 +227,9 @@ void jv_config_check(const struct jv_config *config, const struct jv_config_line
         struct jv_key own = own_public(&config->session.private_key);
         check_own_key(&own, &config->session.gateway_key, lines->session, "GatewayKey", file, diag);
         if (diag->errors == 0 && config->session.dns.kind != JV_CONFIG_DNS_NONE) {
-            jv_diag_warn(diag, file, lines->session,
-                         "DNS is shown by jv status; setting up the resolver is not in this version");
+            jv_diag_warn(
+                diag, file, lines->session,
+                "DNS is shown by jv status; setting up the resolver is not in this version");
         }
         return;
     }

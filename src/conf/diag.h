@@ -17,7 +17,8 @@
 
 /* Starts as all zero bytes: struct jv_diag diag = {0}. */
 struct jv_diag {
-    char *lines[JV_DIAG_MAX]; /* without newline: "home.conf:12: Cooldown is 5ms; it must be 100ms to 10min" */
+    char *lines
+        [JV_DIAG_MAX]; /* without newline: "home.conf:12: Cooldown is 5ms; it must be 100ms to 10min" */
     uint32_t len;
     uint32_t errors;  /* of the lines and of what was dropped; warnings are not counted */
     uint32_t dropped; /* lines that found no room (or no memory) */

@@ -15,7 +15,8 @@ static JV_PRINTF(2, 3) void say(char *why, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(why, JV_KEYFILE_WHY_BYTES, fmt, args); /* a path cut at the end still names the trouble */
+    (void)vsnprintf(why, JV_KEYFILE_WHY_BYTES, fmt,
+                    args); /* a path cut at the end still names the trouble */
     va_end(args);
 }
 

@@ -24,8 +24,8 @@ static const struct {
 
 /* Must stand in the file: P-01 of the requirements. */
 static const enum jv_policy_field mandatory[] = {
-    JV_POLICY_max_lifetime_ms,        JV_POLICY_transport_lost_ttl_ms,
-    JV_POLICY_max_switches_per_min,   JV_POLICY_recovery_window_ms,
+    JV_POLICY_max_lifetime_ms,         JV_POLICY_transport_lost_ttl_ms,
+    JV_POLICY_max_switches_per_min,    JV_POLICY_recovery_window_ms,
     JV_POLICY_loss_volatile_threshold, JV_POLICY_reattach_proof_max_age_ms,
 };
 
@@ -183,8 +183,8 @@ static bool parse_scalar(const struct loader *l, const struct jv_policy_row *row
 /* The current event begins a list; on return it is the list's end. */
 static bool parse_mask(struct loader *l, uint64_t *out)
 {
-    bool is_good = l->event.data.sequence_start.anchor == NULL &&
-                   l->event.data.sequence_start.tag == NULL;
+    bool is_good =
+        l->event.data.sequence_start.anchor == NULL && l->event.data.sequence_start.tag == NULL;
     uint32_t mask = 0;
     while (next(l) && l->event.type != YAML_SEQUENCE_END_EVENT) {
         uint32_t bit = 0;
@@ -236,8 +236,8 @@ static void read_field(struct loader *l, enum jv_policy_field field)
 static bool is_first(struct loader *l, const char *name, uint32_t *line, uint32_t here)
 {
     if (*line != 0) {
-        jv_diag_error(l->diag, l->file, here, "%s is set twice; the first is in line %" PRIu32, name,
-                      *line);
+        jv_diag_error(l->diag, l->file, here, "%s is set twice; the first is in line %" PRIu32,
+                      name, *line);
         return false;
     }
     *line = here;
@@ -389,8 +389,7 @@ enum jv_err jv_policyfile_parse(const char *text, size_t len, const char *file,
                       JV_POLICYFILE_BYTES);
         return JV_E_SYNTAX;
     }
-    struct loader l = {
-        .file = file, .diag = diag, .policy = jv_policy_presets[JV_PRESET_STRICT]};
+    struct loader l = {.file = file, .diag = diag, .policy = jv_policy_presets[JV_PRESET_STRICT]};
     if (yaml_parser_initialize(&l.parser) == 0) {
         jv_diag_error(diag, file, 0, "cannot be read: out of memory");
         return JV_E_NOMEM;

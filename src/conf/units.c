@@ -7,7 +7,7 @@
 #include "base.h"
 
 #define PPM_DIGITS 6U
-#define PERCENT_DIGITS 4U /* one percent is 10^4 ppm */
+#define PERCENT_DIGITS 4U        /* one percent is 10^4 ppm */
 #define COUNT_MAX 10000000000ULL /* times 10 and the longest unit it stays below 2^64 */
 
 static const struct {

@@ -99,7 +99,7 @@ static enum jv_value_fault parse_secret(const struct jv_value_row *row, struct j
         return jv_is_zero(&secret->key, sizeof(secret->key)) ? JV_VALUE_BAD : JV_VALUE_OK;
     }
     return text.at[0] == '/' && copy(text, secret->path, sizeof(secret->path)) ? JV_VALUE_OK
-                                                                                : JV_VALUE_BAD;
+                                                                               : JV_VALUE_BAD;
 }
 
 static enum jv_value_fault parse_public(const struct jv_value_row *row, struct jv_text text,
@@ -213,7 +213,8 @@ static enum jv_value_fault parse_pool(const struct jv_value_row *row, struct jv_
     bool is_v4 = prefix.ip.family == JV_AF_4;
     struct jv_prefix *place = is_v4 ? &pool->v4 : &pool->v6;
     /* A pool has room for the gateway and one client at least, and is no mistake for a default route. */
-    bool is_fit = is_v4 ? prefix.bits >= 8 && prefix.bits <= 30 : prefix.bits >= 32 && prefix.bits <= 126;
+    bool is_fit =
+        is_v4 ? prefix.bits >= 8 && prefix.bits <= 30 : prefix.bits >= 32 && prefix.bits <= 126;
     if (!is_fit || place->ip.family != JV_AF_NONE) {
         return JV_VALUE_BAD;
     }
@@ -306,9 +307,8 @@ static enum jv_value_fault parse_local(const struct jv_value_row *row, struct jv
     if (!is_endpoint_text(text, 0, endpoint)) {
         return JV_VALUE_BAD;
     }
-    bool is_loopback = endpoint->ip.family == JV_AF_4
-                           ? endpoint->ip.b[0] == 127
-                           : jv_ip_is_equal(&endpoint->ip, &v6_loopback);
+    bool is_loopback = endpoint->ip.family == JV_AF_4 ? endpoint->ip.b[0] == 127
+                                                      : jv_ip_is_equal(&endpoint->ip, &v6_loopback);
     return is_loopback ? JV_VALUE_OK : JV_VALUE_BAD;
 }
 

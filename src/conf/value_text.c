@@ -45,16 +45,15 @@ void jv_value_must(const struct jv_value_row *row, char out[JV_VALUE_MUST_BYTES]
         (void)snprintf(out, cap, "a public key: 44 characters of base64");
         break;
     case JV_VALUE_GATEWAYS:
-        (void)snprintf(out, cap, "1 to %u different HOST or HOST:PORT, separated by commas", r->max);
-        break;
-    case JV_VALUE_PREFIXES:
-        (void)snprintf(out, cap,
-                       "1 to %u different ADDRESS/BITS, separated by commas",
+        (void)snprintf(out, cap, "1 to %u different HOST or HOST:PORT, separated by commas",
                        r->max);
         break;
+    case JV_VALUE_PREFIXES:
+        (void)snprintf(out, cap, "1 to %u different ADDRESS/BITS, separated by commas", r->max);
+        break;
     case JV_VALUE_POOL:
-        (void)snprintf(out, cap,
-                       "an IPv4 prefix of /8 to /30, an IPv6 prefix of /32 to /126, or one of each");
+        (void)snprintf(
+            out, cap, "an IPv4 prefix of /8 to /30, an IPv6 prefix of /32 to /126, or one of each");
         break;
     case JV_VALUE_ADDRESSES:
         (void)snprintf(out, cap, "an IPv4 address, an IPv6 address, or one of each");

@@ -15,21 +15,24 @@ const struct jv_policy_row jv_policy_rows[JV_POLICY_FIELDS] = {
 };
 
 const struct jv_policy jv_policy_presets[JV_PRESETS] = {
-    [JV_PRESET_STRICT] = {
+    [JV_PRESET_STRICT] =
+        {
 #define P(name, section, key, unit, min, max, strict, mobile, fast) strict,
 #include "policy.def"
 #undef P
-    },
-    [JV_PRESET_MOBILE] = {
+        },
+    [JV_PRESET_MOBILE] =
+        {
 #define P(name, section, key, unit, min, max, strict, mobile, fast) mobile,
 #include "policy.def"
 #undef P
-    },
-    [JV_PRESET_FAST] = {
+        },
+    [JV_PRESET_FAST] =
+        {
 #define P(name, section, key, unit, min, max, strict, mobile, fast) fast,
 #include "policy.def"
 #undef P
-    },
+        },
 };
 
 const char *const jv_preset_names[JV_PRESETS] = {"strict", "mobile", "fast"};

@@ -12,7 +12,11 @@
 #include "base.h"
 #include "errors.h"
 
-enum jv_protocol { JV_PROTO_UDP = 1, JV_PROTO_QUIC = 2, JV_PROTO_TCP = 4 }; /* bits of allowed_protocols */
+enum jv_protocol {
+    JV_PROTO_UDP = 1,
+    JV_PROTO_QUIC = 2,
+    JV_PROTO_TCP = 4
+}; /* bits of allowed_protocols */
 
 struct jv_policy {
 #define P(name, section, key, unit, min, max, strict, mobile, fast) uint32_t name;
@@ -64,6 +68,6 @@ struct jv_policy_clamp {
  * (a shorter TTL shortens the recovery window), so the result passes jv_policy_check(). JV_E_RANGE: `wanted` fails the check, or
  * nothing within `clamp` keeps the rules.
  */
-JV_MUST_USE enum jv_err jv_policy_clamp(const struct jv_policy *wanted, const struct jv_policy_clamp *clamp,
-                                        struct jv_policy *out);
+JV_MUST_USE enum jv_err jv_policy_clamp(const struct jv_policy *wanted,
+                                        const struct jv_policy_clamp *clamp, struct jv_policy *out);
 #endif /* JV_CORE_POLICY_H */

@@ -20,7 +20,8 @@ static struct jv_policy draw_policy(struct jv_prng *prng)
             break;
         case 1:
             value = jv_policy_rows[field].min +
-                    jv_prng_below(prng, (uint64_t)jv_policy_rows[field].max - jv_policy_rows[field].min + 1);
+                    jv_prng_below(prng, (uint64_t)jv_policy_rows[field].max -
+                                            jv_policy_rows[field].min + 1);
             break;
         case 2:
             value = jv_prng_next(prng) >> (32 + jv_prng_below(prng, 32));
@@ -98,6 +99,7 @@ int main(void)
     }
     bool is_telling = granted > ROUNDS / 20;
     (void)printf("1..2\n%s 1 - prop_policy_clamp_never_exceeds\n", failures == 0 ? "ok" : "not ok");
-    (void)printf("%s 2 - prop_policy_draws_enough_that_is_granted (%u)\n", is_telling ? "ok" : "not ok", granted);
+    (void)printf("%s 2 - prop_policy_draws_enough_that_is_granted (%u)\n",
+                 is_telling ? "ok" : "not ok", granted);
     return failures == 0 && is_telling ? 0 : 1;
 }

@@ -20,8 +20,9 @@ enum which { CLIENT, GATEWAY, WHOLE };
 
 /* Lines 6 and 9 of a client's file, 4 and 7 of a gateway's, are where a case puts its own. */
 static const char *const templates[] = {
-    [CLIENT] = "[Session]\nPrivateKey = /etc/jv/k\nGateway = gw.example.net\nGatewayKey = " KEY1 "\n"
-               "AllowedIPs = 0.0.0.0/0, ::/0\n%s\n[Transport eth]\nDevice = eth0\n%s\n",
+    [CLIENT] =
+        "[Session]\nPrivateKey = /etc/jv/k\nGateway = gw.example.net\nGatewayKey = " KEY1 "\n"
+        "AllowedIPs = 0.0.0.0/0, ::/0\n%s\n[Transport eth]\nDevice = eth0\n%s\n",
     [GATEWAY] = "[Gateway]\nPrivateKey = /etc/jv/k\nPool = 10.80.0.0/16, fd80:4a56::/64\n%s\n"
                 "[User alice]\nPublicKey = " KEY1 "\n%s\n",
     [WHOLE] = "%s%s",
@@ -89,7 +90,8 @@ static void config_refuses_bad_values_with_place_value_and_range(void **state)
         char got[8192] = "";
         for (uint32_t k = 0; k < diag.len; k++) {
             size_t used = strlen(got);
-            (void)snprintf(got + used, sizeof(got) - used, "%s%s", k > 0 ? "\n" : "", diag.lines[k]);
+            (void)snprintf(got + used, sizeof(got) - used, "%s%s", k > 0 ? "\n" : "",
+                           diag.lines[k]);
         }
         if (config != NULL || strcmp(got, bads[i].expected) != 0) {
             print_message("case %zu: %s|%s\n  expected %s\n  got      %s\n", i, bads[i].first,
@@ -108,7 +110,8 @@ static void config_reads_a_client(void **state)
 {
     struct jv_config *c = parse_filled(
         CLIENT,
-        "PresharedKey = /etc/jv/psk\nInterface = jv0 # comment\nMTU = 1400\nOnTerminated = rebirth\n"
+        "PresharedKey = /etc/jv/psk\nInterface = jv0 # comment\nMTU = 1400\nOnTerminated = "
+        "rebirth\n"
         "User = jv\nFwMark = 0x10\nKillSwitch = no\nAddress = auto\nDNS = 10.0.0.1",
         "Prefer = 7\nStandby = cold\nUse = udp\n[Policy]\nPreset = strict\nHysteresis = 20%\n"
         "Cooldown = 1s\nMaxSwitches = 9/min\nLossThreshold = 0.25\nEmitSwitchMetrics = no\n"
@@ -172,10 +175,11 @@ static void config_reads_a_gateway(void **state)
         GATEWAY,
         "Listen = udp://[::]:4433, 192.0.2.1:500\nStateDir = /s\nDNS = 10.80.0.1, fd80:4a56::1\n"
         "MTU = 1300\nInterface = gw0\nEndpoints = 203.0.113.7, [2001:db8::1]:444\n[Limits]\n"
-        "Sessions = 10\nPerUser = 2\nMaxLifetime = 1h\nMaxTransportLostTTL = 30s\nMaxSwitches = 7/min\n"
+        "Sessions = 10\nPerUser = 2\nMaxLifetime = 1h\nMaxTransportLostTTL = 30s\nMaxSwitches = "
+        "7/min\n"
         "MinHeartbeat = 100ms",
-        "Address = 10.80.0.9, fd80:4a56::9\nAllowedIPs = 192.168.7.0/24\n[User bob]\nPublicKey = " KEY2
-        "\nPresharedKey = /p");
+        "Address = 10.80.0.9, fd80:4a56::9\nAllowedIPs = 192.168.7.0/24\n[User bob]\nPublicKey "
+        "= " KEY2 "\nPresharedKey = /p");
     assert_int_equal(c->role, JV_CONFIG_GATEWAY);
     assert_int_equal(c->gateway.listen.len, 2);
     assert_int_equal(c->gateway.listen.at[1].port, 500);
@@ -240,7 +244,8 @@ static void config_prints_what_parses_to_the_same(void **state)
     } cases[] = {
         {CLIENT, "", ""},
         {CLIENT, "PresharedKey = /p\nDNS = auto\nMTU = 1400\nUser = jv\nOnTerminated = rebirth",
-         "[Transport lte]\nDevice = wwan0\nStandby = cold\n[Policy]\nPreset = fast\nHysteresis = 12.5%\n"
+         "[Transport lte]\nDevice = wwan0\nStandby = cold\n[Policy]\nPreset = fast\nHysteresis = "
+         "12.5%\n"
          "Cooldown = 1500ms\nMaxSwitches = 0\nAllowedProtocols = udp, tcp\nEnforceHysteresis = no\n"
          "[Metrics]\nListen = 127.0.0.1:9433\n[Audit]\nFile = none"},
         {CLIENT, "", "[Policy]\nFile = /etc/jv/p.yaml\nCooldown = 2s"},
@@ -295,9 +300,10 @@ static void config_warns_that_dns_is_not_set_up(void **state)
     assert_non_null(config);
     assert_int_equal(diag.errors, 0);
     assert_int_equal(diag.len, 1);
-    assert_string_equal(diag.lines[0],
-                        "home.conf:1: warning: DNS is shown by jv status; setting up the resolver is "
-                        "not in this version");
+    assert_string_equal(
+        diag.lines[0],
+        "home.conf:1: warning: DNS is shown by jv status; setting up the resolver is "
+        "not in this version");
     jv_config_free(config);
     free(text);
     jv_diag_fini(&diag);
@@ -337,12 +343,13 @@ static void config_loads_keys_and_policy_file(void **state)
     (void)snprintf(policy, sizeof(policy), "%s/p.yaml", dir);
     (void)snprintf(conf, sizeof(conf), "%s/home.conf", dir);
     write_file(key, KEY2 "\n", 0600);
-    write_file(policy,
-               "version: \"1.0\"\nsession: {max_lifetime_ms: 28800000, transport_lost_ttl_ms: 20000}\n"
-               "volatility: {loss_volatile_threshold: 0.20}\n"
-               "switching: {max_switches_per_min: 8, recovery_window_ms: 8000}\n"
-               "security: {reattach_proof_max_age_ms: 5000}\n",
-               0644);
+    write_file(
+        policy,
+        "version: \"1.0\"\nsession: {max_lifetime_ms: 28800000, transport_lost_ttl_ms: 20000}\n"
+        "volatility: {loss_volatile_threshold: 0.20}\n"
+        "switching: {max_switches_per_min: 8, recovery_window_ms: 8000}\n"
+        "security: {reattach_proof_max_age_ms: 5000}\n",
+        0644);
     (void)snprintf(text, sizeof(text),
                    "[Session]\nPrivateKey = %s\nGateway = gw\nGatewayKey = " KEY1
                    "\nAllowedIPs = ::/0\n[Transport a]\nDevice = eth0\n[Policy]\nFile = %s\n"
@@ -364,10 +371,11 @@ static void config_loads_keys_and_policy_file(void **state)
     assert_int_equal(jv_config_load(conf, &config, &diag), JV_E_SYNTAX);
     assert_null(config);
     char expected[512];
-    (void)snprintf(expected, sizeof(expected),
-                   "home.conf:2: PrivateKey is %s, which has mode 0640; others must not have access: "
-                   "chmod 600 %s",
-                   key, key);
+    (void)snprintf(
+        expected, sizeof(expected),
+        "home.conf:2: PrivateKey is %s, which has mode 0640; others must not have access: "
+        "chmod 600 %s",
+        key, key);
     assert_int_equal(diag.len, 1);
     assert_string_equal(diag.lines[0], expected);
     jv_diag_fini(&diag);

@@ -25,7 +25,8 @@ static void expect(struct jv_ini *ini, enum jv_ini_kind kind, uint32_t line, con
 
 static void ini_gives_sections_and_values_in_order_with_lines(void **state)
 {
-    const char *text = "# head\n; head\n\n[A]\r\nKey=1\n\t[ B  some title ] # why\n  Key = a b, c#d # note\nLast = x";
+    const char *text = "# head\n; head\n\n[A]\r\nKey=1\n\t[ B  some title ] # why\n  Key = a b, "
+                       "c#d # note\nLast = x";
     struct jv_ini ini = jv_ini_init(text, strlen(text));
     expect(&ini, JV_INI_SECTION, 4, "A", "");
     expect(&ini, JV_INI_VALUE, 5, "Key", "1");

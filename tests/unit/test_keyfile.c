@@ -57,8 +57,10 @@ static void keyfile_reads_a_key_with_and_without_newline(void **state)
 
 static void keyfile_refuses_what_is_not_one_key(void **state)
 {
-    static const char *const texts[] = {"",          "\n",           KEY "\n\n", KEY KEY, " " KEY "\n",
-                                        KEY "\r\n", "AQEB=\n", "!" KEY,    "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgJ="};
+    static const char *const texts[] = {
+        "",        "\n",         KEY "\n\n",
+        KEY KEY,   " " KEY "\n", KEY "\r\n",
+        "AQEB=\n", "!" KEY,      "AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgJ="};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         struct jv_key key, zero = {{0}};
         char why[JV_KEYFILE_WHY_BYTES];
@@ -77,8 +79,8 @@ static void keyfile_refuses_a_file_that_others_can_read(void **state)
         char expected[JV_KEYFILE_WHY_BYTES];
         assert_int_equal(load(KEY "\n", modes[i], &key, why), JV_E_PERM);
         (void)snprintf(expected, sizeof(expected),
-                       "has mode %04o; others must not have access: chmod 600 %s", (unsigned)modes[i],
-                       path);
+                       "has mode %04o; others must not have access: chmod 600 %s",
+                       (unsigned)modes[i], path);
         assert_string_equal(why, expected);
     }
 }
@@ -106,7 +108,8 @@ static void keyfile_refuses_a_file_of_another_user(void **state)
         skip(); /* only root may give a file away */
     }
     assert_int_equal(jv_keyfile_load(path, &key, why), JV_E_PERM);
-    assert_string_equal(why, "belongs to user 12345; it must belong to root or to the user of this process");
+    assert_string_equal(
+        why, "belongs to user 12345; it must belong to root or to the user of this process");
 }
 
 int main(void)

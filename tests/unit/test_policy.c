@@ -104,7 +104,8 @@ static void policy_clamp_takes_dependent_fields_along(void **state)
                                           .heartbeat_min_ms = 4000,
                                           .max_switches_per_min = 6};
     struct jv_policy policy;
-    assert_int_equal(jv_policy_clamp(&jv_policy_presets[JV_PRESET_MOBILE], &clamp, &policy), JV_E_OK);
+    assert_int_equal(jv_policy_clamp(&jv_policy_presets[JV_PRESET_MOBILE], &clamp, &policy),
+                     JV_E_OK);
     assert_int_equal(policy.max_lifetime_ms, 60000);
     assert_int_equal(policy.transport_lost_ttl_ms, 20000);
     assert_int_equal(policy.heartbeat_interval_ms, 4000);
@@ -118,7 +119,8 @@ static void policy_clamp_refuses_what_no_rule_allows(void **state)
 {
     const struct jv_policy_clamp clamp = {.transport_lost_ttl_ms = 1000};
     struct jv_policy policy = {0}, untouched = {0};
-    assert_int_equal(jv_policy_clamp(&jv_policy_presets[JV_PRESET_STRICT], &clamp, &policy), JV_E_RANGE);
+    assert_int_equal(jv_policy_clamp(&jv_policy_presets[JV_PRESET_STRICT], &clamp, &policy),
+                     JV_E_RANGE);
     assert_memory_equal(&policy, &untouched, sizeof(policy));
     struct jv_policy bad = jv_policy_presets[JV_PRESET_STRICT];
     bad.replay_window_size = 0;

@@ -92,8 +92,10 @@ static const struct {
     {"  transport_lost_ttl_ms: 15000\n", "", "x.yaml: session.transport_lost_ttl_ms is missing"},
     {"  max_switches_per_min: 8\n", "", "x.yaml: switching.max_switches_per_min is missing"},
     {"  recovery_window_ms: 8000\n", "", "x.yaml: switching.recovery_window_ms is missing"},
-    {"  loss_volatile_threshold: 0.20\n", "", "x.yaml: volatility.loss_volatile_threshold is missing"},
-    {"  reattach_proof_max_age_ms: 5000\n", "", "x.yaml: security.reattach_proof_max_age_ms is missing"},
+    {"  loss_volatile_threshold: 0.20\n", "",
+     "x.yaml: volatility.loss_volatile_threshold is missing"},
+    {"  reattach_proof_max_age_ms: 5000\n", "",
+     "x.yaml: security.reattach_proof_max_age_ms is missing"},
     {"version: \"1.0\"\n", "", "x.yaml: version is missing; it must be \"1.0\""},
     {"version: \"1.0\"", "version: \"1.1\"", "x.yaml:1: version is 1.1; it must be \"1.0\""},
     {"loss_volatile_threshold: 0.20", "loss_volatile_threshold: 1.5",
@@ -103,11 +105,14 @@ static const struct {
     {"switch_improvement_factor: 1.10", "switch_improvement_factor: 0.9",
      "x.yaml:16: switching.switch_improvement_factor is 0.9; it must be 1.00 to 10.00"},
     {"allowed_protocols: [udp, quic]", "allowed_protocols: udp",
-     "x.yaml:18: transport.allowed_protocols is udp; it must be a list of different ones of udp, quic and tcp"},
+     "x.yaml:18: transport.allowed_protocols is udp; it must be a list of different ones of udp, "
+     "quic and tcp"},
     {"allowed_protocols: [udp, quic]", "allowed_protocols: [udp, [tcp]]",
-     "x.yaml:18: transport.allowed_protocols is a list; it must be a list of different ones of udp, quic and tcp"},
+     "x.yaml:18: transport.allowed_protocols is a list; it must be a list of different ones of "
+     "udp, quic and tcp"},
     {"allowed_protocols: [udp, quic]", "allowed_protocols: [quic]",
-     "x.yaml:18: transport.allowed_protocols is [quic]; it must be a list with udp: no other transport is in this "
+     "x.yaml:18: transport.allowed_protocols is [quic]; it must be a list with udp: no other "
+     "transport is in this "
      "version"},
     {"max_candidate_count: 3", "max_candidate_count: 0",
      "x.yaml:19: transport.max_candidate_count is 0; it must be 1 to 8"},
@@ -124,14 +129,18 @@ static const struct {
     {"observability:\n", "session: {}\nobservability:\n",
      "x.yaml:25: session is set twice; the first is in line 2"},
     {"heartbeat_volatile_ms: 2000", "heartbeat_volatile_ms: 900",
-     "x.yaml:7: volatility.heartbeat_volatile_ms is 900; it must be at least twice the heartbeat interval"},
+     "x.yaml:7: volatility.heartbeat_volatile_ms is 900; it must be at least twice the heartbeat "
+     "interval"},
     {"transport_lost_ttl_ms: 15000", "transport_lost_ttl_ms: 14000\n  birth_timeout_ms: 5",
      "x.yaml:5: session.birth_timeout_ms is 5; it must be 1000 to 600000"},
     {"max_switches_per_min: 8", "max_switches_per_min: 50",
-     "x.yaml:14: switching.switch_cooldown_ms is 1500; it must be at most one minute divided by the switches a minute"},
-    {"security:", "security: &a", "x.yaml:21: security must be a mapping of its fields\n"
-                                  "x.yaml: security.reattach_proof_max_age_ms is missing"},
-    {"session:\n", "session:\n\t", "x.yaml:3: no YAML: found character that cannot start any token"},
+     "x.yaml:14: switching.switch_cooldown_ms is 1500; it must be at most one minute divided by "
+     "the switches a minute"},
+    {"security:", "security: &a",
+     "x.yaml:21: security must be a mapping of its fields\n"
+     "x.yaml: security.reattach_proof_max_age_ms is missing"},
+    {"session:\n", "session:\n\t",
+     "x.yaml:3: no YAML: found character that cannot start any token"},
     {"include_latency_metrics: true\n", "include_latency_metrics: true\n---\na: b\n",
      "x.yaml:29: must be one document"},
 };
@@ -151,7 +160,8 @@ static void policyfile_refuses_bad_fields_with_line_value_and_range(void **state
         char got[2048] = "";
         for (uint32_t k = 0; k < diag.len; k++) {
             size_t used = strlen(got);
-            (void)snprintf(got + used, sizeof(got) - used, "%s%s", k > 0 ? "\n" : "", diag.lines[k]);
+            (void)snprintf(got + used, sizeof(got) - used, "%s%s", k > 0 ? "\n" : "",
+                           diag.lines[k]);
         }
         if (err != JV_E_SYNTAX || strcmp(got, bads[i].expected) != 0 ||
             memcmp(&policy, &untouched, sizeof(policy)) != 0) {
@@ -165,7 +175,8 @@ static void policyfile_refuses_bad_fields_with_line_value_and_range(void **state
 
 static void policyfile_refuses_what_is_no_mapping(void **state)
 {
-    static const char *const texts[] = {"", "# nothing\n", "42", "- a\n- b\n", "*x", "\xff\xfe", "[", "a: &x b\nc: *x\n"};
+    static const char *const texts[] = {"",   "# nothing\n", "42", "- a\n- b\n",
+                                        "*x", "\xff\xfe",    "[",  "a: &x b\nc: *x\n"};
     for (size_t i = 0; i < JV_ARRAY_LEN(texts); i++) {
         struct jv_policy policy;
         struct jv_diag diag = {0};

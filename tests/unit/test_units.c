@@ -33,7 +33,18 @@ static void units_read_durations_with_their_unit_only(void **state)
     accept(jv_units_parse_ms, "10min", 600000);
     accept(jv_units_parse_ms, "8h", 28800000);
     accept(jv_units_parse_ms, "30d", 2592000000);
-    static const char *const bads[] = {"", "5", "s", "-1s", "+1s", "1.5s", "1 s", "1S", "1m", "01s", "1ss", "1s ",
+    static const char *const bads[] = {"",
+                                       "5",
+                                       "s",
+                                       "-1s",
+                                       "+1s",
+                                       "1.5s",
+                                       "1 s",
+                                       "1S",
+                                       "1m",
+                                       "01s",
+                                       "1ss",
+                                       "1s ",
                                        "99999999999999999999d"};
     for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
         refuse(jv_units_parse_ms, bads[i]);
@@ -49,7 +60,16 @@ static void units_read_ratios_exactly(void **state)
     accept(jv_units_parse_percent, "10%", 100000);
     accept(jv_units_parse_percent, "12.5%", 125000);
     accept(jv_units_parse_percent, "0.0001%", 1);
-    static const char *const bads[] = {"", ".", ".5", "1.", "00.1", "0.0000001", "1e3", "0x1", "1,5", "-0.1",
+    static const char *const bads[] = {"",
+                                       ".",
+                                       ".5",
+                                       "1.",
+                                       "00.1",
+                                       "0.0000001",
+                                       "1e3",
+                                       "0x1",
+                                       "1,5",
+                                       "-0.1",
                                        "99999999999999999999"};
     for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
         refuse(jv_units_parse_ratio, bads[i]);
