@@ -116,6 +116,10 @@ static void verify_finds_lines_missing_at_the_end_by_the_head(void **state)
     feed((struct jv_verify_cfg){.head = &head}, st.lines - 1);
     assert_int_equal(report.law, JV_LAW_HEAD);
     assert_int_equal(report.first_wrong, st.lines - 1);
+    st.lines = 0;
+    feed((struct jv_verify_cfg){.head = &head}, UINT32_MAX);
+    assert_int_equal(report.law, JV_LAW_HEAD);
+    assert_int_equal(report.first_wrong, 1);
 }
 
 static void verify_accepts_a_head_that_is_behind_and_refuses_a_foreign_one(void **state)
