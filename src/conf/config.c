@@ -381,7 +381,10 @@ static void read_text(struct reader *r)
     }
 }
 
-/* The role is that of [Session] or [Gateway]; sections of the other role are errors, absent ones have their defaults. */
+/*
+ * The role is that of [Session] or [Gateway]; sections of the other role are errors, absent ones
+ * have their defaults.
+ */
 static void settle_role(struct reader *r)
 {
     uint32_t session = r->section_lines[IN_Session];

@@ -2,11 +2,14 @@
 #ifndef JV_CONF_CONFIG_H
 #define JV_CONF_CONFIG_H
 /*
- * config -- one configuration file, /etc/jv/NAME.conf, read, checked and printed by the table in config.def.
+ * config -- one configuration file, /etc/jv/NAME.conf, read, checked and printed by the table in
+ * config.def.
  *
- * Owns     a struct jv_config is one allocation of the loader plus its users; jv_config_free() wipes its keys.
- * Takes    the INI form of jv.conf(5), after jv_crypto_init(). Unknown sections and keys, duplicates and values out of range are errors, never ignored;
- *          what this version lacks is refused with the words "not in this version".
+ * Owns     a struct jv_config is one allocation of the loader plus its users; jv_config_free()
+ *          wipes its keys.
+ * Takes    the INI form of jv.conf(5), after jv_crypto_init(). Unknown sections and keys,
+ *          duplicates and values out of range are errors, never ignored; what this version lacks is
+ *          refused with the words "not in this version".
  * Gives    every finding at once (diag.h), or a whole configuration; never a half.
  * Limits   the JV_CONF_ numbers below; a file of more than JV_CONF_FILE_BYTES is refused.
  * Threads  one at a time.
@@ -147,7 +150,8 @@ struct jv_config {
     char name[JV_CONF_USER_BYTES];      /* NAME of NAME.conf */
     char interface[JV_CONF_NAME_BYTES]; /* TUN device */
     char user
-        [JV_CONF_USER_BYTES]; /* to drop to; filled by jv_config_load(), empty after jv_config_parse() unless set */
+        /* to drop to; filled by jv_config_load(), empty after jv_config_parse() unless set */
+        [JV_CONF_USER_BYTES];
     uint32_t mtu; /* inner; 0 on a client: what the gateway says */
     struct jv_config_session session;
     struct jv_config_server gateway;
@@ -158,7 +162,8 @@ struct jv_config {
     struct jv_config_user *users;
     uint32_t users_len;
     struct jv_policy
-        policy; /* of a client: preset or file, then the single keys; checked. On a gateway: the default preset */
+        /* Of a client: preset or file, then the single keys; checked. Of a gateway: the default. */
+        policy;
     uint32_t preset;                      /* enum jv_preset; meaningless where policy_file is set */
     char policy_file[JV_CONF_PATH_BYTES]; /* empty: the preset */
     bool policy_set[JV_POLICY_FIELDS];    /* the single keys that the file itself sets */
@@ -173,12 +178,14 @@ struct jv_config_input {
     const char *file; /* as messages name it; NAME is its last part without ".conf" */
     bool is_private;  /* only the owner can read the text: inline keys are allowed */
     bool
-        may_read_files; /* key files, policy file and user database are read; without it these stay empty or at the preset */
+        /* Read key files, policy file and user database; without it these stay empty or at the preset. */
+        may_read_files;
 };
 
 /*
  * Read, parse and check the file at `path`, with the key files and the policy file that it names.
- * JV_E_SYSTEM: the file cannot be read. JV_E_SYNTAX: something in it is wrong. Both are told in `diag`; *out stays untouched.
+ * JV_E_SYSTEM: the file cannot be read. JV_E_SYNTAX: something in it is wrong. Both are told in
+ * `diag`; *out stays untouched.
  */
 JV_MUST_USE enum jv_err jv_config_load(const char *path, struct jv_config **out,
                                        struct jv_diag *diag);
@@ -188,8 +195,8 @@ JV_MUST_USE enum jv_err jv_config_parse(const struct jv_config_input *input, str
 void jv_config_free(struct jv_config *config);
 
 /*
- * Print a file that parses again to the same configuration: every key with its value in force, of [Policy] the preset or file and the keys
- * that the file sets. Inline secrets are not shown: their
+ * Print a file that parses again to the same configuration: every key with its value in force, of
+ * [Policy] the preset or file and the keys that the file sets. Inline secrets are not shown: their
  * place holds a comment. JV_E_SYSTEM where writing failed.
  */
 JV_MUST_USE enum jv_err jv_config_print(const struct jv_config *config, FILE *file);

@@ -154,7 +154,10 @@ static void check_networks(const struct jv_config *config, const char *file, str
     free(claims);
 }
 
-/* The clamp must leave room for the rules of a policy; a client whose preset cannot be clamped is refused at birth. */
+/*
+ * The clamp must leave room for the rules of a policy; a client whose preset cannot be clamped is
+ * refused at birth.
+ */
 static void check_clamp(const struct jv_config *config, uint32_t line, const char *file,
                         struct jv_diag *diag)
 {

@@ -2,7 +2,8 @@
 #ifndef JV_CONF_CONFIG_CHECK_H
 #define JV_CONF_CONFIG_CHECK_H
 /*
- * config_check -- what ties values of one configuration together: keys, names and networks that exclude each other.
+ * config_check -- what ties values of one configuration together: keys, names and networks that
+ * exclude each other.
  */
 #include <stdint.h>
 

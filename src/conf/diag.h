@@ -2,7 +2,8 @@
 #ifndef JV_CONF_DIAG_H
 #define JV_CONF_DIAG_H
 /*
- * diag -- what is wrong with a file of the operator, as lines that name place, value and what it must be.
+ * diag -- what is wrong with a file of the operator, as lines that name place, value and what it
+ * must be.
  *
  * Owns     the text of its lines, until jv_diag_fini().
  * Limits   JV_DIAG_MAX lines; what comes after them is counted in `dropped`.
@@ -18,7 +19,8 @@
 /* Starts as all zero bytes: struct jv_diag diag = {0}. */
 struct jv_diag {
     char *lines
-        [JV_DIAG_MAX]; /* without newline: "home.conf:12: Cooldown is 5ms; it must be 100ms to 10min" */
+        /* without newline: "home.conf:12: Cooldown is 5ms; it must be 100ms to 10min" */
+        [JV_DIAG_MAX];
     uint32_t len;
     uint32_t errors;  /* of the lines and of what was dropped; warnings are not counted */
     uint32_t dropped; /* lines that found no room (or no memory) */

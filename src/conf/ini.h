@@ -4,9 +4,12 @@
 /*
  * ini -- a strict reader of sections and `Key = value` lines (docs/decisions/0002-ini-reader.md).
  *
- * Owns     nothing: items borrow from the text, so that a secret in it exists once and can be wiped there.
- * Takes    lines ended by LF or CRLF. '#' starts a comment at the begin of a line or after a blank; ';' only at the begin.
- * Gives    one item a call, in the order of the file, each with its line; a bad line is an item too and reading goes on.
+ * Owns     nothing: items borrow from the text, so that a secret in it exists once and can be wiped
+ *          there.
+ * Takes    lines ended by LF or CRLF. '#' starts a comment at the begin of a line or after a blank;
+ *          ';' only at the begin.
+ * Gives    one item a call, in the order of the file, each with its line; a bad line is an item too
+ *          and reading goes on.
  * Limits   JV_INI_LINE_MAX characters a line.
  */
 #include <stddef.h>

@@ -20,7 +20,10 @@ static JV_PRINTF(2, 3) void say(char *why, const char *fmt, ...)
     va_end(args);
 }
 
-/* The descriptor is checked, not the name: the file cannot change between the check and the reading. */
+/*
+ * The descriptor is checked, not the name: the file cannot change between the check and the
+ * reading.
+ */
 static enum jv_err check(int fd, const char *path, char *why)
 {
     struct stat st;

@@ -10,8 +10,8 @@
 #include "units.h"
 
 /*
- * libyaml's events, not libcyaml: the latter stops at the first finding, tells its line only within a log text, and has no exact
- * decimals (docs/decisions/0002-ini-reader.md).
+ * libyaml's events, not libcyaml: the latter stops at the first finding, tells its line only within
+ * a log text, and has no exact decimals (docs/decisions/0002-ini-reader.md).
  */
 
 #define MUST_BYTES 96U

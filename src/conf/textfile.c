@@ -51,7 +51,10 @@ static enum jv_err load_fd(int fd, size_t cap, const char *name, struct jv_textf
                       (long long)st.st_size, cap);
         return JV_E_SYSTEM;
     }
-    /* One byte more than its size, so that the length is known without a second look; a file that grows meanwhile is cut. */
+    /*
+     * One byte more than its size, so that the length is known without a second look; a file that
+     * grows meanwhile is cut.
+     */
     size_t room = (size_t)st.st_size + 1;
     struct jv_textfile file = {.text = malloc(room), .is_private = (st.st_mode & 077) == 0};
     if (file.text == NULL) {

@@ -18,8 +18,8 @@ struct jv_textfile {
 };
 
 /*
- * Read the regular file `path` of at most `cap` bytes that nobody but its owner and its group may write. JV_E_SYSTEM or JV_E_PERM,
- * told in `diag` under the name `name`; nothing is held then.
+ * Read the regular file `path` of at most `cap` bytes that nobody but its owner and its group may
+ * write. JV_E_SYSTEM or JV_E_PERM, told in `diag` under the name `name`; nothing is held then.
  */
 JV_MUST_USE enum jv_err jv_textfile_load(const char *path, size_t cap, const char *name,
                                          struct jv_textfile *out, struct jv_diag *diag);

@@ -4,8 +4,8 @@
 /*
  * units -- durations, ratios and counts as an operator writes them, and back.
  *
- * Every parser takes the whole text or nothing: false leaves the output untouched. What a formatter writes, its parser reads again
- * to the same value. Integers throughout; no locale.
+ * Every parser takes the whole text or nothing: false leaves the output untouched. What a formatter
+ * writes, its parser reads again to the same value. Integers throughout; no locale.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,7 +6,10 @@
 
 #include "units.h"
 
-/* One entry of a list, the value of a field, or NULL for an empty one; the caller prints them apart by commas. */
+/*
+ * One entry of a list, the value of a field, or NULL for an empty one; the caller prints them apart
+ * by commas.
+ */
 typedef enum jv_value_fault parse_fn(const struct jv_value_row *row, struct jv_text text,
                                      void *field);
 
@@ -50,7 +53,10 @@ static struct jv_text trim(const char *from, const char *to)
     return (struct jv_text){from, (size_t)(to - from)};
 }
 
-/* Cut the next entry of a list off `rest`; false at its end. An empty entry is given and refused by its parser. */
+/*
+ * Cut the next entry of a list off `rest`; false at its end. An empty entry is given and refused by
+ * its parser.
+ */
 static bool next_entry(struct jv_text *rest, struct jv_text *entry_out)
 {
     if (rest->at == NULL) {
@@ -114,7 +120,10 @@ static enum jv_value_fault parse_public(const struct jv_value_row *row, struct j
     return is_key ? JV_VALUE_OK : JV_VALUE_BAD;
 }
 
-/* Labels of letters, digits and inner hyphens (RFC 1123 §2.1); the last one is not all digits, or it would be an address. */
+/*
+ * Labels of letters, digits and inner hyphens (RFC 1123 §2.1); the last one is not all digits, or
+ * it would be an address.
+ */
 static bool is_host_name(struct jv_text text)
 {
     size_t label = 0;
@@ -212,7 +221,10 @@ static enum jv_value_fault parse_pool(const struct jv_value_row *row, struct jv_
     }
     bool is_v4 = prefix.ip.family == JV_AF_4;
     struct jv_prefix *place = is_v4 ? &pool->v4 : &pool->v6;
-    /* A pool has room for the gateway and one client at least, and is no mistake for a default route. */
+    /*
+     * A pool has room for the gateway and one client at least, and is no mistake for a default
+     * route.
+     */
     bool is_fit =
         is_v4 ? prefix.bits >= 8 && prefix.bits <= 30 : prefix.bits >= 32 && prefix.bits <= 126;
     if (!is_fit || place->ip.family != JV_AF_NONE) {

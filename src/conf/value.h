@@ -37,7 +37,10 @@ enum jv_value_fault jv_value_parse(const struct jv_value_row *row, struct jv_tex
                                    void *object, struct jv_text *bad_out);
 /* What follows "it must be". */
 void jv_value_must(const struct jv_value_row *row, char out[JV_VALUE_MUST_BYTES]);
-/* Writes " = value" after the key, or nothing and false where the field is empty. Secrets are not written. */
+/*
+ * Writes " = value" after the key, or nothing and false where the field is empty. Secrets are not
+ * written.
+ */
 bool jv_value_print(const struct jv_value_row *row, const void *object, FILE *file);
 
 /* The single keys of [Policy]. */

@@ -37,7 +37,10 @@ const struct jv_policy jv_policy_presets[JV_PRESETS] = {
 
 const char *const jv_preset_names[JV_PRESETS] = {"strict", "mobile", "fast"};
 
-/* The struct is an array by another name: each field of policy.def is one uint32_t, in the order of the table. */
+/*
+ * The struct is an array by another name: each field of policy.def is one uint32_t, in the order of
+ * the table.
+ */
 _Static_assert(sizeof(struct jv_policy) == JV_POLICY_FIELDS * sizeof(uint32_t), "no padding");
 
 uint32_t jv_policy_get(const struct jv_policy *policy, enum jv_policy_field field)
@@ -86,8 +89,9 @@ static bool cooldown_fits_switches(const struct jv_policy *p)
 }
 
 /*
- * The bucket refills (max - burst) tokens a minute. Slower than one a TRANSPORT_LOST_TTL, a session with an empty bucket and a dead
- * transport would end before it may switch. A maximum of 0 means "never switch" and has no bucket.
+ * The bucket refills (max - burst) tokens a minute. Slower than one a TRANSPORT_LOST_TTL, a session
+ * with an empty bucket and a dead transport would end before it may switch. A maximum of 0 means
+ * "never switch" and has no bucket.
  */
 static bool burst_fits_switches(const struct jv_policy *p)
 {
@@ -118,7 +122,10 @@ static bool protocols_have_udp(const struct jv_policy *p)
     return (p->allowed_protocols & JV_PROTO_UDP) != 0;
 }
 
-/* KEY_MAX_AGE > TRANSPORT_LOST_TTL of [R §4.2] is no rule here: a session without transport comes back with the keys it has, or by RESUME. */
+/*
+ * KEY_MAX_AGE > TRANSPORT_LOST_TTL of [R §4.2] is no rule here: a session without transport comes
+ * back with the keys it has, or by RESUME.
+ */
 static const struct {
     bool (*is_kept)(const struct jv_policy *);
     enum jv_policy_field field;
@@ -206,7 +213,9 @@ static void fit_into_ttl(struct jv_policy *p)
         JV_MIN(p->reattach_proof_max_age_ms, p->transport_lost_ttl_ms - 1);
 }
 
-/* A smaller bucket where fewer switches must still refill it in time; a burst of one is the least. */
+/*
+ * A smaller bucket where fewer switches must still refill it in time; a burst of one is the least.
+ */
 static void fit_burst(struct jv_policy *p)
 {
     uint32_t refill = MINUTE_MS / p->transport_lost_ttl_ms + 1;

@@ -4,7 +4,8 @@
 /*
  * policy -- bounds as data: the struct, its presets, its checks. Everything here is pure.
  *
- * Fields, ranges and presets come from policy.def; ratios are ppm, durations milliseconds. A session carries an immutable copy.
+ * Fields, ranges and presets come from policy.def; ratios are ppm, durations milliseconds. A
+ * session carries an immutable copy.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,8 +50,9 @@ uint32_t jv_policy_get(const struct jv_policy *policy, enum jv_policy_field fiel
 void jv_policy_set(struct jv_policy *policy, enum jv_policy_field field, uint32_t value);
 
 /*
- * The rules that tie fields together ([R §4.2], design §5), after the range of every field. NULL: kept; otherwise what the field must be,
- * in words that follow "it must be", and `field_out` names the field to blame.
+ * The rules that tie fields together ([R §4.2], design §5), after the range of every field. NULL:
+ * kept; otherwise what the field must be, in words that follow "it must be", and `field_out` names
+ * the field to blame.
  */
 #define JV_POLICY_RULES 11U
 const char *jv_policy_broken(const struct jv_policy *policy, uint32_t rule,
@@ -64,9 +66,10 @@ struct jv_policy_clamp {
     uint32_t max_lifetime_ms, transport_lost_ttl_ms, heartbeat_min_ms, max_switches_per_min;
 };
 /*
- * The policy that a session gets: `wanted` within `clamp`. Fields that depend on a clamped one follow it as far as their rules ask
- * (a shorter TTL shortens the recovery window), so the result passes jv_policy_check(). JV_E_RANGE: `wanted` fails the check, or
- * nothing within `clamp` keeps the rules.
+ * The policy that a session gets: `wanted` within `clamp`. Fields that depend on a clamped one
+ * follow it as far as their rules ask (a shorter TTL shortens the recovery window), so the result
+ * passes jv_policy_check(). JV_E_RANGE: `wanted` fails the check, or nothing within `clamp` keeps
+ * the rules.
  */
 JV_MUST_USE enum jv_err jv_policy_clamp(const struct jv_policy *wanted,
                                         const struct jv_policy_clamp *clamp, struct jv_policy *out);

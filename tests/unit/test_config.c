@@ -19,13 +19,15 @@
 enum which { CLIENT, GATEWAY, WHOLE };
 
 /* Lines 6 and 9 of a client's file, 4 and 7 of a gateway's, are where a case puts its own. */
-static const char *const templates[] = {
-    [CLIENT] =
-        "[Session]\nPrivateKey = /etc/jv/k\nGateway = gw.example.net\nGatewayKey = " KEY1 "\n"
-        "AllowedIPs = 0.0.0.0/0, ::/0\n%s\n[Transport eth]\nDevice = eth0\n%s\n",
-    [GATEWAY] = "[Gateway]\nPrivateKey = /etc/jv/k\nPool = 10.80.0.0/16, fd80:4a56::/64\n%s\n"
-                "[User alice]\nPublicKey = " KEY1 "\n%s\n",
-    [WHOLE] = "%s%s",
+static const struct {
+    const char *head, *middle, *tail;
+} templates[] = {
+    [CLIENT] = {"[Session]\nPrivateKey = /etc/jv/k\nGateway = gw.example.net\nGatewayKey = " KEY1
+                "\nAllowedIPs = 0.0.0.0/0, ::/0\n",
+                "\n[Transport eth]\nDevice = eth0\n", "\n"},
+    [GATEWAY] = {"[Gateway]\nPrivateKey = /etc/jv/k\nPool = 10.80.0.0/16, fd80:4a56::/64\n",
+                 "\n[User alice]\nPublicKey = " KEY1 "\n", "\n"},
+    [WHOLE] = {"", "", ""},
 };
 
 static struct jv_config *parse(const char *text, struct jv_diag *diag)
@@ -39,20 +41,12 @@ static struct jv_config *parse(const char *text, struct jv_diag *diag)
 
 static char *fill(enum which which, const char *first, const char *second)
 {
-    size_t room = strlen(templates[which]) + strlen(first) + strlen(second) + 1;
+    size_t room = strlen(templates[which].head) + strlen(first) + strlen(templates[which].middle) +
+                  strlen(second) + strlen(templates[which].tail) + 1;
     char *text = malloc(room);
     assert_non_null(text);
-    switch (which) {
-    case CLIENT:
-        (void)snprintf(text, room, templates[CLIENT], first, second);
-        break;
-    case GATEWAY:
-        (void)snprintf(text, room, templates[GATEWAY], first, second);
-        break;
-    case WHOLE:
-        (void)snprintf(text, room, "%s%s", first, second);
-        break;
-    }
+    (void)snprintf(text, room, "%s%s%s%s%s", templates[which].head, first, templates[which].middle,
+                   second, templates[which].tail);
     return text;
 }
 
