@@ -48,6 +48,26 @@ struct jv_cli_command {
     jv_cli_fn *fn;
 };
 
+#define JV_CLI_CONF_DIR "/etc/jv"
+#define JV_CLI_RUN_DIR "/run/jv"
+#define JV_CLI_LOG_DIR "/var/log/jv"
+
+/* Commands that need no daemon (keys, check, policy), that start or end one, and that ask one. */
+int jv_cli_genkey(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_pubkey(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_genpsk(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_check(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_policy(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_up(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_down(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_reload(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_status(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_sessions(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_path(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_switch(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_kick(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_counters(int argc, char **argv, const struct jv_cli *cli);
+
 /* Commands that read audit files; they need no daemon. */
 int jv_cli_audit(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_explain(int argc, char **argv, const struct jv_cli *cli);

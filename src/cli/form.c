@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "form.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static uint64_t number(const json_t *object, const char *key)
+{
+    json_int_t value = json_integer_value(json_object_get(object, key));
+    return value < 0 ? 0 : (uint64_t)value;
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    return value == NULL ? "" : value;
+}
+
+void jv_form_duration(uint64_t ms, char out[JV_FORM_BYTES])
+{
+    uint64_t s = ms / 1000U;
+    if (ms < 1000U) {
+        (void)snprintf(out, JV_FORM_BYTES, "%" PRIu64 "ms", ms);
+    } else if (s < 60U) {
+        (void)snprintf(out, JV_FORM_BYTES, "%" PRIu64 ".%" PRIu64 "s", s, ms % 1000U / 100U);
+    } else if (s < 3600U) {
+        (void)snprintf(out, JV_FORM_BYTES, "%" PRIu64 "m%02" PRIu64 "s", s / 60U, s % 60U);
+    } else if (s < 86400U) {
+        (void)snprintf(out, JV_FORM_BYTES, "%" PRIu64 "h%02" PRIu64 "m", s / 3600U, s / 60U % 60U);
+    } else {
+        (void)snprintf(out, JV_FORM_BYTES, "%" PRIu64 "d %" PRIu64 "h", s / 86400U,
+                       s / 3600U % 24U);
+    }
+}
+
+void jv_form_size(uint64_t bytes, char out[JV_FORM_BYTES])
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    uint64_t whole = bytes;
+    uint64_t rest = 0;
+    size_t unit = 0;
+    while (whole >= 1024U && unit + 1U < JV_ARRAY_LEN(units)) {
+        rest = whole % 1024U;
+        whole /= 1024U;
+        unit++;
+    }
+    if (unit == 0) {
+        (void)snprintf(out, JV_FORM_BYTES, "%" PRIu64 " B", whole);
+    } else {
+        (void)snprintf(out, JV_FORM_BYTES, "%" PRIu64 ".%02" PRIu64 " %s", whole,
+                       rest * 100U / 1024U, units[unit]);
+    }
+}
+
+static void duration(FILE *file, const char *before, uint64_t ms)
+{
+    char form[JV_FORM_BYTES];
+    jv_form_duration(ms, form);
+    (void)fprintf(file, "%s%s", before, form);
+}
+
+static void list(FILE *file, const json_t *array)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        (void)fprintf(file, "%s%s", i == 0 ? "" : ", ",
+                      json_string_value(json_array_get(array, i)));
+    }
+}
+
+/* The first eight digits, as people compare them. */
+static void short_sid(const char *sid, char out[JV_FORM_BYTES])
+{
+    if (strlen(sid) < 8U || strspn(sid, "0") == strlen(sid)) {
+        (void)snprintf(out, JV_FORM_BYTES, "-");
+    } else {
+        (void)snprintf(out, JV_FORM_BYTES, "%.4s\u00b7%.4s", sid, sid + 4);
+    }
+}
+
+static const char *mark(const char *role)
+{
+    if (strcmp(role, "active") == 0) {
+        return "\u25cf";
+    }
+    return strcmp(role, "standby") == 0 ? "\u25cb" : "\u00b7";
+}
+
+static void path_row(const json_t *path, FILE *file)
+{
+    char name[JV_FORM_BYTES];
+    char ends[160];
+    char rtt[JV_FORM_BYTES] = "-";
+    (void)snprintf(name, sizeof(name), "%s", text(path, "name"));
+    char *slash = strchr(name, '/');
+    if (slash != NULL) {
+        *slash = '\0';
+    }
+    (void)snprintf(ends, sizeof(ends), "%s \u2192 %s", text(path, "local"), text(path, "remote"));
+    if (json_object_get(path, "rtt_us") != NULL) {
+        uint64_t us = number(path, "rtt_us");
+        (void)snprintf(rtt, sizeof(rtt), "%" PRIu64 ".%" PRIu64 " ms", us / 1000U,
+                       us % 1000U / 100U);
+    }
+    uint64_t loss = number(path, "loss_ppm");
+    /* The arrow is three bytes and one column wide. */
+    (void)fprintf(file, "  %-8s %-5s %-50s %10s  %3" PRIu64 ".%" PRIu64 "%%  %s %s\n", name,
+                  slash == NULL ? "" : slash + 1, ends, rtt, loss / 10000U, loss % 10000U / 1000U,
+                  mark(text(path, "role")), text(path, "role"));
+}
+
+void jv_form_paths(const json_t *paths, FILE *file)
+{
+    (void)fprintf(file, "  %-8s %-5s %-50s %10s  %6s  %s\n", "PATH", "VIA", "LOCAL \u2192 REMOTE",
+                  "RTT", "LOSS", "ROLE");
+    for (size_t i = 0; i < json_array_size(paths); i++) {
+        path_row(json_array_get(paths, i), file);
+    }
+}
+
+static const char *paint(const struct jv_cli *cli, const char *state)
+{
+    if (!cli->colour) {
+        return "";
+    }
+    if (strcmp(state, "ATTACHED") == 0) {
+        return "\033[32m";
+    }
+    return strcmp(state, "TERMINATED") == 0 ? "\033[31m" : "\033[33m";
+}
+
+static void session_head(const struct jv_cli *cli, const json_t *status, const json_t *session,
+                         FILE *file)
+{
+    char sid[JV_FORM_BYTES];
+    const char *state = text(session, "state");
+    short_sid(text(session, "sid"), sid);
+    (void)fprintf(file, "session: %s  %s           state: %s%s%s", text(status, "name"), sid,
+                  paint(cli, state), state, cli->colour ? "\033[0m" : "");
+    duration(file, " for ", number(session, "in_state_ms"));
+    (void)fprintf(file, "  (v%" PRIu64 ")\n", number(session, "v"));
+    (void)fprintf(file, "  reason:  %s, %s\n", text(session, "reason"),
+                  text(session, "reason_text"));
+    (void)fprintf(file, "  gateway: ");
+    list(file, json_object_get(status, "gateways"));
+    (void)fprintf(file, "  epoch %" PRIu64 ", %s\n", number(session, "epoch"),
+                  text(session, "suite"));
+}
+
+static void session_numbers(const json_t *session, FILE *file)
+{
+    char in[JV_FORM_BYTES];
+    char out[JV_FORM_BYTES];
+    duration(file, "  age: ", number(session, "age_ms"));
+    if (json_object_get(session, "lifetime_left_ms") != NULL) {
+        duration(file, "   lifetime left: ", number(session, "lifetime_left_ms"));
+    }
+    (void)fprintf(file,
+                  "   switches: %" PRIu64 ", %" PRIu64 " in the last minute (limit %" PRIu64 ")\n",
+                  number(session, "switches"), number(session, "switches_in_window"),
+                  number(session, "switches_limit"));
+    jv_form_size(number(session, "rx_bytes"), in);
+    jv_form_size(number(session, "tx_bytes"), out);
+    (void)fprintf(file, "  transfer: %s received, %s sent", in, out);
+    duration(file, "     outage: ", number(session, "outage_total_us") / 1000U);
+    (void)fprintf(file, " in %" PRIu64 " switches", number(session, "switches"));
+    duration(file, " (worst ", number(session, "outage_worst_us") / 1000U);
+    (void)fprintf(file, ")\n");
+    if (number(session, "transportless_ms") > 0) {
+        duration(file, "  without transport for ", number(session, "transportless_ms"));
+        (void)fprintf(file, "\n");
+    }
+}
+
+static void client_form(const struct jv_cli *cli, const json_t *status, FILE *file)
+{
+    const json_t *session = json_object_get(status, "session");
+    if (!json_is_object(session)) {
+        (void)fprintf(file, "session: %s           no session yet%s%s\n", text(status, "name"),
+                      text(status, "last_end")[0] == '\0' ? "" : ", the last one ended: ",
+                      text(status, "last_end"));
+        return;
+    }
+    session_head(cli, status, session, file);
+    if (json_array_size(json_object_get(session, "address")) > 0) {
+        (void)fprintf(file, "  address: ");
+        list(file, json_object_get(session, "address"));
+        (void)fprintf(file, "      dns: ");
+        list(file, json_object_get(session, "dns"));
+        (void)fprintf(file, "%s     mtu: %" PRIu64 "\n",
+                      json_array_size(json_object_get(session, "dns")) == 0 ? "none" : "",
+                      number(session, "mtu"));
+    }
+    session_numbers(session, file);
+    (void)fprintf(file, "\n");
+    jv_form_paths(json_object_get(session, "paths"), file);
+    (void)fprintf(file, "\n");
+    if (json_object_get(session, "last_switch_ms") != NULL) {
+        duration(file, "  last switch: ", number(session, "last_switch_ms"));
+        (void)fprintf(file, " ago, %s.  Why: jv explain --last\n",
+                      text(session, "last_switch_reason"));
+    }
+}
+
+static void gateway_form(const json_t *status, FILE *file)
+{
+    const char *state;
+    json_t *count;
+    duration(file, "  running for ", number(status, "uptime_ms"));
+    (void)fprintf(file, "   listening on ");
+    list(file, json_object_get(status, "listen"));
+    (void)fprintf(file, "\n  sessions:");
+    json_object_foreach(json_object_get(status, "sessions"), state, count)
+    {
+        if (json_integer_value(count) > 0 || strcmp(state, "ATTACHED") == 0) {
+            (void)fprintf(file, " %s %" JSON_INTEGER_FORMAT, state, json_integer_value(count));
+        }
+    }
+    (void)fprintf(file, "   half open %" PRIu64 "   at most %" PRIu64 "\n",
+                  number(status, "half_open"), number(status, "sessions_max"));
+}
+
+void jv_form_status(const struct jv_cli *cli, const json_t *status, FILE *file)
+{
+    const json_t *warnings = json_object_get(status, "warnings");
+    if (strcmp(text(status, "role"), "gateway") == 0) {
+        (void)fprintf(file, "gateway: %s  (jvd %s)\n", text(status, "name"),
+                      text(status, "version"));
+        gateway_form(status, file);
+    } else {
+        client_form(cli, status, file);
+    }
+    (void)fprintf(file, "  events dropped: %" PRIu64 "\n", number(status, "events_dropped"));
+    for (size_t i = 0; i < json_array_size(warnings); i++) {
+        (void)fprintf(file, "  warning: %s\n", json_string_value(json_array_get(warnings, i)));
+    }
+}
+
+static const json_t *active_path(const json_t *session)
+{
+    const json_t *paths = json_object_get(session, "paths");
+    for (size_t i = 0; i < json_array_size(paths); i++) {
+        const json_t *path = json_array_get(paths, i);
+        if (strcmp(text(path, "role"), "active") == 0) {
+            return path;
+        }
+    }
+    return NULL;
+}
+
+void jv_form_sessions(const json_t *sessions, bool has_heading, FILE *file)
+{
+    if (has_heading) {
+        (void)fprintf(file, "%-9s %-12s %-11s %-18s %9s %10s %10s  %s\n", "SID", "USER", "STATE",
+                      "ADDRESS", "RTT", "IN", "OUT", "REASON");
+    }
+    for (size_t i = 0; i < json_array_size(sessions); i++) {
+        const json_t *session = json_array_get(sessions, i);
+        const json_t *path = active_path(session);
+        const char *address =
+            json_string_value(json_array_get(json_object_get(session, "address"), 0));
+        char in[JV_FORM_BYTES];
+        char out[JV_FORM_BYTES];
+        char rtt[JV_FORM_BYTES] = "-";
+        if (path != NULL && json_object_get(path, "rtt_us") != NULL) {
+            (void)snprintf(rtt, sizeof(rtt), "%" PRIu64 ".%" PRIu64 " ms",
+                           number(path, "rtt_us") / 1000U, number(path, "rtt_us") % 1000U / 100U);
+        }
+        jv_form_size(number(session, "rx_bytes"), in);
+        jv_form_size(number(session, "tx_bytes"), out);
+        (void)fprintf(file, "%-9.8s %-12s %-11s %-18s %9s %10s %10s  %s\n", text(session, "sid"),
+                      text(session, "user"), text(session, "state"),
+                      address == NULL ? "-" : address, rtt, in, out, text(session, "reason"));
+    }
+}
+
+int jv_form_exit(const json_t *status)
+{
+    static const struct {
+        const char *state;
+        enum jv_exit exit;
+    } table[] = {{"ATTACHED", JV_EXIT_OK},       {"BIRTH", JV_EXIT_BIRTH},
+                 {"VOLATILE", JV_EXIT_VOLATILE}, {"RECOVERING", JV_EXIT_RECOVERING},
+                 {"DEGRADED", JV_EXIT_DEGRADED}, {"TERMINATED", JV_EXIT_TERMINATED}};
+    if (strcmp(text(status, "role"), "gateway") == 0) {
+        return JV_EXIT_OK;
+    }
+    const json_t *session = json_object_get(status, "session");
+    for (size_t i = 0; i < JV_ARRAY_LEN(table); i++) {
+        if (strcmp(table[i].state, text(session, "state")) == 0) {
+            return (int)table[i].exit;
+        }
+    }
+    return json_object_get(status, "last_end") == NULL ? JV_EXIT_BIRTH : JV_EXIT_TERMINATED;
+}
