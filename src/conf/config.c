@@ -410,10 +410,6 @@ static void settle_role(struct reader *r)
             finish_section(r);
         }
     }
-    if (session != 0 && r->section_lines[IN_Transport] == 0) {
-        jv_diag_error(r->diag, r->file, 0,
-                      "[Transport NAME] is missing: a client has at least one");
-    }
     if (gateway != 0 && r->section_lines[IN_User] == 0) {
         jv_diag_warn(r->diag, r->file, 0, "there is no [User NAME]: nobody can connect");
     }

@@ -149,21 +149,19 @@ struct jv_config {
     enum jv_config_role role;
     char name[JV_CONF_USER_BYTES];      /* NAME of NAME.conf */
     char interface[JV_CONF_NAME_BYTES]; /* TUN device */
-    char user
-        /* to drop to; filled by jv_config_load(), empty after jv_config_parse() unless set */
-        [JV_CONF_USER_BYTES];
+    /* To drop to; filled by jv_config_load(), empty after jv_config_parse() unless set. */
+    char user[JV_CONF_USER_BYTES];
     uint32_t mtu; /* inner; 0 on a client: what the gateway says */
     struct jv_config_session session;
     struct jv_config_server gateway;
     struct jv_config_limits limits;
     struct jv_policy_clamp clamp; /* [Limits] */
     struct jv_config_transport transports[JV_CONF_TRANSPORTS_MAX];
-    uint32_t transports_len; /* at least 1 on a client */
+    uint32_t transports_len; /* 0: every interface that is up, alike */
     struct jv_config_user *users;
     uint32_t users_len;
-    struct jv_policy
-        /* Of a client: preset or file, then the single keys; checked. Of a gateway: the default. */
-        policy;
+    /* Of a client: preset or file, then the single keys; checked. Of a gateway: the default. */
+    struct jv_policy policy;
     uint32_t preset;                      /* enum jv_preset; meaningless where policy_file is set */
     char policy_file[JV_CONF_PATH_BYTES]; /* empty: the preset */
     bool policy_set[JV_POLICY_FIELDS];    /* the single keys that the file itself sets */
@@ -177,9 +175,8 @@ struct jv_config_input {
     size_t len;
     const char *file; /* as messages name it; NAME is its last part without ".conf" */
     bool is_private;  /* only the owner can read the text: inline keys are allowed */
-    bool
-        /* Read key files, policy file and user database; without it these stay empty or at the preset. */
-        may_read_files;
+    /* Read key files, policy file and user database; without it they stay empty or at the preset. */
+    bool may_read_files;
 };
 
 /*

@@ -26,8 +26,7 @@
 {WHOLE, "", "", "home.conf: there must be a [Session] for a client or a [Gateway]"},
 {WHOLE, "[Session]\n", "",
  "home.conf:1: PrivateKey is missing in [Session]\nhome.conf:1: Gateway is missing in [Session]\n"
- "home.conf:1: GatewayKey is missing in [Session]\nhome.conf:1: AllowedIPs is missing in [Session]\n"
- "home.conf: [Transport NAME] is missing: a client has at least one"},
+ "home.conf:1: GatewayKey is missing in [Session]\nhome.conf:1: AllowedIPs is missing in [Session]"},
 {CLIENT, "", "[Transport b]\nPrefer = 3", "home.conf:9: Device is missing in [Transport]"},
 {GATEWAY, "", "[User bob]", "home.conf:7: PublicKey is missing in [User]"},
 

@@ -163,6 +163,15 @@ static void config_gives_a_client_its_defaults(void **state)
     jv_config_free(c);
 }
 
+static void config_needs_no_transport(void **state)
+{
+    struct jv_config *c =
+        parse_filled(WHOLE, "[Session]\nPrivateKey = /k\nGateway = gw\nGatewayKey = " KEY1 "\n",
+                     "AllowedIPs = ::/0\n");
+    assert_int_equal(c->transports_len, 0);
+    jv_config_free(c);
+}
+
 static void config_reads_a_gateway(void **state)
 {
     struct jv_config *c = parse_filled(
@@ -436,6 +445,7 @@ int main(void)
         cmocka_unit_test(config_refuses_bad_values_with_place_value_and_range),
         cmocka_unit_test(config_reads_a_client),
         cmocka_unit_test(config_gives_a_client_its_defaults),
+        cmocka_unit_test(config_needs_no_transport),
         cmocka_unit_test(config_reads_a_gateway),
         cmocka_unit_test(config_keeps_many_users_in_order),
         cmocka_unit_test(config_prints_what_parses_to_the_same),
