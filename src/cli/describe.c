@@ -48,7 +48,7 @@ static const struct phrase limit_phrases[] = {
     {JV_FD_confirm_limit_us, JV_FD_detect_us, "confirmation ", "", UNIT_US},
     {JV_FD_switches_limit, JV_FD_switches_in_window, "switches ", " per min", UNIT_COUNT},
     {JV_FD_switch_tokens, JV_FD_END, "switch tokens left: ", "", UNIT_COUNT},
-    {JV_FD_cooldown_left_ms, JV_FD_END, "cooldown ", " more", UNIT_MS},
+    {JV_FD_cooldown_left_ms, JV_FD_END, "cooldown ", " left", UNIT_MS},
     {JV_FD_recovery_window_ms, JV_FD_END, "recovery window ", "", UNIT_MS},
     {JV_FD_volatile_limit_ms, JV_FD_END, "VOLATILE at most ", "", UNIT_MS},
     {JV_FD_transport_ttl_ms, JV_FD_transportless_ms, "without transport at most ", "", UNIT_MS},

@@ -20,13 +20,18 @@ struct events {
 
 static void print_line(const struct events *ev, const struct jv_record_line *line)
 {
+    static const struct jv_sid none;
     const struct jv_record *rec = &line->rec;
     char time_text[32];
     char text[JV_DESCRIBE_BYTES];
     jv_describe_time(rec->at.ns, JV_DATE_AND_TIME, time_text, sizeof time_text);
-    (void)printf("%s  %-6" PRIu64 " %02x%02x%02x%02x  ", time_text, rec->seq,
-                 (unsigned)rec->sid.b[0], (unsigned)rec->sid.b[1], (unsigned)rec->sid.b[2],
-                 (unsigned)rec->sid.b[3]);
+    (void)printf("%s  %-6" PRIu64 " ", time_text, rec->seq);
+    if (memcmp(&rec->sid, &none, sizeof none) == 0) {
+        (void)printf("-         ");
+    } else {
+        (void)printf("%02x%02x%02x%02x  ", (unsigned)rec->sid.b[0], (unsigned)rec->sid.b[1],
+                     (unsigned)rec->sid.b[2], (unsigned)rec->sid.b[3]);
+    }
     jv_describe_what(rec, text, sizeof text);
     (void)fputs(jv_describe_colour(ev->cli, rec), stdout);
     jv_print_wide(text, 24);

@@ -199,11 +199,15 @@ static void describe(const struct story *story, const struct jv_record *rec, cha
     }
     jv_describe_text(rec->text, text, sizeof text);
     add(out, cap, out[0] != '\0' ? " " : "", text);
-    uint8_t rule = rec->rule == JV_RULE_NONE && has_story ? cause->rule : rec->rule;
-    if (rule != JV_RULE_NONE &&
-        (rec->row != JV_ROW_NONE || rec->event == JV_REC_TransportSwitchDenied)) {
-        add(out, cap, out[0] != '\0' ? "; " : "", "rule: ");
-        add(out, cap, "", jv_rule_text((enum jv_rule)rule));
+}
+
+/* On a line of its own: a rule reads as a sentence, and is too long for a column. */
+static void print_rule(const struct story *story, const struct jv_record *rec)
+{
+    const struct jv_record *cause = by_seq(story, rec->cause);
+    uint8_t rule = rec->rule == JV_RULE_NONE && cause != NULL ? cause->rule : rec->rule;
+    if (rec->row != JV_ROW_NONE && rule != JV_RULE_NONE) {
+        (void)printf("                  rule: %s\n", jv_rule_text((enum jv_rule)rule));
     }
 }
 
@@ -215,11 +219,15 @@ static void print_step(const struct story *story, const struct jv_record *rec)
     jv_describe_what(rec, text, sizeof text);
     jv_print_wide(text, 23);
     (void)fputs(jv_describe_plain(story->cli), stdout);
-    (void)printf("  ");
     describe(story, rec, text, sizeof text);
     const char *reason = rec->reason != JV_WHY_NONE ? jv_why_name((enum jv_why)rec->reason) : "";
-    jv_print_wide(reason, text[0] != '\0' ? 24 : 0);
-    (void)printf("%s%s\n", text[0] != '\0' ? "  " : "", text);
+    if (reason[0] != '\0' || text[0] != '\0') {
+        (void)fputs("  ", stdout);
+        jv_print_wide(reason, text[0] != '\0' ? 24 : 0);
+        (void)printf("%s%s", text[0] != '\0' ? "  " : "", text);
+    }
+    (void)putchar('\n');
+    print_rule(story, rec);
 }
 
 static void print_rejected(const struct story *story, const struct jv_record *rec)
@@ -270,17 +278,17 @@ static void print_headline(const struct story *story)
         (void)printf("   outage %s%s", text, outage == 0 ? " (make-before-break)" : "");
     }
     (void)printf("\n");
-    static const enum jv_record_key parts[] = {JV_FD_detect_us, JV_FD_reattach_us};
-    for (size_t i = 0; i < JV_ARRAY_LEN(parts); i++) {
-        uint64_t us = jv_record_get(last, parts[i], UINT64_MAX);
-        if (us != UINT64_MAX) {
-            jv_describe_us(us, text, sizeof text);
-            (void)printf(i == 0 ? "  detected after %s" : "  reattached in %s", text);
-        }
+    uint64_t detect = jv_record_get(last, JV_FD_detect_us, UINT64_MAX);
+    uint64_t reattach = jv_record_get(last, JV_FD_reattach_us, UINT64_MAX);
+    if (detect != UINT64_MAX) {
+        jv_describe_us(detect, text, sizeof text);
+        (void)printf("  detected after %s%s", text, reattach != UINT64_MAX ? "," : "\n");
     }
-    bool has_parts = jv_record_get(last, parts[0], UINT64_MAX) != UINT64_MAX ||
-                     jv_record_get(last, parts[1], UINT64_MAX) != UINT64_MAX;
-    (void)fputs(has_parts ? "\n\n" : "\n", stdout);
+    if (reattach != UINT64_MAX) {
+        jv_describe_us(reattach, text, sizeof text);
+        (void)printf("%sreattached in %s\n", detect != UINT64_MAX ? " " : "  ", text);
+    }
+    (void)putchar('\n');
 }
 
 /* The limits of the whole story, each as it was recorded last; with the number of switches that goes with theirs. */
