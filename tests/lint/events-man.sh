@@ -30,12 +30,13 @@ compare seen FD SEEN
 compare limits FD LIMIT
 
 # The lane of each event is the one in the table.
-for row in $(sed -n 's/^EV(\([A-Za-z]*\), \([TSM]\))$/\1:\2/p' "$def"); do
-    name=${row%:*}
-    lane=${row#*:}
-    if ! grep -A1 "^\\.It $name\$" "$man" | grep -q "^Lane $lane\\.\$"; then
-        echo "$man: $name: its lane is $lane"
-        bad=1
-    fi
-done
+sed -n 's/^EV(\([A-Za-z]*\), \([TSM]\))$/\1 \2/p' "$def" | {
+    while read -r name lane; do
+        if ! grep -A1 "^\.It $name\$" "$man" | grep -q "^Lane $lane\.\$"; then
+            echo "$man: $name: its lane is $lane"
+            bad=1
+        fi
+    done
+    exit $bad
+} || bad=1
 exit $bad
