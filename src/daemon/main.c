@@ -17,8 +17,8 @@
 
 #include "audit.h"
 #include "config.h"
-#include "control.h"
 #include "crypto.h"
+#include "ctl.h"
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
@@ -36,7 +36,7 @@ struct daemon {
     struct jv_places places;
     struct jv_config *config; /* the server's, once it is open */
     struct jv_audit *audit;
-    struct jv_control *control;
+    struct jv_ctl *control;
     struct jv_metrics *metrics;
     struct jv_server *server;
     const char *user; /* to become; NULL: stay */
@@ -165,7 +165,7 @@ static int make_places(struct daemon *d)
 
 static int open_control(struct daemon *d)
 {
-    enum jv_err err = jv_control_open(d->places.socket, d->uid, &d->control);
+    enum jv_err err = jv_ctl_open(d->places.socket, d->uid, &d->control);
     if (err == JV_E_EXISTS) {
         jv_log(JV_LOG_ERROR, "%s is running already", d->config->name);
         return EXIT_FAILED;
@@ -243,8 +243,7 @@ static int open_all(struct daemon *d)
     }
     jv_server_on_hangup(d->server, on_hangup, d);
     jv_server_note(d->server, JV_REC_DaemonStarted, JV_PROJECT_VERSION);
-    if (jv_control_start(d->control, d->server) != JV_E_OK ||
-        jv_server_start(d->server) != JV_E_OK) {
+    if (jv_ctl_start(d->control, d->server) != JV_E_OK || jv_server_start(d->server) != JV_E_OK) {
         return EXIT_FAILED;
     }
     return EXIT_OK;
@@ -327,7 +326,7 @@ static int serve(struct daemon *d)
     if (d->control != NULL) {
         (void)unlink(d->places.pid); /* a stale one is replaced at the next start */
     }
-    jv_control_close(d->control);
+    jv_ctl_close(d->control);
     jv_metrics_close(d->metrics);
     jv_server_close(d->server);
     jv_audit_close(d->audit);

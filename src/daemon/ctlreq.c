@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "request.h"
+#include "ctlreq.h"
 
 #include <jansson.h>
 #include <string.h>
@@ -12,7 +12,7 @@ static const char *const names[JV_REQ_END] = {
     [JV_REQ_SWITCH] = "switch",
 };
 
-bool jv_request_is_change(enum jv_request_cmd cmd)
+bool jv_ctlreq_is_change(enum jv_ctlreq_cmd cmd)
 {
     switch (cmd) {
     case JV_REQ_STATUS:
@@ -55,25 +55,25 @@ static bool take_number(const json_t *value, uint64_t max, uint64_t *out)
     return true;
 }
 
-static bool take_cmd(const json_t *value, struct jv_request *out)
+static bool take_cmd(const json_t *value, struct jv_ctlreq *out)
 {
     for (uint32_t i = 0; json_is_string(value) && i < JV_REQ_END; i++) {
         if (strcmp(json_string_value(value), names[i]) == 0) {
-            out->cmd = (enum jv_request_cmd)i;
+            out->cmd = (enum jv_ctlreq_cmd)i;
             return true;
         }
     }
     return false;
 }
 
-static bool take_sid(const json_t *value, struct jv_request *out)
+static bool take_sid(const json_t *value, struct jv_ctlreq *out)
 {
     return take_text(value, out->sid, sizeof(out->sid), 4) &&
            strspn(out->sid, "0123456789abcdef") == strlen(out->sid);
 }
 
 /* NULL: well; else what is wrong. */
-static const char *take_member(const char *key, const json_t *value, struct jv_request *out)
+static const char *take_member(const char *key, const json_t *value, struct jv_ctlreq *out)
 {
     uint64_t number = 0;
     if (strcmp(key, "id") == 0) {
@@ -96,7 +96,7 @@ static const char *take_member(const char *key, const json_t *value, struct jv_r
     return "unknown member";
 }
 
-static const char *check_whole(const struct jv_request *req, const json_t *root)
+static const char *check_whole(const struct jv_ctlreq *req, const json_t *root)
 {
     if (json_object_get(root, "id") == NULL || json_object_get(root, "cmd") == NULL) {
         return "id and cmd are needed";
@@ -110,15 +110,15 @@ static const char *check_whole(const struct jv_request *req, const json_t *root)
     return NULL;
 }
 
-enum jv_err jv_request_parse(const char *line, size_t len, struct jv_request *out,
-                             const char **error_out)
+enum jv_err jv_ctlreq_parse(const char *line, size_t len, struct jv_ctlreq *out,
+                            const char **error_out)
 {
-    struct jv_request req = {0};
+    struct jv_ctlreq req = {0};
     const char *error = NULL;
     const char *key;
     json_t *value;
     json_t *root =
-        len >= JV_REQUEST_BYTES ? NULL : json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
+        len >= JV_CTLREQ_BYTES ? NULL : json_loadb(line, len, JSON_REJECT_DUPLICATES, NULL);
     *out = req;
     if (!json_is_object(root)) {
         json_decref(root);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control.h"
+#include "ctl.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -14,11 +14,11 @@
 #include <unistd.h>
 
 #include "core.h"
+#include "ctlreq.h"
 #include "links.h"
 #include "log.h"
 #include "loop.h"
 #include "reload.h"
-#include "request.h"
 #include "server.h"
 #include "view.h"
 
@@ -30,15 +30,15 @@ struct connection {
     struct jv_instant active_at;
     size_t in_len, out_len, out_done;
     char *out;
-    char in[JV_REQUEST_BYTES];
+    char in[JV_CTLREQ_BYTES];
 };
 
-struct jv_control {
+struct jv_ctl {
     int fd;
     uint32_t uid, gid;
     struct jv_server *server;
     char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-    struct connection connections[JV_CONTROL_CONNECTIONS];
+    struct connection connections[JV_CTL_CONNECTIONS];
 };
 
 /* ---- opening ---- */
@@ -54,7 +54,7 @@ static bool somebody_answers(const struct sockaddr_un *addr)
     return is_alive;
 }
 
-static enum jv_err bind_socket(struct jv_control *control)
+static enum jv_err bind_socket(struct jv_ctl *control)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
     memcpy(addr.sun_path, control->path, sizeof(addr.sun_path));
@@ -73,21 +73,21 @@ static enum jv_err bind_socket(struct jv_control *control)
     int saved = errno;
     (void)umask(before);
     errno = saved;
-    if (code != 0 || listen(control->fd, (int)JV_CONTROL_CONNECTIONS) != 0) {
+    if (code != 0 || listen(control->fd, (int)JV_CTL_CONNECTIONS) != 0) {
         return JV_E_SYSTEM;
     }
     return JV_E_OK;
 }
 
-enum jv_err jv_control_open(const char *path, uint32_t uid, struct jv_control **out)
+enum jv_err jv_ctl_open(const char *path, uint32_t uid, struct jv_ctl **out)
 {
-    struct jv_control *control = calloc(1, sizeof(*control));
+    struct jv_ctl *control = calloc(1, sizeof(*control));
     if (control == NULL) {
         return JV_E_NOMEM;
     }
     control->fd = -1;
     control->uid = uid;
-    for (uint32_t i = 0; i < JV_CONTROL_CONNECTIONS; i++) {
+    for (uint32_t i = 0; i < JV_CTL_CONNECTIONS; i++) {
         control->connections[i].fd = -1;
     }
     if (strlen(path) >= sizeof(control->path)) {
@@ -99,7 +99,7 @@ enum jv_err jv_control_open(const char *path, uint32_t uid, struct jv_control **
     if (err != JV_E_OK) {
         int saved = errno;
         control->path[0] = '\0'; /* not ours to remove */
-        jv_control_close(control);
+        jv_ctl_close(control);
         errno = saved;
         return err;
     }
@@ -115,7 +115,7 @@ enum jv_err jv_control_open(const char *path, uint32_t uid, struct jv_control **
 
 /* ---- connections ---- */
 
-static void hang_up(struct jv_control *control, struct connection *con)
+static void hang_up(struct jv_ctl *control, struct connection *con)
 {
     jv_loop_remove(jv_server_loop(control->server), con->fd);
     (void)close(con->fd); /* what was not read is not wanted */
@@ -123,14 +123,14 @@ static void hang_up(struct jv_control *control, struct connection *con)
     *con = (struct connection){.fd = -1};
 }
 
-static void wait_for(struct jv_control *control, struct connection *con, uint32_t events)
+static void wait_for(struct jv_ctl *control, struct connection *con, uint32_t events)
 {
     if (jv_loop_change(jv_server_loop(control->server), con->fd, events) != JV_E_OK) {
         hang_up(control, con);
     }
 }
 
-static void send_out(struct jv_control *control, struct connection *con)
+static void send_out(struct jv_ctl *control, struct connection *con)
 {
     while (con->out_done < con->out_len) {
         ssize_t put = send(con->fd, con->out + con->out_done, con->out_len - con->out_done,
@@ -154,7 +154,7 @@ static void send_out(struct jv_control *control, struct connection *con)
 
 static bool append(struct connection *con, const char *text, size_t len)
 {
-    if (con->out_len + len > JV_CONTROL_OUT_BYTES) {
+    if (con->out_len + len > JV_CTL_OUT_BYTES) {
         return false;
     }
     char *grown = realloc(con->out, con->out_len + len);
@@ -168,7 +168,7 @@ static bool append(struct connection *con, const char *text, size_t len)
 }
 
 /* Takes `reply` over. */
-static void answer(struct jv_control *control, struct connection *con, json_t *reply)
+static void answer(struct jv_ctl *control, struct connection *con, json_t *reply)
 {
     char *text = reply == NULL ? NULL : json_dumps(reply, JSON_COMPACT);
     json_decref(reply);
@@ -225,7 +225,7 @@ static json_t *done(uint64_t id, enum jv_err err)
     return refusal(id, code, jv_err_text(err));
 }
 
-static json_t *do_terminate(struct jv_server *server, const struct jv_request *req)
+static json_t *do_terminate(struct jv_server *server, const struct jv_ctlreq *req)
 {
     static const struct jv_sid none;
     struct jv_command command = {.kind = JV_CMD_DOWN};
@@ -239,7 +239,7 @@ static json_t *do_terminate(struct jv_server *server, const struct jv_request *r
     return done(req->id, jv_server_command(server, &command));
 }
 
-static json_t *do_switch(struct jv_server *server, const struct jv_request *req)
+static json_t *do_switch(struct jv_server *server, const struct jv_ctlreq *req)
 {
     struct jv_command command = {.kind = JV_CMD_SWITCH,
                                  .link = jv_links_find(jv_server_links(server), req->path)};
@@ -289,7 +289,7 @@ static json_t *result(uint64_t id, json_t *value)
                : json_pack("{s:I, s:b, s:o}", "id", (json_int_t)id, "ok", 1, "result", value);
 }
 
-static json_t *execute(struct jv_control *control, const struct jv_request *req)
+static json_t *execute(struct jv_ctl *control, const struct jv_ctlreq *req)
 {
     struct jv_server *server = control->server;
     switch (req->cmd) {
@@ -318,15 +318,15 @@ static json_t *execute(struct jv_control *control, const struct jv_request *req)
     return refusal(req->id, "usage", "unknown cmd");
 }
 
-static void take_line(struct jv_control *control, struct connection *con, size_t len)
+static void take_line(struct jv_ctl *control, struct connection *con, size_t len)
 {
-    struct jv_request req;
+    struct jv_ctlreq req;
     const char *error = "";
     json_t *reply;
     con->active_at = jv_server_now(control->server);
-    if (jv_request_parse(con->in, len, &req, &error) != JV_E_OK) {
+    if (jv_ctlreq_parse(con->in, len, &req, &error) != JV_E_OK) {
         reply = refusal(req.id, "usage", error);
-    } else if (!con->may_look || (jv_request_is_change(req.cmd) && !con->may_change)) {
+    } else if (!con->may_look || (jv_ctlreq_is_change(req.cmd) && !con->may_change)) {
         reply = refusal(req.id, "permission", jv_err_text(JV_E_PERM));
     } else {
         reply = execute(control, &req);
@@ -336,9 +336,9 @@ static void take_line(struct jv_control *control, struct connection *con, size_t
 
 static void on_connection(void *arg, int fd, uint32_t events)
 {
-    struct jv_control *control = arg;
+    struct jv_ctl *control = arg;
     struct connection *con = NULL;
-    for (uint32_t i = 0; i < JV_CONTROL_CONNECTIONS; i++) {
+    for (uint32_t i = 0; i < JV_CTL_CONNECTIONS; i++) {
         con = control->connections[i].fd == fd ? &control->connections[i] : con;
     }
     if (con == NULL) {
@@ -371,7 +371,7 @@ static void on_connection(void *arg, int fd, uint32_t events)
     }
 }
 
-static bool is_member(const struct jv_control *control, int fd, const struct ucred *peer)
+static bool is_member(const struct jv_ctl *control, int fd, const struct ucred *peer)
 {
     gid_t groups[GROUPS_MAX];
     socklen_t len = sizeof(groups);
@@ -389,7 +389,7 @@ static bool is_member(const struct jv_control *control, int fd, const struct ucr
     return false;
 }
 
-static void welcome(struct jv_control *control, struct connection *con, int fd)
+static void welcome(struct jv_ctl *control, struct connection *con, int fd)
 {
     struct ucred peer = {0};
     socklen_t len = sizeof(peer);
@@ -407,13 +407,13 @@ static void welcome(struct jv_control *control, struct connection *con, int fd)
 
 static void on_listen(void *arg, int listen_fd, uint32_t events)
 {
-    struct jv_control *control = arg;
+    struct jv_ctl *control = arg;
     (void)events;
     int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0) {
         return;
     }
-    for (uint32_t i = 0; i < JV_CONTROL_CONNECTIONS; i++) {
+    for (uint32_t i = 0; i < JV_CTL_CONNECTIONS; i++) {
         if (control->connections[i].fd < 0) {
             welcome(control, &control->connections[i], fd);
             return;
@@ -424,28 +424,28 @@ static void on_listen(void *arg, int listen_fd, uint32_t events)
 
 static void on_tick(void *arg, struct jv_instant now)
 {
-    struct jv_control *control = arg;
-    for (uint32_t i = 0; i < JV_CONTROL_CONNECTIONS; i++) {
+    struct jv_ctl *control = arg;
+    for (uint32_t i = 0; i < JV_CTL_CONNECTIONS; i++) {
         struct connection *con = &control->connections[i];
-        if (con->fd >= 0 && jv_since_ms(con->active_at, now) > JV_CONTROL_IDLE_MS) {
+        if (con->fd >= 0 && jv_since_ms(con->active_at, now) > JV_CTL_IDLE_MS) {
             hang_up(control, con);
         }
     }
 }
 
-enum jv_err jv_control_start(struct jv_control *control, struct jv_server *server)
+enum jv_err jv_ctl_start(struct jv_ctl *control, struct jv_server *server)
 {
     control->server = server;
     jv_server_on_tick(server, on_tick, control);
     return jv_loop_add(jv_server_loop(server), control->fd, EPOLLIN, on_listen, control);
 }
 
-void jv_control_close(struct jv_control *control)
+void jv_ctl_close(struct jv_ctl *control)
 {
     if (control == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < JV_CONTROL_CONNECTIONS; i++) {
+    for (uint32_t i = 0; i < JV_CTL_CONNECTIONS; i++) {
         if (control->connections[i].fd >= 0) {
             hang_up(control, &control->connections[i]);
         }
