@@ -212,6 +212,25 @@ static void verify_law_1_refuses_a_return_home_after_the_transport_died(void **s
     expect_wrong(JV_LAW_ONE_TRANSPORT, 7);
 }
 
+static void verify_law_1_refuses_a_switch_outside_of_a_recovery(void **state)
+{
+    born();
+    stream_next(&st, JV_REC_TransportSwitch, 10);
+    stream_path(&st, "lte/udp");
+    stream_emit(&st);
+    expect_wrong(JV_LAW_ONE_TRANSPORT, 4);
+    /* Two in one recovery. */
+    born();
+    stream_leave(&st, "fibre/udp", "lte/udp");
+    stream_next(&st, JV_REC_TransportSwitch, 10);
+    stream_path(&st, "lte/udp");
+    stream_emit(&st);
+    stream_next(&st, JV_REC_TransportRebound, 10);
+    stream_path(&st, "lte/udp");
+    stream_emit(&st);
+    expect_wrong(JV_LAW_ONE_TRANSPORT, st.lines);
+}
+
 static void verify_law_2_refuses_a_changed_id(void **state)
 {
     born();
@@ -263,6 +282,24 @@ static void verify_law_4_refuses_rows_that_do_not_fit(void **state)
     expect_wrong(JV_LAW_TABLE, 4);
     born();
     stream_row(&st, ROW_TR_03, JV_ST_ATTACHED, JV_ST_VOLATILE, JV_WHY_NONE, 10);
+    stream_emit(&st);
+    expect_wrong(JV_LAW_TABLE, 4);
+}
+
+static void verify_law_4_ties_row_event_and_session_together(void **state)
+{
+    born();
+    stream_row(&st, ROW_TR_03, JV_ST_ATTACHED, JV_ST_VOLATILE, JV_WHY_VOLATILITY_SIGNAL, 10)
+        ->event = JV_REC_PathProven;
+    stream_emit(&st);
+    expect_wrong(JV_LAW_TABLE, 4);
+    born();
+    stream_next(&st, JV_REC_SessionStateChange, 10);
+    stream_emit(&st);
+    expect_wrong(JV_LAW_TABLE, 4);
+    born();
+    memset(&st.sid, 0, sizeof st.sid);
+    stream_row(&st, ROW_TR_03, JV_ST_ATTACHED, JV_ST_VOLATILE, JV_WHY_VOLATILITY_SIGNAL, 10);
     stream_emit(&st);
     expect_wrong(JV_LAW_TABLE, 4);
 }
@@ -492,10 +529,12 @@ int main(void)
         cmocka_unit_test(verify_law_1_refuses_attached_without_transport),
         cmocka_unit_test(verify_law_1_refuses_a_switch_that_leaves_another_path),
         cmocka_unit_test(verify_law_1_refuses_a_return_home_after_the_transport_died),
+        cmocka_unit_test(verify_law_1_refuses_a_switch_outside_of_a_recovery),
         cmocka_unit_test(verify_law_2_refuses_a_changed_id),
         cmocka_unit_test(verify_law_2_refuses_a_second_birth_and_a_false_link),
         cmocka_unit_test(verify_law_3_refuses_a_move_by_a_rejected_input),
         cmocka_unit_test(verify_law_4_refuses_rows_that_do_not_fit),
+        cmocka_unit_test(verify_law_4_ties_row_event_and_session_together),
         cmocka_unit_test(verify_law_4_counts_every_transition_once),
         cmocka_unit_test(verify_law_5_keeps_terminated_final),
         cmocka_unit_test(verify_law_5_holds_the_recovery_window),
