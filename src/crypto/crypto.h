@@ -6,7 +6,8 @@
  *
  * Owns     the fetched algorithms of the process (jv_crypto_init); no key outlives a call.
  * Random   none: every random byte comes in as an argument.
- * Threads  after jv_crypto_init() every function may be called from one thread at a time per process (the contexts are re-used).
+ * Threads  after jv_crypto_init() every function may be called from one thread at a time per process (the contexts are re-used);
+ *          jv_sha256() has a context of its own, so that one further thread may hash the audit's lines meanwhile.
  */
 #include <stdbool.h>
 #include <stddef.h>
