@@ -230,7 +230,7 @@ static void print_step(const struct story *story, const struct jv_record *rec)
     print_rule(story, rec);
 }
 
-static void print_rejected(const struct story *story, const struct jv_record *rec)
+static void print_rejected(const struct jv_record *rec)
 {
     char text[JV_DESCRIBE_BYTES];
     char when[32];
@@ -343,7 +343,7 @@ static void print_text(const struct story *story)
         if (is_rejected(story, &story->lines[i].rec)) {
             (void)fputs(has_rejected ? "" : " not chosen\n", stdout);
             has_rejected = true;
-            print_rejected(story, &story->lines[i].rec);
+            print_rejected(&story->lines[i].rec);
         }
     }
     print_limits(story);

@@ -129,7 +129,7 @@ static const char *round_trip(void)
         return "the record changed on its way";
     }
     size_t at = jv_prng_below(&prng, len - 1);
-    line[at] = (char)(line[at] ^ (1U << jv_prng_below(&prng, 8)));
+    line[at] = (char)((uint8_t)line[at] ^ (1U << jv_prng_below(&prng, 8)));
     return jv_record_read(line, len, &got) == JV_E_OK ? "a changed byte is accepted" : NULL;
 }
 
