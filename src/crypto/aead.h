@@ -16,9 +16,6 @@
 #include "crypto.h"
 #include "errors.h"
 
-/* Wire values (docs/protocol.md); 0 is none. */
-enum jv_suite { JV_SUITE_NONE = 0, JV_SUITE_CHACHA20_POLY1305 = 1, JV_SUITE_AES_256_GCM = 2 };
-
 struct jv_aead {
     void *ctx; /* library context, NULL until the first jv_aead_set() */
     uint8_t suite;
@@ -36,8 +33,6 @@ struct jv_aead_op {
     bool ok;          /* out */
 };
 
-/* True where this processor has AES and carry-less multiply instructions, so that AES-256-GCM is worth offering. */
-bool jv_aead_has_fast_aes(void);
 /* Expand `key`. One direction a context: libcrypto re-keys cheaply only within one direction. */
 JV_MUST_USE enum jv_err jv_aead_set(struct jv_aead *aead, enum jv_suite suite, const struct jv_key *key,
                                     bool sealing);

@@ -18,6 +18,7 @@ static struct {
     bool ready;
     EVP_MD *blake2s, *sha256;
     EVP_MD_CTX *md;
+    EVP_MD_CTX *sha256_md; /* its own: the audit's writer hashes while the core does */
     EVP_MAC *blake2s_mac, *hmac;
     EVP_MAC_CTX *mac16, *mac32, *hmac_ctx;
 } lib;
@@ -57,13 +58,15 @@ enum jv_err jv_crypto_init(void)
     lib.blake2s = EVP_MD_fetch(NULL, "BLAKE2S-256", NULL);
     lib.sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
     lib.md = EVP_MD_CTX_new();
+    lib.sha256_md = EVP_MD_CTX_new();
     lib.blake2s_mac = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
     lib.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     lib.mac16 = new_mac(lib.blake2s_mac, JV_MAC_BYTES);
     lib.mac32 = new_mac(lib.blake2s_mac, JV_HASH_BYTES);
     lib.hmac_ctx = new_hmac(lib.hmac);
-    if (lib.blake2s == NULL || lib.sha256 == NULL || lib.md == NULL || lib.mac16 == NULL ||
-        lib.mac32 == NULL || lib.hmac_ctx == NULL || jv_openssl_init() != JV_E_OK) {
+    if (lib.blake2s == NULL || lib.sha256 == NULL || lib.md == NULL || lib.sha256_md == NULL ||
+        lib.mac16 == NULL || lib.mac32 == NULL || lib.hmac_ctx == NULL ||
+        jv_openssl_init() != JV_E_OK) {
         jv_crypto_fini();
         ERR_clear_error();
         return JV_E_CRYPTO;
@@ -80,6 +83,7 @@ void jv_crypto_fini(void)
     EVP_MAC_free(lib.blake2s_mac);
     EVP_MAC_free(lib.hmac);
     EVP_MD_CTX_free(lib.md);
+    EVP_MD_CTX_free(lib.sha256_md);
     EVP_MD_free(lib.blake2s);
     EVP_MD_free(lib.sha256);
     memset(&lib, 0, sizeof lib);
@@ -125,24 +129,25 @@ enum jv_err jv_dh(const struct jv_key *private_key, const struct jv_key *peer_pu
     return ok ? JV_E_OK : JV_E_CRYPTO;
 }
 
-static void digest(const EVP_MD *md, const struct jv_bytes *parts, size_t n, uint8_t out[32])
+static void digest(EVP_MD_CTX *ctx, const EVP_MD *md, const struct jv_bytes *parts, size_t n,
+                   uint8_t out[32])
 {
-    bool ok = EVP_DigestInit_ex2(lib.md, md, NULL) == 1;
+    bool ok = EVP_DigestInit_ex2(ctx, md, NULL) == 1;
     for (size_t i = 0; i < n; i++) {
-        ok = ok && EVP_DigestUpdate(lib.md, parts[i].at, parts[i].len) == 1;
+        ok = ok && EVP_DigestUpdate(ctx, parts[i].at, parts[i].len) == 1;
     }
-    ok = ok && EVP_DigestFinal_ex(lib.md, out, NULL) == 1;
+    ok = ok && EVP_DigestFinal_ex(ctx, out, NULL) == 1;
     JV_ASSERT(ok);
 }
 
 void jv_hash(const struct jv_bytes *parts, size_t n, uint8_t out[JV_HASH_BYTES])
 {
-    digest(lib.blake2s, parts, n, out);
+    digest(lib.md, lib.blake2s, parts, n, out);
 }
 
 void jv_sha256(const struct jv_bytes *parts, size_t n, uint8_t out[32])
 {
-    digest(lib.sha256, parts, n, out);
+    digest(lib.sha256_md, lib.sha256, parts, n, out);
 }
 
 /* The parts of a MAC are `prefix` and then `parts`; `prefix` may be empty. */

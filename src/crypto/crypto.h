@@ -21,6 +21,12 @@ struct jv_key {
     uint8_t b[JV_KEY_BYTES];
 };
 
+/* Packet AEADs (aead.h). Wire values (docs/protocol.md); 0 is none. */
+enum jv_suite { JV_SUITE_NONE = 0, JV_SUITE_CHACHA20_POLY1305 = 1, JV_SUITE_AES_256_GCM = 2 };
+
+/* True where this processor has AES and carry-less multiply instructions, so that AES-256-GCM is worth offering. */
+bool jv_aead_has_fast_aes(void);
+
 /* Fetch algorithms and make the contexts. Call once before anything else; a second call does nothing. JV_E_CRYPTO if one is missing. */
 JV_MUST_USE enum jv_err jv_crypto_init(void);
 void jv_crypto_fini(void);

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#include "aead.h" /* jv_aead_has_fast_aes(): a fact of the processor that the core cannot ask for itself */
 #include "apply.h"
 #include "audit.h"
 #include "links.h"

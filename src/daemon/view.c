@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "aead.h" /* names of the suites in a session's status */
 #include "apply.h"
 #include "audit.h"
 #include "links.h"
