@@ -26,8 +26,7 @@
 
 #define JV_NETWATCH_LINKS_MAX 256U
 #define JV_NETWATCH_ADDRS_MAX 512U
-#define JV_NETWATCH_FACTS_MAX 64U /* facts of one read; further ones wait for the next */
-#define JV_IFNAME_BYTES 16U       /* IFNAMSIZ */
+#define JV_IFNAME_BYTES 16U /* IFNAMSIZ */
 
 struct jv_netwatch;
 
@@ -38,7 +37,7 @@ enum jv_net_fact_kind {
     JV_NET_LINK_MTU, /* the MTU or the name changed, up or down did not */
     JV_NET_ADDR_ADDED,
     JV_NET_ADDR_GONE,
-    JV_NET_ROUTE_CHANGED, /* some route through the device changed; ifindex 0: of no single device */
+    JV_NET_ROUTE_CHANGED, /* some route (not ours) changed; ifindex 0: of no single device */
     JV_NET_SYNCED /* everything that existed at open has been told; once, and again after a lost notification */
 };
 
@@ -52,7 +51,7 @@ struct jv_net_fact {
 };
 
 struct jv_netwatch_counts {
-    uint64_t messages, malformed, overruns, links_full, addrs_full, facts_late;
+    uint64_t messages, malformed, overruns, links_full, addrs_full;
 };
 
 /* Subscribes and asks for all that exists; the answers come through jv_netwatch_read(). JV_E_SYSTEM: errno tells. */
@@ -62,7 +61,7 @@ void jv_netwatch_close(struct jv_netwatch *watch);
 int jv_netwatch_fd(const struct jv_netwatch *watch);
 const struct jv_netwatch_counts *jv_netwatch_counts(const struct jv_netwatch *watch);
 
-/* Up to `cap` facts in order; call until it returns 0. */
+/* Up to `cap` facts in order; call until it returns 0, then wait for the descriptor. */
 uint32_t jv_netwatch_read(struct jv_netwatch *watch, struct jv_net_fact *facts, uint32_t cap);
 
 /* A watch without socket, and netlink bytes handed to it: for tests and fuzzing. */

@@ -8,8 +8,8 @@
  * sockets are. Answers are hints: the handshake proves who is there.
  *
  * Owns     the c-ares channel, its sockets, a timer; all of them in the given loop.
- * Gives    one callback per started query, unless it is cancelled; never from within jv_resolve_start(), except for
- *          literal addresses, which are answered at once without a query.
+ * Gives    one callback per started query, unless it is cancelled, never from within jv_resolve_start(). A literal
+ *          address is answered without a query.
  * Limits   JV_RESOLVE_MAX addresses an answer, JV_RESOLVE_QUERIES_MAX queries at a time. c-ares allocates per query.
  * Threads  the loop's.
  */
@@ -35,16 +35,17 @@ struct jv_resolve_cfg {
 
 struct jv_resolve_answer {
     enum jv_err
-        err; /* JV_E_OK with len > 0; JV_E_NOTFOUND: no such name; JV_E_AGAIN: no server answered */
+        err; /* JV_E_OK with len > 0; JV_E_NOTFOUND: no such name; JV_E_AGAIN: no server answered; else FATAL */
     const char *detail; /* the resolver's words; static */
     uint32_t len;
     struct jv_ip ips[JV_RESOLVE_MAX]; /* in the resolver's order, both families, no duplicates */
 };
 typedef void jv_resolve_fn(void *arg, const char *name, const struct jv_resolve_answer *answer);
 
+/* JV_E_NOMEM; JV_E_SYNTAX: `servers` is malformed; JV_E_SYSTEM. `device` is copied. */
 JV_MUST_USE enum jv_err jv_resolve_open(struct jv_loop *loop, const struct jv_resolve_cfg *cfg,
                                         struct jv_resolve **out);
-/* Cancels everything without callbacks. NULL is ignored. */
+/* Cancels everything without callbacks; the loop is still open, and no callback of it is running. NULL is ignored. */
 void jv_resolve_close(struct jv_resolve *resolve);
 /* Ask for A and AAAA. JV_E_FULL: too many queries. JV_E_RANGE: the name is empty or longer than 253. */
 JV_MUST_USE enum jv_err jv_resolve_start(struct jv_resolve *resolve, const char *name,

@@ -21,7 +21,7 @@
 #define JV_SANDBOX_CAPS 1U    /* keep CAP_NET_ADMIN and CAP_NET_RAW only */
 #define JV_SANDBOX_SECCOMP 2U /* system-call list */
 #define JV_SANDBOX_EXEC                                                                            \
-    4U /* hooks are configured: fork and execve stay allowed (children inherit the list) */
+    4U /* hooks are configured: fork and execve stay allowed; children inherit the list, no capability */
 #define JV_SANDBOX_LOG 8U /* refused calls are logged by the kernel's audit; for tests */
 #define JV_SANDBOX_ALL (JV_SANDBOX_CAPS | JV_SANDBOX_SECCOMP)
 
