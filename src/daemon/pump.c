@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pump.h"
+
+#include "apply.h"
+#include "audit.h"
+#include "links.h"
+#include "log.h"
+#include "loop.h"
+#include "names.h"
+#include "notify.h"
+#include "tun.h"
+#include "udp.h"
+
+#define TICK_MS 1000U
+
+typedef enum jv_err batch_fn(struct jv_core *core, struct jv_instant now, struct jv_batch *batch,
+                             struct jv_out *out);
+
+/* ---- outputs ---- */
+
+static void send_run(struct jv_server *server, const struct jv_slot *slots, uint32_t n)
+{
+    struct jv_udp *udp = jv_links_socket(server->links, slots[0].link);
+    if (udp == NULL) {
+        server->facts.dead_link += n;
+        return;
+    }
+    while (n > 0) {
+        struct jv_udp_sent sent = {0};
+        uint32_t len = JV_MIN(n, JV_BATCH_MAX);
+        jv_udp_send(udp, slots, len, &sent);
+        if (sent.dropped_local > 0) {
+            jv_links_fail(server->links, slots[0].link, sent.local_errno);
+        }
+        slots += len;
+        n -= len;
+    }
+}
+
+static void flush_tx(struct jv_server *server)
+{
+    struct jv_out *out = &server->out;
+    uint32_t start = 0;
+    for (uint32_t i = 1; i <= out->tx_len; i++) {
+        if (i == out->tx_len || out->tx[i].link != out->tx[start].link) {
+            send_run(server, &out->tx[start], i - start);
+            start = i;
+        }
+    }
+    jv_core_give(server->core, out->tx, out->tx_len);
+    out->tx_len = 0;
+}
+
+static void flush_rest(struct jv_server *server)
+{
+    struct jv_out *out = &server->out;
+    if (out->tun_len > 0) {
+        /* What the device refuses is counted by tun, and lost as on any wire. */
+        (void)jv_tun_write(server->tun, out->tun, out->tun_len);
+        jv_core_give(server->core, out->tun, out->tun_len);
+        out->tun_len = 0;
+    }
+    if (out->records_len > 0 && server->audit != NULL) {
+        jv_audit_push(server->audit, out->records, out->records_len);
+    }
+    out->records_len = 0;
+    for (uint32_t i = 0; i < out->orders_len; i++) {
+        if (out->orders[i].kind == JV_ORDER_ENDED) {
+            server->facts.last_end = out->orders[i].reason;
+        }
+        jv_apply_order(server->apply, &out->orders[i]);
+    }
+    out->orders_len = 0;
+}
+
+static void flush(struct jv_server *server)
+{
+    flush_tx(server);
+    flush_rest(server);
+}
+
+/* ---- inputs ---- */
+
+static void run_batch(struct jv_server *server, batch_fn *fn, struct jv_slot *slots, uint32_t n)
+{
+    struct jv_batch batch = {.slots = slots, .len = n};
+    for (uint32_t i = 0; i < JV_SERVER_TRIES; i++) {
+        enum jv_err err = fn(server->core, jv_server_now(server), &batch, &server->out);
+        flush(server);
+        if (err != JV_E_AGAIN) {
+            break;
+        }
+    }
+    if (batch.done < batch.len) {
+        uint32_t left = batch.len - batch.done;
+        jv_core_give(server->core, &slots[batch.done], left);
+        server->facts.given_up += left;
+    }
+}
+
+void jv_server_receive(struct jv_server *server, struct jv_udp *udp)
+{
+    struct jv_slot slots[JV_BATCH_MAX];
+    for (uint32_t i = 0; i < JV_SERVER_BATCHES; i++) {
+        uint32_t taken = jv_core_take(server->core, slots, JV_BATCH_MAX);
+        if (taken == 0) {
+            /* Left in the socket it would wake the loop at once, and again, until a deadline frees a buffer. */
+            struct jv_slot lost = {.buf = server->scratch};
+            server->facts.no_buffer += jv_udp_recv(udp, jv_server_now(server), &lost, 1);
+            return;
+        }
+        uint32_t n = jv_udp_recv(udp, jv_server_now(server), slots, taken);
+        if (n < taken) {
+            jv_core_give(server->core, &slots[n], taken - n);
+        }
+        if (n > 0) {
+            run_batch(server, jv_core_datagrams, slots, n);
+        }
+        if (n < taken) {
+            return;
+        }
+    }
+}
+
+void jv_pump_tun(void *arg, int fd, uint32_t events)
+{
+    struct jv_server *server = arg;
+    struct jv_slot slots[JV_BATCH_MAX];
+    (void)fd;
+    (void)events;
+    for (uint32_t i = 0; i < JV_SERVER_BATCHES; i++) {
+        uint32_t taken = jv_core_take(server->core, slots, JV_BATCH_MAX);
+        if (taken == 0) {
+            struct jv_slot lost = {.buf = server->scratch};
+            server->facts.no_buffer += jv_tun_read(server->tun, jv_server_now(server), &lost, 1);
+            return;
+        }
+        uint32_t n = jv_tun_read(server->tun, jv_server_now(server), slots, taken);
+        if (n < taken) {
+            jv_core_give(server->core, &slots[n], taken - n);
+        }
+        if (n > 0) {
+            run_batch(server, jv_core_packets, slots, n);
+        }
+        if (n < taken) {
+            return;
+        }
+    }
+}
+
+enum jv_err jv_server_command(struct jv_server *server, const struct jv_command *command)
+{
+    enum jv_err err = JV_E_AGAIN;
+    for (uint32_t i = 0; i < JV_SERVER_TRIES && err == JV_E_AGAIN; i++) {
+        err = jv_core_command(server->core, jv_server_now(server), command, &server->out);
+        flush(server);
+    }
+    if (err == JV_E_AGAIN) {
+        server->facts.given_up++;
+    }
+    return err;
+}
+
+/* ---- time ---- */
+
+void jv_server_timer(struct jv_server *server, enum jv_timer timer, struct jv_instant due)
+{
+    server->timers[timer] = jv_earlier(server->timers[timer], due);
+}
+
+static void on_tick(struct jv_server *server, struct jv_instant now)
+{
+    jv_server_timer(server, JV_TIMER_TICK, jv_add_ms(now, TICK_MS));
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(server->tick); i++) {
+        if (server->tick[i] != NULL) {
+            server->tick[i](server->tick_arg[i], now);
+        }
+    }
+}
+
+static void fire(struct jv_server *server, enum jv_timer timer, struct jv_instant now)
+{
+    switch (timer) {
+    case JV_TIMER_NAMES:
+        jv_names_tick(server->names, now);
+        break;
+    case JV_TIMER_LINKS:
+        jv_links_tick(server->links, now);
+        break;
+    case JV_TIMER_TICK:
+        on_tick(server, now);
+        break;
+    case JV_TIMER_WATCHDOG:
+        jv_notify_send("WATCHDOG=1");
+        jv_server_timer(server, timer, jv_add_ms(now, jv_notify_watchdog_ms()));
+        break;
+    case JV_TIMER_STOP:
+        jv_loop_stop(server->loop);
+        break;
+    case JV_TIMERS:
+        break;
+    }
+}
+
+/* The loop's one deadline is the earliest of the core's and of the timers. */
+void jv_pump_after(void *arg, struct jv_instant now)
+{
+    struct jv_server *server = arg;
+    for (uint32_t i = 0; i < JV_TIMERS; i++) {
+        if (jv_is_due(server->timers[i], now)) {
+            server->timers[i] = JV_NEVER;
+            fire(server, (enum jv_timer)i, now);
+        }
+    }
+    for (uint32_t i = 0; i < JV_SERVER_TRIES && jv_is_due(jv_core_deadline(server->core), now);
+         i++) {
+        enum jv_err err = jv_core_expire(server->core, now, &server->out);
+        flush(server);
+        if (err != JV_E_OK && err != JV_E_AGAIN) {
+            jv_log(JV_LOG_ERROR, "deadlines: %s", jv_err_text(err));
+            break;
+        }
+    }
+    struct jv_instant next = jv_core_deadline(server->core);
+    for (uint32_t i = 0; i < JV_TIMERS; i++) {
+        next = jv_earlier(next, server->timers[i]);
+    }
+    jv_loop_set_deadline(server->loop, next);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_DAEMON_PUMP_H
+#define JV_DAEMON_PUMP_H
+/*
+ * pump -- the part of server that runs at every wake-up: packets in, outputs out, what is due. Private to server.c and pump.c.
+ *
+ * Owns     nothing: all state is struct jv_server's, which is laid open here for the two files only.
+ * Threads  the loop's.
+ */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core.h"
+#include "server.h"
+
+struct jv_server {
+    struct jv_config *config;
+    struct jv_dirs dirs;
+    struct jv_loop *loop;
+    struct jv_core *core;
+    void *core_mem;
+    size_t core_bytes;
+    struct jv_tun *tun;
+    struct jv_apply *apply;
+    struct jv_links *links;
+    struct jv_names *names;
+    struct jv_audit *audit;
+    struct jv_out out;
+    struct jv_instant timers[JV_TIMERS];
+    struct jv_server_facts facts;
+    void (*tick[2])(void *arg, struct jv_instant now);
+    void *tick_arg[2];
+    void (*hangup)(void *arg);
+    void *hangup_arg;
+    uint8_t scratch[JV_BUF_BYTES]; /* where packets end for which the pool has no buffer */
+};
+
+/* Packets wait at the TUN device; a callback of the loop, `arg` is the server. */
+void jv_pump_tun(void *arg, int fd, uint32_t events);
+/* The last step of a wake-up: timers, the core's deadlines, the loop's next one; `arg` is the server. */
+void jv_pump_after(void *arg, struct jv_instant now);
+#endif /* JV_DAEMON_PUMP_H */
