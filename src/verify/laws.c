@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A minute less what a disciplined clock may run apart from the monotonic one that the core counts by. */
-#define JUMP_WINDOW_MS 59900U
+/* A minute less the grace: the end that is told of a jump hears of each over another path, with another delay. */
+#define JUMP_WINDOW_MS (60000U - JV_VERIFY_GRACE_MS)
 
 struct row {
     const char *reasons, *actions; /* as spelt in the table: "A | B" */
@@ -293,11 +293,17 @@ static bool check_created(struct jv_verify *v, const struct jv_record *rec)
     return true;
 }
 
+/* What the operating system says of a link is recorded with the session it would serve, be it before its birth or after its end. */
+static bool is_link_fact(const struct jv_record *rec)
+{
+    return rec->event == JV_REC_PathAdded || rec->event == JV_REC_PathGone;
+}
+
 /* Records of a session that is over. Refusals and sums may still name it. */
 static bool check_over(struct jv_verify *v, struct jv_verify_session *s,
                        const struct jv_record *rec)
 {
-    if (rec->event == JV_REC_AuditEvent || rec->event == JV_REC_KeyExpired ||
+    if (rec->event == JV_REC_AuditEvent || rec->event == JV_REC_KeyExpired || is_link_fact(rec) ||
         jv_event_lane((enum jv_event_type)rec->event) != JV_LANE_T) {
         return true;
     }
@@ -356,13 +362,38 @@ static bool check_alive(struct jv_verify *v, struct jv_verify_session *s,
     return true;
 }
 
+/*
+ * A birth that failed has rows and no SessionCreated, and may not even have an id yet: it is judged by itself. What is probed
+ * while the handshake runs is none of the session's history either.
+ */
+static bool check_unborn(struct jv_verify *v, const struct jv_record *rec, bool has_id)
+{
+    if (rec->row != JV_ROW_NONE && rec->from == JV_ST_BIRTH && rec->to == JV_ST_TERMINATED) {
+        struct jv_verify_session unborn = {
+            .sid = rec->sid, .state = JV_ST_BIRTH, .known = KNOWS_STATE};
+        struct jv_verify_session *s = has_id ? add(v, &rec->sid) : &unborn;
+        if (s == NULL) {
+            return true;
+        }
+        s->state = unborn.state;
+        s->known = unborn.known;
+        return apply_row(v, s, rec);
+    }
+    if (!has_id && rec->row != JV_ROW_NONE) {
+        return jv_verify_wrong(v, JV_LAW_TABLE, "a transition of no session");
+    }
+    return !has_id || is_link_fact(rec) || rec->event == JV_REC_PathProven ||
+           rec->event == JV_REC_AddressObserved ||
+           jv_verify_wrong(v, JV_LAW_IDENTITY, "%s of a session that was never created",
+                           jv_event_name((enum jv_event_type)rec->event));
+}
+
 bool jv_laws_session(struct jv_verify *v, const struct jv_record *rec)
 {
     static const struct jv_sid none;
     bool is_lane_t = jv_event_lane((enum jv_event_type)rec->event) == JV_LANE_T;
     if (memcmp(&rec->sid, &none, sizeof none) == 0) {
-        return rec->row == JV_ROW_NONE ||
-               jv_verify_wrong(v, JV_LAW_TABLE, "a transition of no session");
+        return check_unborn(v, rec, false);
     }
     if (rec->event == JV_REC_SessionCreated) {
         return check_created(v, rec);
@@ -373,8 +404,7 @@ bool jv_laws_session(struct jv_verify *v, const struct jv_record *rec)
             return true;
         }
         if (!v->is_partial) {
-            return jv_verify_wrong(v, JV_LAW_IDENTITY, "%s of a session that was never created",
-                                   jv_event_name((enum jv_event_type)rec->event));
+            return check_unborn(v, rec, true);
         }
         s = add(v, &rec->sid);
     }

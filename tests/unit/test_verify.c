@@ -496,6 +496,32 @@ static void verify_starts_again_behind_a_restart(void **state)
     expect_ok();
 }
 
+static void verify_accepts_a_birth_that_failed(void **state)
+{
+    for (uint8_t id = 0; id < 2; id++) {
+        stream_init(&st, true);
+        stream_session(&st, id);
+        stream_next(&st, JV_REC_PathAdded, 10);
+        stream_emit(&st);
+        stream_row(&st, ROW_TR_02, JV_ST_BIRTH, JV_ST_TERMINATED, JV_WHY_HANDSHAKE_FAIL, 5000000);
+        stream_emit(&st);
+        stream_next(&st, JV_REC_SessionTerminated, 1)->reason = JV_WHY_HANDSHAKE_FAIL;
+        stream_emit(&st);
+        stream_next(&st, JV_REC_PathGone, 1);
+        stream_emit(&st);
+        expect_ok();
+        assert_int_equal(report.transitions, 1);
+    }
+    /* With a reason of another row it is refused, id or not. */
+    for (uint8_t id = 0; id < 2; id++) {
+        stream_init(&st, true);
+        stream_session(&st, id);
+        stream_row(&st, ROW_TR_02, JV_ST_BIRTH, JV_ST_TERMINATED, JV_WHY_HANDSHAKE_OK, 5000000);
+        stream_emit(&st);
+        expect_wrong(JV_LAW_TABLE, 1);
+    }
+}
+
 static void verify_forgets_the_oldest_end_first(void **state)
 {
     stream_init(&st, true);
@@ -545,6 +571,7 @@ int main(void)
         cmocka_unit_test(verify_refuses_a_cause_that_is_not_earlier),
         cmocka_unit_test(verify_tolerates_a_clock_set_back),
         cmocka_unit_test(verify_starts_again_behind_a_restart),
+        cmocka_unit_test(verify_accepts_a_birth_that_failed),
         cmocka_unit_test(verify_forgets_the_oldest_end_first),
     };
     if (jv_crypto_init() != JV_E_OK) {
