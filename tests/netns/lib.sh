@@ -211,7 +211,9 @@ emu_at() { emu "$@" | jq -er .at_ns; }
 # CLIENT_EXTRA the preset is fast, so that a test need not wait long; CLIENT_TOP and GATEWAY_TOP are lines of the first section.
 write_configs() {
     local c=${1:-} g=${2:-} d
-    for d in run-c run-g state-c state-g log-c log-g; do mkdir -p -m 777 "$W/$d"; done
+    for d in run-c run-g state-c state-g log-c log-g; do
+        [ -d "$W/$d" ] || mkdir -m 777 "$W/$d"
+    done
     (
         umask 077
         "$JV" genkey >"$W/c.key" && "$JV" genkey >"$W/g.key"

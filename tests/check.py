@@ -1,0 +1,264 @@
+"""Builds the tree and runs its checks; ./check calls it. The last line is `N passed, N failed`.
+
+What counts as one: a build, a TAP line of a unit or property test or of a replayed corpus, a fuzz target, a lint, a namespace test.
+"""
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LOGS = os.path.join(ROOT, "build-check")
+CORES = max(1, len(os.sched_getaffinity(0)))
+GROUPS = {
+    "build": "gcc and clang, warnings are errors",
+    "unit": "unit tests, property tests, replayed corpora",
+    "sim": "simulator: golden scenarios and seeds",
+    "asan": "the same unit and property tests under AddressSanitizer and UBSan",
+    "fuzz": "every fuzz target for 5 s (60 s with --long)",
+    "lint": "layers, symbols, calls, format, documents, shell, manual pages, static analysis",
+    "netns": "the daemons in network namespaces, with the real kernel",
+}
+# Static analysis that takes minutes.
+LONG_LINTS = ["tidy", "analyzer"]
+NETNS_TIMEOUT_S = 180
+start = time.monotonic()
+
+
+class Tally:
+    passed = failed = 0
+    failures = []
+
+
+def say(text):
+    print("[%4d s] %s" % (time.monotonic() - start, text), flush=True)
+
+
+def count(name, passed, failed, log, again):
+    Tally.passed += passed
+    Tally.failed += failed
+    if failed:
+        Tally.failures.append("%s: %s" % (name, again))
+        print("\nFAILED %s\n%s\n  log:    %s\n  repeat: %s\n" % (name, tail(log), os.path.relpath(log, ROOT), again), flush=True)
+
+
+def tail(path, lines=30):
+    with open(path, errors="replace") as f:
+        return "".join("  | " + l for l in f.readlines()[-lines:]).rstrip("\n")
+
+
+def run(name, cmd, timeout, env=None, cwd=ROOT):
+    """Runs `cmd` in a process group of its own, so that a timeout ends all of it. Gives status (None: timeout) and log."""
+    log = os.path.join(LOGS, re.sub(r"[^A-Za-z0-9_.-]", "_", name) + ".log")
+    with open(log, "w") as out:
+        p = subprocess.Popen(cmd, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=cwd,
+                             env=dict(os.environ, **(env or {})), start_new_session=True)
+        try:
+            return p.wait(timeout), log
+        except subprocess.TimeoutExpired:
+            os.killpg(p.pid, signal.SIGTERM)
+            try:
+                p.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(p.pid, signal.SIGKILL)
+                p.wait()
+            out.write("\ntimeout after %d s\n" % timeout)
+            return None, log
+        except KeyboardInterrupt:
+            os.killpg(p.pid, signal.SIGTERM)
+            p.wait()
+            raise
+
+
+def simple(name, cmd, timeout, again=None, env=None):
+    status, log = run(name, cmd, timeout, env)
+    count(name, int(status == 0), int(status != 0), log, again or " ".join(cmd))
+    return status == 0
+
+
+# dir: (compiler, meson options)
+BUILDS = {
+    "build": ("gcc", []),
+    "build-clang": ("clang", []),
+    "build-asan": ("clang", ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"]),
+}
+built = {}
+
+
+def build(folder):
+    """Configures and builds once; gives whether it worked."""
+    if folder in built:
+        return built[folder]
+    compiler, options = BUILDS[folder]
+    say("build with %s: %s" % (compiler, folder))
+    setup = ["meson", "setup", folder] + options
+    ok = True
+    if not os.path.exists(os.path.join(ROOT, folder, "build.ninja")):
+        status, log = run("setup-" + folder, setup, 300, {"CC": compiler})
+        ok = status == 0
+        if not ok:
+            count("configure " + folder, 0, 1, log, "CC=%s %s" % (compiler, " ".join(setup)))
+    built[folder] = ok and simple("build " + folder, ["ninja", "-k", "0", "-C", folder], 1200)
+    return built[folder]
+
+
+def parse_tap(log, status):
+    """(passed, failed) of a TAP log; what was planned and did not run has failed."""
+    passed = failed = 0
+    planned = None
+    with open(log, errors="replace") as f:
+        for line in f:
+            if re.match(r"ok\b", line):
+                passed += 1
+            elif re.match(r"not ok\b", line):
+                failed += 1
+            elif re.match(r"1\.\.\d+", line):
+                planned = (planned or 0) + int(line[3:].split()[0])
+    if planned is not None and planned > passed + failed:
+        failed += planned - passed - failed
+    if planned is None and passed + failed == 0 and status == 0:
+        passed = 1
+    if status != 0 and not failed:
+        failed = 1
+    return passed, failed
+
+
+def meson_tests(folder, wanted, slower=1):
+    """Runs the tests of a build whose suites meet `wanted`."""
+    listing = subprocess.run(["meson", "introspect", "--tests", folder], cwd=ROOT, capture_output=True, text=True, check=True)
+    tests = [t for t in json.loads(listing.stdout) if {s.split(":")[-1] for s in t["suite"]} & wanted]
+
+    def one(test):
+        tier = next(s.split(":")[-1] for s in test["suite"] if s.split(":")[-1] in wanted)
+        name = "%s %s %s" % (folder, tier, test["name"])
+        status, log = run(name, test["cmd"], test["timeout"] * slower, test["env"], test["workdir"] or ROOT)
+        return name, test, status, log
+
+    with ThreadPoolExecutor(CORES) as pool:
+        for name, test, status, log in pool.map(one, tests):
+            passed, failed = parse_tap(log, status) if test["protocol"] == "tap" else (int(status == 0), int(status != 0))
+            env = "".join("%s=%s " % kv for kv in test["env"].items())
+            count(name, passed, failed, log, env + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT) else c for c in test["cmd"]))
+    return len(tests)
+
+
+def group_build(_):
+    build("build")
+    build("build-clang")
+
+
+def group_unit(_):
+    if build("build"):
+        say("unit and property tests, replayed corpora")
+        meson_tests("build", {"unit", "prop", "fuzz"})
+
+
+def group_sim(_):
+    if build("build"):
+        say("simulator")
+        meson_tests("build", {"sim", "scenario"}, 2)
+
+
+ASAN_ENV = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:abort_on_error=0",
+    "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
+}
+
+
+def group_asan(_):
+    if build("build-asan"):
+        say("unit and property tests under ASan and UBSan")
+        os.environ.update(ASAN_ENV)
+        meson_tests("build-asan", {"unit", "prop"}, 4)
+
+
+def group_fuzz(args):
+    if not build("build-asan"):
+        return
+    seconds = 60 if args.long else 5
+    folder = os.path.join(ROOT, "build-asan", "tests")
+    targets = sorted(f for f in os.listdir(folder) if f.startswith("fuzz_") and os.access(os.path.join(folder, f), os.X_OK)
+                     and os.path.isfile(os.path.join(folder, f)))
+    os.environ.update(ASAN_ENV)
+    say("%d fuzz targets, %d s each" % (len(targets), seconds))
+
+    def one(target):
+        entry = target[len("fuzz_"):]
+        found = os.path.join(LOGS, "corpus", entry)
+        os.makedirs(found, exist_ok=True)
+        cmd = ["build-asan/tests/" + target, "-max_total_time=%d" % seconds, "-timeout=10", "-rss_limit_mb=4096", "-print_final_stats=1",
+               "-artifact_prefix=%s/crash-%s-" % (os.path.relpath(LOGS, ROOT), entry), found]
+        corpus = os.path.join("tests/fuzz/corpus", entry)
+        if os.path.isdir(os.path.join(ROOT, corpus)):
+            cmd.append(corpus)
+        return (target, cmd) + run(target, cmd, seconds + 120)
+
+    with ThreadPoolExecutor(CORES) as pool:
+        for target, cmd, status, log in pool.map(one, targets):
+            count(target, int(status == 0), int(status != 0), log, " ".join(cmd))
+
+
+def group_lint(args):
+    say("lint")
+    folder = os.path.join(ROOT, "tests", "lint")
+    lints = sorted(f for f in os.listdir(folder) if os.access(os.path.join(folder, f), os.X_OK) and os.path.isfile(os.path.join(folder, f)))
+    jobs = []
+    for lint in lints:
+        cmd = ["tests/lint/" + lint]
+        if lint in LONG_LINTS and not args.long:
+            continue
+        if lint in ("symbols", "tidy", "analyzer"):
+            if not build("build"):
+                continue
+            cmd.append("build")
+        jobs.append(("lint " + lint, cmd))
+        if lint in ("layers", "symbols"):
+            jobs.append(("lint %s self-test" % lint, ["tests/lint/" + lint, "--self-test"]))
+    with ThreadPoolExecutor(CORES) as pool:
+        list(pool.map(lambda job: simple(job[0], job[1], 1200), jobs))
+
+
+def group_netns(_):
+    if not build("build"):
+        return
+    folder = os.path.join(ROOT, "tests", "netns")
+    scripts = sorted(f for f in os.listdir(folder) if re.match(r"\d{3}-.*\.sh$", f))
+    for script in scripts:
+        say("netns %s" % script)
+        cmd = ["bash", "tests/netns/" + script]
+        status, log = run("netns " + script, cmd, NETNS_TIMEOUT_S, {"JV_BUILD": os.path.join(ROOT, "build")})
+        if status == 77 and os.environ.get("JV_ALLOW_SKIP") == "1":
+            say("  skipped")
+            continue
+        count("netns " + script, int(status == 0), int(status != 0), log, "tests/netns/" + script)
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--long", action="store_true", help="60 s a fuzz target, clang-tidy and gcc -fanalyzer as well")
+    parser.add_argument("--only", action="append", metavar="GROUP", choices=list(GROUPS), help="only this group (may be repeated)")
+    parser.add_argument("--list", action="store_true", help="show the groups")
+    args = parser.parse_args()
+    if args.list:
+        for name, what in GROUPS.items():
+            print("%-6s %s" % (name, what))
+        return 0
+    os.makedirs(LOGS, exist_ok=True)
+    os.chdir(ROOT)
+    for group in GROUPS:
+        if not args.only or group in args.only:
+            before = Tally.passed, Tally.failed
+            globals()["group_" + group](args)
+            say("%s: %d passed, %d failed" % (group, Tally.passed - before[0], Tally.failed - before[1]))
+    for failure in Tally.failures:
+        print("failed: " + failure)
+    print("%d passed, %d failed" % (Tally.passed, Tally.failed), flush=True)
+    return 1 if Tally.failed or not Tally.passed else 0
+
+
+sys.exit(main())
