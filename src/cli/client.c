@@ -136,6 +136,17 @@ json_t *jv_client_call(const struct jv_cli *cli, const char *name, const char *c
     return take_result(cli, reply, is_quiet, exit_out);
 }
 
+/* A killed daemon leaves its socket behind; one that may not be asked is there all the same. */
+static bool is_alive(const struct jv_cli *cli, const char *name)
+{
+    int fd = connect_to(cli, name);
+    if (fd < 0) {
+        return errno == EACCES || errno == EPERM || errno == EAGAIN;
+    }
+    (void)close(fd); /* nothing was asked */
+    return true;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     return strcmp(a, b);
@@ -153,7 +164,7 @@ uint32_t jv_client_profiles(const struct jv_cli *cli,
             strcmp(entry->d_name + n - 5U, ".sock") == 0) {
             memcpy(names[len], entry->d_name, n - 5U);
             names[len][n - 5U] = '\0';
-            len++;
+            len += is_alive(cli, names[len]);
         }
     }
     if (dir != NULL) {

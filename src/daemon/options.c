@@ -81,10 +81,16 @@ enum jv_options_result jv_options_parse(int argc, char **argv, struct jv_options
     return JV_OPTIONS_RUN;
 }
 
+/* A detached daemon works in "/", so a relative name is made whole here. */
 static bool join(char *out, const char *dir, const char *name, const char *suffix)
 {
-    int len = snprintf(out, JV_SERVER_PATH_BYTES, "%s%s%s%s", dir, name[0] == '\0' ? "" : "/", name,
-                       suffix);
+    char cwd[JV_SERVER_PATH_BYTES] = "";
+    bool is_relative = dir[0] != '/' && dir[0] != '\0';
+    if (is_relative && getcwd(cwd, sizeof(cwd)) == NULL) {
+        return false;
+    }
+    int len = snprintf(out, JV_SERVER_PATH_BYTES, "%s%s%s%s%s%s", cwd, is_relative ? "/" : "", dir,
+                       name[0] == '\0' ? "" : "/", name, suffix);
     return len > 0 && len < (int)JV_SERVER_PATH_BYTES;
 }
 
@@ -118,7 +124,6 @@ enum jv_err jv_options_places(const struct jv_options *options, const struct jv_
 {
     *out = (struct jv_places){0};
     char full[PATH_MAX];
-    /* A detached daemon works in "/": a relative name would mean another file at the reload. */
     const char *file = realpath(options->config, full) == NULL ? options->config : full;
     bool is_ok = join(out->dirs.config, file, "", "") &&
                  join(out->dirs.run, options->run_dir, "", "") &&
