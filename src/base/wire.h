@@ -112,6 +112,11 @@ static inline uint8_t *jv_wr_take(struct jv_wr *wr, size_t len)
     return p;
 }
 
+/* gcc 12 follows the failing branch of jv_wr_take() with its NULL and warns of a write that cannot happen. */
+#pragma GCC diagnostic push
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wstringop-overflow"
+#endif
 static inline void jv_wr_bytes(struct jv_wr *wr, const uint8_t *bytes, size_t len)
 {
     uint8_t *p = jv_wr_take(wr, len);
@@ -127,6 +132,8 @@ static inline void jv_wr_zero(struct jv_wr *wr, size_t len)
         memset(p, 0, len);
     }
 }
+
+#pragma GCC diagnostic pop
 
 static inline void jv_wr_be(struct jv_wr *wr, uint64_t v, size_t len)
 {

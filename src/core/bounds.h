@@ -10,7 +10,7 @@
 /* Eight gateway endpoints: four addresses of both families. */
 #define JV_ENDPOINT_MAX 8U
 /* Locators of one session: the bound one, one for each standby path, and as many left behind as fit in the resend age. */
-#define JV_LOCATOR_MAX 16U
+#define JV_LOCATOR_MAX 24U
 /* Spare locators that a client holds: one for each path that it may have to probe afresh. */
 #define JV_SPARE_MAX 8U
 /* A half-open entry lives as long as a slow round trip and one retransmission of the confirmation. */
@@ -49,7 +49,7 @@
 /* Requests on one path before the next candidate is tried. */
 #define JV_REQUEST_TRIES 4U
 /* Traffic that overtook the ACK waits here. */
-#define JV_HELD_MAX 128U
+#define JV_HELD_MAX 32U
 /* Inner packets that wait while no transport is bound: at most this many for at most this long (a call must not hear stale audio). */
 #define JV_WAITING_MAX 256U
 #define JV_WAITING_MS 1000U

@@ -70,7 +70,8 @@ struct jv_core_cfg {
     uint32_t sessions_max, half_open_max, users_max;
     const struct jv_user *users; /* copied */
     uint32_t users_len;
-    struct jv_prefix pool4, pool6; /* family NONE: none; host bits give the gateway's own address, or 0 for the first one */
+    struct jv_prefix pool4,
+        pool6; /* family NONE: none; host bits give the gateway's own address, or 0 for the first one */
     struct jv_ip dns[JV_DNS_MAX];
     uint32_t dns_len;
     struct jv_endpoint endpoints[JV_ENDPOINT_MAX]; /* told to the clients */
@@ -79,16 +80,16 @@ struct jv_core_cfg {
 };
 
 enum jv_command_kind {
-    JV_CMD_LINK_ADDED,   /* link: a socket is open */
-    JV_CMD_LINK_GONE,    /* link: its device or address is gone, a local fact; the handle dies */
+    JV_CMD_LINK_ADDED, /* link: a socket is open */
+    JV_CMD_LINK_GONE,  /* link: its device or address is gone, a local fact; the handle dies */
     JV_CMD_LINK_DOUBTED, /* link, remote: ICMP said something about it; unauthenticated, so it only starts a probe */
-    JV_CMD_ENDPOINTS,    /* client: the gateway's endpoints as resolved; replaces the list */
-    JV_CMD_UP,           /* client: the user wants a session; starts a birth if there is none */
-    JV_CMD_DOWN,         /* sid, or all sessions where it is all zero: OPERATOR_TERMINATED */
-    JV_CMD_SWITCH,       /* client: move to `link` now (TR-29); JV_E_REFUSED with a TransportSwitchDenied record where policy forbids */
-    JV_CMD_POLICY,       /* policy, policy_id: for sessions born after this */
-    JV_CMD_USERS,        /* gateway: replaces the list; sessions of keys that are gone end with OPERATOR_TERMINATED */
-    JV_CMD_PSK           /* client: psk, psk_previous */
+    JV_CMD_ENDPOINTS, /* client: the gateway's endpoints as resolved; replaces the list */
+    JV_CMD_UP,        /* client: the user wants a session; starts a birth if there is none */
+    JV_CMD_DOWN,      /* sid, or all sessions where it is all zero: OPERATOR_TERMINATED */
+    JV_CMD_SWITCH, /* client: move to `link` now (TR-29); JV_E_REFUSED with a TransportSwitchDenied record where policy forbids */
+    JV_CMD_POLICY, /* policy, policy_id: for sessions born after this */
+    JV_CMD_USERS, /* gateway: replaces the list; sessions of keys that are gone end with OPERATOR_TERMINATED */
+    JV_CMD_PSK /* client: psk, psk_previous */
 };
 
 struct jv_command {
@@ -113,7 +114,7 @@ struct jv_command {
 
 enum jv_order_kind {
     JV_ORDER_CONFIGURE, /* client: the session has these inner addresses, MTU and name servers: set them on the TUN device */
-    JV_ORDER_ENDED,     /* the session is over: reason; the client's TUN, addresses and routes stay (design §4.8) */
+    JV_ORDER_ENDED, /* the session is over: reason; the client's TUN, addresses and routes stay (design §4.8) */
     JV_ORDER_ROUTE_ADD, /* gateway: send this network into the tunnel */
     JV_ORDER_ROUTE_REMOVE
 };
@@ -122,7 +123,7 @@ struct jv_order {
     enum jv_order_kind kind;
     struct jv_sid sid;
     enum jv_why reason;
-    bool rebirth; /* ENDED: the core begins a new birth by itself */
+    bool rebirth;                        /* ENDED: the core begins a new birth by itself */
     struct jv_prefix address4, address6; /* CONFIGURE: own address with the pool's prefix length */
     struct jv_ip gateway4, gateway6;     /* CONFIGURE: the gateway's inner addresses */
     struct jv_ip dns[JV_DNS_MAX];
@@ -153,8 +154,9 @@ struct jv_out {
 /* Bytes of memory for this configuration; 0 where a value is out of range. */
 size_t jv_core_bytes(const struct jv_core_cfg *cfg);
 /* `mem` is zeroed, aligned to 64 and holds keys (lock it). jv_crypto_init() was called. */
-JV_MUST_USE enum jv_err jv_core_init(void *mem, const struct jv_core_cfg *cfg, struct jv_entropy entropy,
-                                     struct jv_instant now, struct jv_core **core_out);
+JV_MUST_USE enum jv_err jv_core_init(void *mem, const struct jv_core_cfg *cfg,
+                                     struct jv_entropy entropy, struct jv_instant now,
+                                     struct jv_core **core_out);
 /* Wipes every key and frees what the crypto library holds; the memory stays the caller's. */
 void jv_core_fini(struct jv_core *core);
 
@@ -165,14 +167,15 @@ void jv_core_give(struct jv_core *core, const struct jv_slot *slots, uint32_t n)
 
 /* ---- inputs ---- */
 
-JV_MUST_USE enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now, struct jv_batch *batch,
-                                          struct jv_out *out);
+JV_MUST_USE enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now,
+                                          struct jv_batch *batch, struct jv_out *out);
 /* Inner packets from the TUN device. */
-JV_MUST_USE enum jv_err jv_core_packets(struct jv_core *core, struct jv_instant now, struct jv_batch *batch,
-                                        struct jv_out *out);
+JV_MUST_USE enum jv_err jv_core_packets(struct jv_core *core, struct jv_instant now,
+                                        struct jv_batch *batch, struct jv_out *out);
 JV_MUST_USE enum jv_err jv_core_command(struct jv_core *core, struct jv_instant now,
                                         const struct jv_command *command, struct jv_out *out);
-JV_MUST_USE enum jv_err jv_core_expire(struct jv_core *core, struct jv_instant now, struct jv_out *out);
+JV_MUST_USE enum jv_err jv_core_expire(struct jv_core *core, struct jv_instant now,
+                                       struct jv_out *out);
 struct jv_instant jv_core_deadline(const struct jv_core *core);
 /* A seq for a record that the caller writes itself (daemon started, telemetry degraded), so that seq stays gapless. */
 uint64_t jv_core_next_seq(struct jv_core *core);
@@ -191,7 +194,7 @@ const char *jv_drop_text(enum jv_drop drop);
 
 struct jv_counters {
     uint64_t drops[JV_DROPS];
-    uint64_t rx_datagrams, rx_bytes, tx_datagrams, tx_bytes;     /* outer */
+    uint64_t rx_datagrams, rx_bytes, tx_datagrams, tx_bytes;           /* outer */
     uint64_t rx_packets, rx_packet_bytes, tx_packets, tx_packet_bytes; /* inner */
     uint64_t births, births_refused, jumps, rebinds, reattach_denied, rekeys, ends;
     uint64_t transitions[JV_ST_END][JV_ST_END];
@@ -204,7 +207,13 @@ struct jv_counters {
 };
 void jv_core_counters(const struct jv_core *core, struct jv_counters *out);
 
-enum jv_path_role { JV_PATH_COLD, JV_PATH_PROBING, JV_PATH_STANDBY, JV_PATH_ACTIVE, JV_PATH_SILENT };
+enum jv_path_role {
+    JV_PATH_COLD,
+    JV_PATH_PROBING,
+    JV_PATH_STANDBY,
+    JV_PATH_ACTIVE,
+    JV_PATH_SILENT
+};
 
 struct jv_path_status {
     char name[JV_NAME_BYTES]; /* "fibre/udp" */
@@ -233,7 +242,7 @@ struct jv_session_status {
     uint32_t dns_len;
     uint32_t mtu;
     uint64_t epoch;
-    uint8_t suite; /* enum jv_suite */
+    uint8_t suite;                                       /* enum jv_suite */
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* inner */
     uint64_t switches, rebinds;
     uint32_t switches_in_window, switches_limit;
@@ -251,5 +260,6 @@ struct jv_session_status {
 bool jv_core_session(const struct jv_core *core, struct jv_instant now, uint32_t *cursor,
                      struct jv_session_status *out);
 /* The policy of the session that `status` came from; false: it is gone. */
-bool jv_core_session_policy(const struct jv_core *core, struct jv_handle handle, struct jv_policy *out);
+bool jv_core_session_policy(const struct jv_core *core, struct jv_handle handle,
+                            struct jv_policy *out);
 #endif /* JV_CORE_CORE_H */

@@ -33,7 +33,15 @@
 #define JV_RECORD_LINE_BYTES 2560U
 #define JV_RECORD_HASH_TEXT 65U /* 64 hex digits and NUL */
 
-enum jv_state { JV_ST_BIRTH, JV_ST_ATTACHED, JV_ST_VOLATILE, JV_ST_DEGRADED, JV_ST_RECOVERING, JV_ST_TERMINATED, JV_ST_END };
+enum jv_state {
+    JV_ST_BIRTH,
+    JV_ST_ATTACHED,
+    JV_ST_VOLATILE,
+    JV_ST_DEGRADED,
+    JV_ST_RECOVERING,
+    JV_ST_TERMINATED,
+    JV_ST_END
+};
 
 enum jv_event_type {
     JV_REC_NONE = 0,
@@ -86,8 +94,9 @@ struct jv_record {
     uint8_t fields_len;
     bool is_client; /* print `local` */
     struct jv_record_field fields[JV_RECORD_FIELDS];
-    char path[JV_NAME_BYTES];        /* "" none; "fibre/udp" */
-    char text[JV_RECORD_TEXT_BYTES]; /* "" none: a user's name, a daemon's version; escaped by the writer */
+    char path[JV_NAME_BYTES]; /* "" none; "fibre/udp" */
+    char text
+        [JV_RECORD_TEXT_BYTES]; /* "" none: a user's name, a daemon's version; escaped by the writer */
 };
 
 /* Add a measured value or a limit, or replace it; what does not fit is dropped (JV_RECORD_FIELDS suffices for every record of the core). */
@@ -108,8 +117,8 @@ const char *jv_row_name(uint8_t row);
  * Write the line with its newline and NUL. `wall_ns` is the wall clock (Unix epoch) at rec->at; `prev` and `hash_out` are 64 hex
  * digits with a NUL. A record whose numbers are outside the tables is a bug of the caller (JV_ASSERT). Returns the bytes written without the NUL; 0 where `cap` is too small.
  */
-size_t jv_record_write(const struct jv_record *rec, uint64_t wall_ns, const char *node, const char *prev,
-                       char *out, size_t cap, char hash_out[JV_RECORD_HASH_TEXT]);
+size_t jv_record_write(const struct jv_record *rec, uint64_t wall_ns, const char *node,
+                       const char *prev, char *out, size_t cap, char hash_out[JV_RECORD_HASH_TEXT]);
 
 /* What the reader found beside the record itself. */
 struct jv_record_line {

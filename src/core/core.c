@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core.h"
+
+#include <string.h>
+
+#include "birth.h"
+#include "inner.h"
+#include "jump.h"
+#include "liveness.h"
+#include "locator.h"
+#include "path.h"
+#include "reattach.h"
+#include "rekey.h"
+#include "request.h"
+#include "session.h"
+#include "state.h"
+#include "tunnel.h"
+
+/* ---- what the other modules use ---- */
+
+bool jv_has_room(const struct jv_out *out)
+{
+    return out->tx_cap - out->tx_len >= JV_ROOM_TX &&
+           out->records_cap - out->records_len >= JV_ROOM_RECORDS &&
+           out->orders_cap - out->orders_len >= JV_ROOM_ORDERS &&
+           out->tun_cap - out->tun_len >= JV_ROOM_TUN;
+}
+
+void jv_core_random(struct jv_core *core, void *out, size_t len)
+{
+    core->entropy.fill(core->entropy.arg, out, len);
+}
+
+uint64_t jv_core_gateway_time(const struct jv_core *core)
+{
+    return jv_since_ms(core->started, core->now) + 1;
+}
+
+uint64_t jv_core_time_us(const struct jv_core *core)
+{
+    return jv_since_us(core->started, core->now) + 1;
+}
+
+struct jv_session *jv_core_session_at(const struct jv_core *core, uint32_t idx)
+{
+    return jv_slab_at(&core->sessions, idx, NULL);
+}
+
+void jv_core_send(struct jv_core *core, struct jv_slot *slot, struct jv_out *out)
+{
+    JV_ASSERT(out->tx_len < out->tx_cap);
+    core->count.tx_datagrams++;
+    core->count.tx_bytes += slot->len;
+    out->tx[out->tx_len++] = *slot;
+}
+
+void jv_core_deliver(struct jv_core *core, struct jv_slot *slot, struct jv_out *out)
+{
+    JV_ASSERT(out->tun_len < out->tun_cap);
+    core->count.tx_packets++;
+    core->count.tx_packet_bytes += slot->len;
+    out->tun[out->tun_len++] = *slot;
+}
+
+void jv_core_drop(struct jv_core *core, struct jv_slot *slot, enum jv_drop why)
+{
+    core->count.drops[why]++;
+    jv_core_give(core, slot, 1);
+}
+
+struct jv_order *jv_core_order(struct jv_out *out, enum jv_order_kind kind,
+                               const struct jv_session *s)
+{
+    JV_ASSERT(out->orders_len < out->orders_cap);
+    struct jv_order *order = &out->orders[out->orders_len++];
+    memset(order, 0, sizeof *order);
+    order->kind = kind;
+    order->sid = s->sid;
+    return order;
+}
+
+uint64_t jv_core_next_seq(struct jv_core *core)
+{
+    return core->seq++;
+}
+
+/* ---- buffers: a high-water mark and a stack of returned ones, so that unused pages stay untouched ---- */
+
+uint32_t jv_core_take(struct jv_core *core, struct jv_slot *slots, uint32_t n)
+{
+    uint32_t taken = 0;
+    for (; taken < n; taken++) {
+        uint32_t idx;
+        if (core->buf_free_len > 0) {
+            idx = core->buf_free[--core->buf_free_len];
+        } else if (core->buf_high < core->buf_cap) {
+            idx = core->buf_high++;
+        } else {
+            break;
+        }
+        memset(&slots[taken], 0, sizeof slots[taken]);
+        slots[taken].buf = core->buf_mem + (size_t)idx * JV_BUF_BYTES;
+    }
+    return taken;
+}
+
+void jv_core_give(struct jv_core *core, const struct jv_slot *slots, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        size_t at = (size_t)(slots[i].buf - core->buf_mem);
+        JV_ASSERT(at % JV_BUF_BYTES == 0 && at / JV_BUF_BYTES < core->buf_high &&
+                  core->buf_free_len < core->buf_high);
+        core->buf_free[core->buf_free_len++] = (uint32_t)(at / JV_BUF_BYTES);
+    }
+}
+
+bool jv_core_buf(struct jv_core *core, struct jv_slot *slot)
+{
+    if (jv_core_take(core, slot, 1) == 0) {
+        core->count.drops[JV_DROP_NO_BUFFER]++;
+        return false;
+    }
+    return true;
+}
+
+/* ---- deadlines ---- */
+
+static struct jv_instant waiting_deadline(const struct jv_core *core, const struct jv_session *s)
+{
+    const struct jv_waiting *first = jv_slab_get(&core->waiting, s->waiting_first);
+    if (first == NULL) {
+        return JV_NEVER;
+    }
+    bool may_go = s->bound != NULL && !jv_jump_holds_packets(core, s);
+    return may_go ? core->now : jv_add_ms(first->at, JV_WAITING_MS + 1);
+}
+
+static struct jv_instant session_deadline(const struct jv_core *core, const struct jv_session *s)
+{
+    struct jv_instant t = jv_earlier(jv_session_deadline(s), jv_liveness_deadline(core, s));
+    t = jv_earlier(t, jv_rekey_deadline(core, s));
+    t = jv_earlier(t, waiting_deadline(core, s));
+    if (s->retired.used) {
+        t = jv_earlier(t, s->retired.until);
+    }
+    if (jv_core_is_client(core)) {
+        t = jv_earlier(t, jv_earlier(jv_path_deadline(core, s), jv_jump_deadline(core, s)));
+    } else {
+        t = jv_earlier(t, jv_reattach_deadline(core, s));
+    }
+    return t;
+}
+
+static void update_deadline(struct jv_core *core, struct jv_session *s)
+{
+    bool is_over = s->state == JV_ST_TERMINATED || s->state == JV_ST_BIRTH;
+    jv_heap_set(&core->deadlines, s->handle.idx, is_over ? JV_NEVER : session_deadline(core, s));
+}
+
+void jv_core_touch(struct jv_core *core, struct jv_session *s)
+{
+    if (s->dirty) {
+        return;
+    }
+    JV_ASSERT(core->dirty_len < JV_ARRAY_LEN(core->dirty));
+    s->dirty = true;
+    core->dirty[core->dirty_len++] = s->handle.idx;
+}
+
+static uint32_t own_deadline_idx(const struct jv_core *core)
+{
+    return core->cfg.sessions_max + core->cfg.half_open_max;
+}
+
+void jv_core_settle(struct jv_core *core, struct jv_out *out)
+{
+    for (uint32_t i = 0; i < core->dirty_len; i++) {
+        struct jv_session *s = jv_core_session_at(core, core->dirty[i]);
+        if (s == NULL) {
+            continue;
+        }
+        s->dirty = false;
+        s->rows = 0;
+        if (s->state == JV_ST_TERMINATED && !s->ended) {
+            jv_birth_after_end(core, s, out);
+            s = jv_core_session_at(core, core->dirty[i]);
+        }
+        if (s != NULL) {
+            update_deadline(core, s);
+        }
+    }
+    core->dirty_len = 0;
+    struct jv_instant own =
+        jv_core_is_client(core) ? jv_birth_deadline(core) : jv_cookies_deadline(&core->cookies);
+    jv_heap_set(&core->deadlines, own_deadline_idx(core), own);
+}
+
+static void expire_waiting(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    if (s->bound != NULL && !jv_jump_holds_packets(core, s)) {
+        jv_tunnel_flush_waiting(core, s, out);
+    } else if (jv_is_due(waiting_deadline(core, s), core->now)) {
+        jv_tunnel_expire_waiting(core, s);
+    }
+}
+
+static void expire_session(struct jv_core *core, struct jv_session *s, struct jv_instant due,
+                           struct jv_out *out)
+{
+    jv_core_touch(core, s);
+    if (jv_since_ms(due, core->now) > JV_STALL_MS) {
+        jv_liveness_restart(core, s);
+    }
+    if (s->retired.used && jv_is_due(s->retired.until, core->now)) {
+        s->retired.used = false;
+    }
+    jv_session_expire(core, s, out);
+    if (s->state == JV_ST_TERMINATED) {
+        return;
+    }
+    jv_rekey_expire(core, s, out);
+    if (s->state == JV_ST_TERMINATED) {
+        return;
+    }
+    jv_liveness_expire(core, s, out);
+    if (jv_core_is_client(core)) {
+        jv_jump_expire(core, s, out);
+        jv_path_expire(core, s, out);
+    } else {
+        jv_reattach_expire(core, s, out);
+    }
+    expire_waiting(core, s, out);
+}
+
+static void expire_own(struct jv_core *core, struct jv_out *out)
+{
+    if (jv_core_is_client(core)) {
+        jv_birth_expire(core, out);
+        return;
+    }
+    struct jv_key secret;
+    jv_core_random(core, secret.b, sizeof secret.b);
+    jv_cookies_rotate(&core->cookies, core->now, &secret);
+    jv_wipe(&secret, sizeof secret);
+}
+
+enum jv_err jv_core_expire(struct jv_core *core, struct jv_instant now, struct jv_out *out)
+{
+    uint32_t idx;
+    core->now = now;
+    for (uint32_t n = 0; n < core->deadlines.cap; n++) {
+        struct jv_instant due = jv_heap_first(&core->deadlines, &idx);
+        if (!jv_is_due(due, now)) {
+            return JV_E_OK;
+        }
+        if (!jv_has_room(out)) {
+            return JV_E_AGAIN;
+        }
+        if (idx == own_deadline_idx(core)) {
+            expire_own(core, out);
+        } else if (idx >= core->cfg.sessions_max) {
+            struct jv_half_open *h =
+                jv_slab_at(&core->half_open, idx - core->cfg.sessions_max, NULL);
+            JV_ASSERT(h != NULL);
+            jv_birth_half_open_expire(core, h);
+        } else {
+            struct jv_session *s = jv_core_session_at(core, idx);
+            JV_ASSERT(s != NULL);
+            expire_session(core, s, due, out);
+        }
+        jv_core_settle(core, out);
+    }
+    return JV_E_OK;
+}
+
+struct jv_instant jv_core_deadline(const struct jv_core *core)
+{
+    return jv_heap_first(&core->deadlines, NULL);
+}
+
+/* ---- datagrams ---- */
+
+static bool is_from(const struct jv_path *path, const struct jv_slot *slot)
+{
+    return path != NULL && path->link == slot->link &&
+           jv_endpoint_is_equal(&path->remote, &slot->remote);
+}
+
+static bool is_from_retired(const struct jv_session *s, const struct jv_slot *slot,
+                            struct jv_instant now)
+{
+    return s->retired.used && !jv_is_due(s->retired.until, now) && s->retired.link == slot->link &&
+           jv_endpoint_is_equal(&s->retired.remote, &slot->remote);
+}
+
+static void client_traffic(struct jv_core *core, struct jv_session *s,
+                           const struct jv_header *header, struct jv_slot *slot, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    struct jv_path *path = jv_path_find(core, slot->link, &slot->remote);
+    bool knows = s->bound != NULL && s->bound->locator == header->locator;
+    knows = knows || jv_path_knows_locator(core, header->locator);
+    bool is_requested = path != NULL && cl->request.used && cl->request.path == path->id;
+    if (s->state == JV_ST_BIRTH) {
+        if (cl->attempt.confirming && path != NULL && path->locator == header->locator &&
+            path->link == cl->attempt.link &&
+            jv_endpoint_is_equal(&path->remote, &cl->attempt.remote)) {
+            (void)jv_tunnel_datagram(core, s, JV_FROM_BIRTH, header, slot, out);
+        } else {
+            jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
+        }
+    } else if (is_from(s->bound, slot) && knows) {
+        (void)jv_tunnel_datagram(core, s, JV_FROM_BOUND, header, slot, out);
+    } else if (is_requested) {
+        jv_request_hold(core, slot); /* the gateway has committed, its ACK is still on the way */
+    } else if (is_from_retired(s, slot, core->now) && knows) {
+        (void)jv_tunnel_datagram(core, s, JV_FROM_RETIRED, header, slot, out);
+    } else {
+        jv_core_drop(core, slot, knows ? JV_DROP_UNBOUND : JV_DROP_UNKNOWN_LOCATOR);
+    }
+}
+
+static void client_control(struct jv_core *core, struct jv_session *s,
+                           const struct jv_header *header, struct jv_slot *slot, struct jv_out *out)
+{
+    static const struct jv_rate rate = {JV_CONTROL_OPENS_PER_S, 1, JV_CONTROL_OPENS_PER_S};
+    struct jv_path *path = jv_path_find(core, slot->link, &slot->remote);
+    if (path == NULL || s->state == JV_ST_BIRTH) {
+        jv_core_drop(core, slot, JV_DROP_UNBOUND);
+        return;
+    }
+    if (!jv_path_knows_locator(core, header->locator)) {
+        jv_core_drop(core, slot, JV_DROP_UNKNOWN_LOCATOR);
+        return;
+    }
+    if (!jv_bucket_take(&s->control_opens, &rate, core->now)) {
+        jv_core_drop(core, slot, JV_DROP_CONTROL_RATE);
+        return;
+    }
+    switch ((enum jv_type)header->type) {
+    case JV_TYPE_PROBE_REPLY:
+        jv_path_on_probe_reply(core, s, path, header, slot, out);
+        break;
+    case JV_TYPE_CHALLENGE:
+        jv_request_on_challenge(core, s, path, header, slot, out);
+        break;
+    case JV_TYPE_ACK:
+        jv_request_on_ack(core, s, path, header, slot, out);
+        break;
+    case JV_TYPE_REJECT:
+        jv_request_on_reject(core, s, path, header, slot, out);
+        break;
+    case JV_TYPE_HINT:
+        jv_request_on_hint(core, s, path, header, slot, out);
+        break;
+    case JV_TYPE_BIRTH_INIT:
+    case JV_TYPE_BIRTH_REPLY:
+    case JV_TYPE_COOKIE:
+    case JV_TYPE_TRAFFIC:
+    case JV_TYPE_PROBE:
+    case JV_TYPE_REQUEST:
+        jv_core_drop(core, slot, JV_DROP_UNKNOWN_TYPE);
+        break;
+    }
+}
+
+static void client_datagram(struct jv_core *core, const struct jv_header *header,
+                            struct jv_slot *slot, struct jv_out *out)
+{
+    struct jv_session *s = jv_core_session_at(core, 0);
+    if (header->type == JV_TYPE_BIRTH_REPLY) {
+        jv_birth_on_reply(core, header, slot, out);
+    } else if (header->type == JV_TYPE_COOKIE) {
+        jv_birth_on_cookie(core, header, slot, out);
+    } else if (s == NULL || s->state == JV_ST_TERMINATED) {
+        jv_core_drop(core, slot, JV_DROP_TERMINATED);
+    } else if (header->type == JV_TYPE_TRAFFIC) {
+        client_traffic(core, s, header, slot, out);
+    } else {
+        client_control(core, s, header, slot, out);
+    }
+}
+
+static void gateway_traffic(struct jv_core *core, struct jv_session *s,
+                            const struct jv_header *header, struct jv_slot *slot,
+                            struct jv_out *out)
+{
+    if (is_from(s->bound, slot)) {
+        s->bound->local = slot->local;
+        (void)jv_tunnel_datagram(core, s, JV_FROM_BOUND, header, slot, out);
+    } else if (is_from_retired(s, slot, core->now)) {
+        (void)jv_tunnel_datagram(core, s, JV_FROM_RETIRED, header, slot, out);
+    } else {
+        jv_reattach_on_unbound(core, s, header, slot, out);
+    }
+}
+
+static void gateway_session_datagram(struct jv_core *core, const struct jv_header *header,
+                                     struct jv_slot *slot, struct jv_out *out)
+{
+    uint64_t value = 0;
+    uint64_t cursor = 0;
+    if (!jv_map_find(&core->locators, header->locator, &cursor, &value)) {
+        jv_core_drop(core, slot, JV_DROP_UNKNOWN_LOCATOR);
+        return;
+    }
+    if (value & JV_LOCATOR_HALF_OPEN) {
+        struct jv_half_open *h = jv_slab_at(&core->half_open, (uint32_t)value, NULL);
+        JV_ASSERT(h != NULL);
+        if (header->type == JV_TYPE_TRAFFIC) {
+            jv_birth_on_confirm(core, h, header, slot, out);
+        } else {
+            jv_core_drop(core, slot, JV_DROP_UNKNOWN_TYPE);
+        }
+        return;
+    }
+    struct jv_session *s = jv_core_session_at(core, (uint32_t)value);
+    JV_ASSERT(s != NULL);
+    if (s->state == JV_ST_TERMINATED) {
+        jv_core_drop(core, slot, JV_DROP_TERMINATED);
+    } else if (header->type == JV_TYPE_TRAFFIC) {
+        gateway_traffic(core, s, header, slot, out);
+    } else if (header->type == JV_TYPE_PROBE) {
+        jv_reattach_on_probe(core, s, header, slot, out);
+    } else if (header->type == JV_TYPE_REQUEST) {
+        jv_reattach_on_request(core, s, header, slot, out);
+    } else {
+        jv_core_drop(core, slot, JV_DROP_UNKNOWN_TYPE);
+    }
+}
+
+static void one_datagram(struct jv_core *core, struct jv_slot *slot, struct jv_out *out)
+{
+    struct jv_header header;
+    core->count.rx_datagrams++;
+    core->count.rx_bytes += slot->len;
+    if (slot->len < JV_HEADER_BYTES) {
+        jv_core_drop(core, slot, JV_DROP_SHORT);
+    } else if (!jv_header_decode(slot->buf + slot->off, &header)) {
+        jv_core_drop(core, slot, JV_DROP_UNKNOWN_TYPE);
+    } else if (jv_core_is_client(core)) {
+        client_datagram(core, &header, slot, out);
+    } else if (header.type == JV_TYPE_BIRTH_INIT) {
+        jv_birth_on_init(core, &header, slot, out);
+    } else {
+        gateway_session_datagram(core, &header, slot, out);
+    }
+}
+
+enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now, struct jv_batch *batch,
+                              struct jv_out *out)
+{
+    core->now = now;
+    while (batch->done < batch->len && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
+        one_datagram(core, &batch->slots[batch->done], out);
+        batch->done++;
+    }
+    jv_core_settle(core, out);
+    return batch->done == batch->len ? JV_E_OK : JV_E_AGAIN;
+}
+
+/* ---- packets ---- */
+
+static void one_packet(struct jv_core *core, struct jv_slot *slot, struct jv_out *out)
+{
+    struct jv_inner inner;
+    enum jv_drop drop = JV_DROP_INNER_SOURCE;
+    uint32_t idx = 0;
+    core->count.rx_packets++;
+    core->count.rx_packet_bytes += slot->len;
+    if (!jv_inner_parse(slot->buf + slot->off, slot->len, &inner)) {
+        jv_core_drop(core, slot, JV_DROP_INNER_MALFORMED);
+        return;
+    }
+    bool found = jv_core_is_client(core) || jv_routes_find(&core->routes, &inner.destination, &idx);
+    struct jv_session *s = found ? jv_core_session_at(core, idx) : NULL;
+    if (s == NULL) {
+        jv_core_drop(core, slot, JV_DROP_INNER_NO_SESSION);
+    } else if (s->state == JV_ST_BIRTH || s->state == JV_ST_TERMINATED) {
+        jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
+    } else if (jv_core_is_client(core) && !jv_tunnel_may_leave(core, s, &inner, &drop)) {
+        jv_core_drop(core, slot, drop);
+    } else {
+        jv_tunnel_packet(core, s, &inner, slot, out);
+    }
+}
+
+enum jv_err jv_core_packets(struct jv_core *core, struct jv_instant now, struct jv_batch *batch,
+                            struct jv_out *out)
+{
+    core->now = now;
+    while (batch->done < batch->len && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
+        one_packet(core, &batch->slots[batch->done], out);
+        batch->done++;
+    }
+    jv_core_settle(core, out);
+    return batch->done == batch->len ? JV_E_OK : JV_E_AGAIN;
+}

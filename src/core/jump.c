@@ -1,0 +1,527 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "jump.h"
+
+#include <string.h>
+
+#include "liveness.h"
+#include "path.h"
+#include "request.h"
+#include "session.h"
+
+#define DOUBLING_DECAY_MS 60000U
+
+static void step(struct jv_core *core, struct jv_session *s, enum jv_event event, enum jv_why why,
+                 enum jv_rule rule, struct jv_out *out)
+{
+    (void)jv_session_apply(core, s, &(struct jv_step){.event = event, .why = why, .rule = rule},
+                           out);
+}
+
+bool jv_jump_holds_packets(const struct jv_core *core, const struct jv_session *s)
+{
+    if (!jv_core_is_client(core)) {
+        return false;
+    }
+    const struct jv_client *cl = core->client;
+    return s->state == JV_ST_RECOVERING && cl->request.used && !cl->request.in_place &&
+           (cl->suspected || cl->request.rebind);
+}
+
+/* ---- suspicion ---- */
+
+static void forget_suspicion(struct jv_client *cl)
+{
+    cl->suspected = false;
+    cl->standby_answered = false;
+    cl->confirm_at = JV_NEVER;
+}
+
+static void note_entry(struct jv_core *core)
+{
+    struct jv_client *cl = core->client;
+    cl->entries[cl->entries_len++ % JV_ARRAY_LEN(cl->entries)] = core->now;
+}
+
+static uint32_t entries_in_minute(const struct jv_core *core)
+{
+    const struct jv_client *cl = core->client;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < JV_MIN(cl->entries_len, (uint32_t)JV_ARRAY_LEN(cl->entries)); i++) {
+        n += jv_since_ms(cl->entries[i], core->now) < 60000 ? 1 : 0;
+    }
+    return n;
+}
+
+/* Every further entry into VOLATILE within a minute doubles the window that leads out of it (design §3). */
+static uint64_t stability_ms(const struct jv_core *core, const struct jv_session *s)
+{
+    uint32_t n = entries_in_minute(core);
+    return (uint64_t)s->policy.stability_window_ms << (n > 1 ? JV_MIN(n - 1, 6U) : 0);
+}
+
+static void suspect(struct jv_core *core, struct jv_session *s, enum jv_why why, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    forget_suspicion(cl);
+    cl->suspected = true;
+    cl->one_way = why == JV_WHY_CONSECUTIVE_DROP_EXCEEDED;
+    cl->suspected_at = core->now;
+    cl->healthy_since = JV_NEVER;
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        if (cl->paths[i].used) {
+            cl->paths[i].probe_due = core->now;
+            cl->paths[i].probe_time_us = 0; /* what is out was no question about this silence */
+        }
+    }
+    jv_core_touch(core, s);
+    if (s->state != JV_ST_ATTACHED) {
+        return;
+    }
+    enum jv_rule rule = cl->one_way ? JV_RULE_UNANSWERED : JV_RULE_SILENCE;
+    struct jv_record *rec = jv_session_record(core, s, JV_REC_VolatilitySignal, why, out);
+    jv_record_path(rec, s->bound);
+    rec->rule = (uint8_t)rule;
+    jv_record_put(rec, JV_FD_rtt_us, jv_rtt_srtt_us(&s->bound->rtt));
+    jv_record_put(rec, JV_FD_jitter_us, jv_rtt_jitter_us(&s->bound->rtt));
+    jv_record_put(rec, JV_FD_silent_us, jv_liveness_silent_us(core, s));
+    jv_record_put(rec, JV_FD_unanswered, s->live.beats_unanswered);
+    jv_record_put(rec, JV_FD_silence_limit_us, jv_liveness_limit_us(core, s));
+    jv_record_put(rec, JV_FD_unanswered_limit, s->policy.max_consecutive_drops);
+    note_entry(core);
+    step(core, s, JV_EV_INSTABILITY_SEEN, why, rule, out);
+}
+
+void jv_jump_on_heard(struct jv_core *core, struct jv_session *s)
+{
+    struct jv_client *cl = core->client;
+    if (cl->one_way && s->live.beats_unanswered > 0) {
+        return; /* what arrives was never in doubt, what is sent is */
+    }
+    forget_suspicion(cl);
+    cl->healthy_since = core->now;
+    if (s->bound->doublings < 16 && s->state == JV_ST_VOLATILE) {
+        /* The suspicion was false: this path may be silent for longer next time, up to the ceiling. */
+        s->bound->doublings++;
+        s->bound->doubling_decay = jv_add_ms(core->now, DOUBLING_DECAY_MS);
+    }
+    jv_core_touch(core, s);
+}
+
+/* ---- candidates ---- */
+
+static bool is_candidate(const struct jv_core *core, const struct jv_session *s,
+                         const struct jv_path *path)
+{
+    return path != s->bound && jv_path_is_proven(core, s, path) &&
+           (!core->client->suspected || !jv_is_before(path->token_at, core->client->suspected_at));
+}
+
+static uint64_t switch_wait_ms(const struct jv_core *core, const struct jv_session *s)
+{
+    struct jv_rate rate = jv_session_switch_rate(s);
+    return jv_bucket_wait_ms(&s->switches, &rate, core->now);
+}
+
+struct jv_path *jv_jump_next_candidate(struct jv_core *core, struct jv_session *s,
+                                       const struct jv_path *tried)
+{
+    uint8_t order[JV_PATH_MAX];
+    uint32_t n = jv_path_ranked(core, order);
+    for (uint32_t i = 0; i < n; i++) {
+        struct jv_path *path = &core->client->paths[order[i]];
+        if (path != tried && is_candidate(core, s, path)) {
+            return path;
+        }
+    }
+    return NULL;
+}
+
+static void record_candidates(struct jv_core *core, struct jv_session *s,
+                              const struct jv_path *chosen, struct jv_out *out)
+{
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        const struct jv_path *path = &core->client->paths[i];
+        if (!path->used || path == chosen || path == s->bound) {
+            continue;
+        }
+        enum jv_why why = is_candidate(core, s, path) ? JV_WHY_LOWER_PREFERENCE : JV_WHY_NOT_PROVEN;
+        struct jv_record *rec = jv_session_record(core, s, JV_REC_CandidateConsidered, why, out);
+        jv_record_path(rec, path);
+        rec->rule = JV_RULE_RANKING;
+        jv_record_put(rec, JV_FD_rtt_us, jv_rtt_srtt_us(&path->rtt));
+        jv_record_put(rec, JV_FD_prefer, path->prefer);
+        jv_record_put(rec, JV_FD_unanswered, path->unanswered);
+    }
+}
+
+static uint32_t count_paths(const struct jv_core *core, const struct jv_path *except)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        n += core->client->paths[i].used && &core->client->paths[i] != except ? 1 : 0;
+    }
+    return n;
+}
+
+/* ---- moving ---- */
+
+bool jv_jump_may_try(const struct jv_core *core, const struct jv_session *s,
+                     const struct jv_path *to)
+{
+    return to->id == core->client->last_path || switch_wait_ms(core, s) == 0;
+}
+
+/* The cap holds for every switch; recovery from a dead path is exempt from the cooldown only (design §5). */
+static bool may_switch(struct jv_core *core, struct jv_session *s, const struct jv_path *to,
+                       struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    uint64_t wait_ms = switch_wait_ms(core, s);
+    if (jv_jump_may_try(core, s, to)) {
+        return true;
+    }
+    bool waits = !jv_is_never(cl->switch_retry_at) && !jv_is_due(cl->switch_retry_at, core->now);
+    if (!waits) {
+        struct jv_record *rec = jv_session_record(core, s, JV_REC_TransportSwitchDenied,
+                                                  JV_WHY_SWITCH_RATE_LIMITED, out);
+        jv_record_path(rec, to);
+        rec->rule = JV_RULE_TOKEN_BUCKET;
+        jv_record_put(rec, JV_FD_switches_in_window, jv_session_switches_in_window(s, core->now));
+        jv_record_put(rec, JV_FD_switches_limit, s->policy.max_switches_per_min);
+        jv_record_put(rec, JV_FD_retry_after_ms, wait_ms);
+        cl->switch_retry_at = wait_ms == JV_WAIT_FOREVER ? JV_NEVER : jv_add_ms(core->now, wait_ms);
+        jv_core_touch(core, s);
+    }
+    if (s->state == JV_ST_VOLATILE) {
+        step(core, s, JV_EV_SWITCH_REFUSED, JV_WHY_SWITCH_RATE_LIMITED, JV_RULE_TOKEN_BUCKET, out);
+    }
+    return false;
+}
+
+static void start_switch(struct jv_core *core, struct jv_session *s, struct jv_path *to,
+                         enum jv_why why, enum jv_rule rule, struct jv_out *out)
+{
+    if (!may_switch(core, s, to, out)) {
+        return;
+    }
+    record_candidates(core, s, to, out);
+    const struct jv_record_field fields[] = {
+        {JV_FD_candidates, count_paths(core, s->bound)},
+        {JV_FD_silent_us, jv_liveness_silent_us(core, s)},
+        {JV_FD_recovery_window_ms, s->policy.recovery_window_ms}};
+    enum jv_why start = s->state == JV_ST_DEGRADED ? JV_WHY_RECOVERY_RETRY : why;
+    core->client->attempts = 0;
+    if (jv_session_apply(core, s, &(struct jv_step){JV_EV_SWITCH_STARTED, start, rule, fields, 3},
+                         out)) {
+        jv_request_begin(core, s, &(struct jv_request_aim){.path = to, .why = why}, out);
+    }
+}
+
+static void prove_in_place(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    const struct jv_record_field fields[] = {
+        {JV_FD_stable_ms, jv_since_ms(core->client->healthy_since, core->now)},
+        {JV_FD_stability_window_ms, stability_ms(core, s)}};
+    core->client->attempts = 0;
+    if (jv_session_apply(core, s,
+                         &(struct jv_step){JV_EV_HEALTH_PROVEN, JV_WHY_HEALTH_RECOVERED,
+                                           JV_RULE_IN_PLACE, fields, 2},
+                         out)) {
+        jv_request_begin(core, s,
+                         &(struct jv_request_aim){
+                             .path = s->bound, .why = JV_WHY_HEALTH_RECOVERED, .in_place = true},
+                         out);
+    }
+}
+
+static void lose_path(struct jv_core *core, struct jv_session *s, enum jv_rule rule,
+                      struct jv_out *out)
+{
+    struct jv_record *rec =
+        jv_session_record(core, s, JV_REC_TransportDead, JV_WHY_TRANSPORT_DEAD, out);
+    jv_record_path(rec, s->bound);
+    rec->rule = (uint8_t)rule;
+    jv_record_put(rec, JV_FD_silent_us, jv_liveness_silent_us(core, s));
+    if (s->state == JV_ST_ATTACHED) {
+        note_entry(core);
+    }
+    step(core, s, JV_EV_PATH_LOST, JV_WHY_TRANSPORT_DEAD, rule, out);
+}
+
+void jv_jump_path_gone(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                       struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    bool was_requested = cl->request.used && cl->request.path == path->id;
+    path->has_token = false; /* no candidate any more, though the slot is still there */
+    if (path == s->bound) {
+        forget_suspicion(cl);
+        lose_path(core, s, JV_RULE_LOCAL_FACT, out);
+    }
+    struct jv_path *next = jv_jump_next_candidate(core, s, path);
+    if (was_requested) {
+        enum jv_why why = cl->request.why;
+        jv_request_abandon(core);
+        if (next != NULL && s->state == JV_ST_RECOVERING && jv_jump_may_try(core, s, next)) {
+            jv_request_begin(core, s, &(struct jv_request_aim){.path = next, .why = why}, out);
+            return;
+        }
+    }
+    if (s->bound != NULL || s->state == JV_ST_RECOVERING) {
+        return;
+    }
+    if (next != NULL) {
+        start_switch(core, s, next, JV_WHY_DEAD_TRANSPORT_RECOVERY, JV_RULE_LOCAL_FACT, out);
+    } else if (count_paths(core, path) == 0 && s->state == JV_ST_VOLATILE) {
+        step(core, s, JV_EV_CANDIDATES_EXHAUSTED, JV_WHY_NO_CANDIDATE_TRANSPORTS, JV_RULE_RANKING,
+             out);
+    }
+}
+
+void jv_jump_rebind(struct jv_core *core, struct jv_session *s, const uint8_t token[JV_TOKEN_BYTES],
+                    const struct jv_hint *hint, struct jv_out *out)
+{
+    const struct jv_rate rate = {s->policy.rebind_max_per_min, 60, s->policy.rebind_max_per_min};
+    if (!jv_bucket_take(&s->rebinds, &rate, core->now)) {
+        return; /* above its cap a rebinding waits: the next hint or probe asks again */
+    }
+    const struct jv_request_aim aim = {.path = s->bound,
+                                       .why = JV_WHY_NAT_REBIND_DETECTED,
+                                       .rebind = true,
+                                       .token = token,
+                                       .hint = hint};
+    core->client->attempts = 0;
+    if (s->state == JV_ST_ATTACHED) {
+        note_entry(core);
+        step(core, s, JV_EV_MOVE_SEEN, JV_WHY_NAT_REBIND_DETECTED, JV_RULE_HINT, out);
+    }
+    if (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED) {
+        enum jv_why start =
+            s->state == JV_ST_VOLATILE ? JV_WHY_POLICY_FORCED_RECOVERY : JV_WHY_RECOVERY_RETRY;
+        step(core, s, JV_EV_SWITCH_STARTED, start, JV_RULE_HINT, out);
+    }
+    if (s->state == JV_ST_RECOVERING) {
+        jv_request_begin(core, s, &aim, out);
+    }
+}
+
+void jv_jump_failed(struct jv_core *core, struct jv_session *s, enum jv_why why, struct jv_out *out)
+{
+    bool quiet = core->client->request.quiet;
+    jv_request_abandon(core);
+    if (quiet) {
+        return;
+    }
+    struct jv_record *rec = jv_session_record(core, s, JV_REC_TransportSwitchFailed, why, out);
+    jv_record_path(rec, s->bound);
+    if (s->state == JV_ST_RECOVERING) {
+        step(core, s, JV_EV_REATTACH_REFUSED, JV_WHY_REATTACH_VALIDATION_FAILED, JV_RULE_PIPELINE,
+             out);
+    }
+}
+
+/* ---- evidence ---- */
+
+void jv_jump_on_report(struct jv_core *core, struct jv_session *s, const struct jv_frame_report *f,
+                       struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    cl->gateway_time_ms = JV_MAX(cl->gateway_time_ms, f->gateway_time_ms);
+    if (f->version < s->v) {
+        return; /* it left before a commit that this side knows of */
+    }
+    s->v = f->version;
+    bool peer_doubts = f->state == JV_ST_VOLATILE || f->state == JV_ST_DEGRADED;
+    if (peer_doubts && s->state == JV_ST_ATTACHED && !cl->suspected && !cl->request.used &&
+        jv_is_due(cl->quiet_at, core->now)) {
+        /* One side's doubt never ends a session whose path works: prove it anew, in place. */
+        cl->quiet_at = jv_add_ms(core->now, 1000);
+        jv_request_begin(
+            core, s,
+            &(struct jv_request_aim){
+                .path = s->bound, .why = JV_WHY_HEALTH_RECOVERED, .in_place = true, .quiet = true},
+            out);
+    }
+}
+
+void jv_jump_on_probe_reply(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                            const struct jv_probe_reply *reply, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    if (path == s->bound) {
+        if (!reply->is_bound && reply->state != JV_ST_TERMINATED && !cl->request.used) {
+            jv_jump_rebind(core, s, reply->token, NULL, out);
+        } else if (reply->is_bound && cl->suspected) {
+            if (cl->one_way) {
+                s->live.beats_unanswered = 0; /* this round trip went both ways */
+            }
+            jv_jump_on_heard(core, s);
+        }
+        return;
+    }
+    if (s->bound == NULL && (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED)) {
+        start_switch(core, s, path, JV_WHY_DEAD_TRANSPORT_RECOVERY, JV_RULE_RANKING, out);
+    } else if (cl->suspected && !cl->standby_answered && s->bound != NULL) {
+        cl->standby_answered = true;
+        uint64_t wait = jv_rtt_srtt_us(&s->bound->rtt) / 2 + 4 * jv_rtt_jitter_us(&s->bound->rtt);
+        cl->confirm_at = jv_add_us(core->now, wait);
+        jv_core_touch(core, s);
+    }
+}
+
+enum jv_err jv_jump_order(struct jv_core *core, struct jv_session *s, uint32_t link,
+                          struct jv_out *out)
+{
+    struct jv_path *to = NULL;
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        struct jv_path *path = &core->client->paths[i];
+        if (path->used && path->link == link && path != s->bound &&
+            jv_path_is_proven(core, s, path)) {
+            to = path;
+            break;
+        }
+    }
+    if (s->state != JV_ST_ATTACHED || to == NULL) {
+        return to == NULL ? JV_E_NOTFOUND : JV_E_STATE;
+    }
+    uint64_t since_ms = jv_since_ms(s->last_switch, core->now);
+    if (s->switches_total > 0 && since_ms < s->policy.switch_cooldown_ms) {
+        struct jv_record *rec =
+            jv_session_record(core, s, JV_REC_TransportSwitchDenied, JV_WHY_COOLDOWN_ACTIVE, out);
+        jv_record_path(rec, to);
+        rec->rule = JV_RULE_COOLDOWN;
+        jv_record_put(rec, JV_FD_cooldown_left_ms, s->policy.switch_cooldown_ms - since_ms);
+        return JV_E_REFUSED;
+    }
+    if (!may_switch(core, s, to, out)) {
+        return JV_E_REFUSED;
+    }
+    note_entry(core);
+    step(core, s, JV_EV_MOVE_ORDERED, JV_WHY_POLICY_TRIGGER, JV_RULE_NONE, out);
+    start_switch(core, s, to, JV_WHY_POLICY_FORCED_RECOVERY, JV_RULE_NONE, out);
+    return JV_E_OK;
+}
+
+/* ---- deadlines ---- */
+
+static struct jv_instant healthy_at(const struct jv_core *core, const struct jv_session *s)
+{
+    const struct jv_client *cl = core->client;
+    return jv_is_never(cl->healthy_since) ? JV_NEVER
+                                          : jv_add_ms(cl->healthy_since, stability_ms(core, s));
+}
+
+static struct jv_instant dead_at(const struct jv_session *s, const struct jv_client *cl)
+{
+    return jv_add_ms(cl->suspected_at, s->policy.transport_dead_ms);
+}
+
+struct jv_instant jv_jump_deadline(const struct jv_core *core, const struct jv_session *s)
+{
+    const struct jv_client *cl = core->client;
+    struct jv_instant t = jv_request_deadline(core);
+    if (s->state == JV_ST_BIRTH || s->state == JV_ST_TERMINATED) {
+        return JV_NEVER;
+    }
+    if (s->bound == NULL) {
+        return jv_earlier(t, s->state == JV_ST_RECOVERING ? JV_NEVER : cl->switch_retry_at);
+    }
+    if (!cl->suspected) {
+        t = jv_earlier(t, jv_liveness_silence_at(core, s));
+    }
+    if (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED) {
+        t = jv_earlier(t, cl->suspected ? jv_earlier(cl->confirm_at, dead_at(s, cl))
+                                        : healthy_at(core, s));
+        t = jv_earlier(t, cl->switch_retry_at);
+    }
+    return t;
+}
+
+static bool is_silent(const struct jv_core *core, const struct jv_session *s)
+{
+    return jv_is_due(jv_liveness_silence_at(core, s), core->now);
+}
+
+static void judge_suspected(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    struct jv_path *next = jv_jump_next_candidate(core, s, s->bound);
+    bool confirmed = jv_is_due(cl->confirm_at, core->now) && !cl->one_way;
+    bool probes_failed = s->bound->unanswered >= s->policy.probes_max;
+    if (jv_is_due(cl->confirm_at, core->now)) {
+        cl->confirm_at = JV_NEVER;
+    }
+    if (next != NULL && (confirmed || probes_failed)) {
+        start_switch(core, s, next, JV_WHY_DEAD_TRANSPORT_RECOVERY,
+                     confirmed ? JV_RULE_CONFIRM : JV_RULE_PROBES, out);
+        return;
+    }
+    if (jv_is_due(dead_at(s, cl), core->now)) {
+        forget_suspicion(cl);
+        lose_path(core, s, JV_RULE_DEAD, out);
+        if (next == NULL && s->state == JV_ST_VOLATILE) {
+            step(core, s, JV_EV_CANDIDATES_EXHAUSTED, JV_WHY_NO_CANDIDATE_TRANSPORTS,
+                 JV_RULE_RANKING, out);
+        }
+    }
+}
+
+static void judge_doubtful(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    bool may_retry = jv_is_due(cl->switch_retry_at, core->now);
+    if (may_retry) {
+        cl->switch_retry_at = JV_NEVER;
+    }
+    if (s->bound == NULL) {
+        struct jv_path *next = jv_jump_next_candidate(core, s, NULL);
+        if (may_retry && next != NULL) {
+            start_switch(core, s, next, JV_WHY_DEAD_TRANSPORT_RECOVERY, JV_RULE_RANKING, out);
+        }
+    } else if (cl->suspected) {
+        judge_suspected(core, s, out);
+    } else if (is_silent(core, s)) {
+        suspect(core, s, JV_WHY_HEARTBEAT_TIMEOUT, out);
+    } else if (jv_is_never(cl->healthy_since)) {
+        cl->healthy_since = core->now;
+    } else if (jv_is_due(healthy_at(core, s), core->now)) {
+        prove_in_place(core, s, out);
+    }
+}
+
+void jv_jump_expire(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    if (cl->request.used && s->state != JV_ST_RECOVERING && !cl->request.quiet) {
+        jv_request_abandon(core); /* the recovery window closed over it */
+        cl->healthy_since = JV_NEVER;
+    }
+    if (s->bound != NULL && s->bound->doublings > 0 &&
+        jv_is_due(s->bound->doubling_decay, core->now)) {
+        s->bound->doublings--;
+        s->bound->doubling_decay = jv_add_ms(core->now, DOUBLING_DECAY_MS);
+    }
+    switch (s->state) {
+    case JV_ST_ATTACHED:
+        if (s->bound != NULL && is_silent(core, s)) {
+            suspect(core, s, JV_WHY_HEARTBEAT_TIMEOUT, out);
+        } else if (s->live.beats_unanswered >= s->policy.max_consecutive_drops) {
+            suspect(core, s, JV_WHY_CONSECUTIVE_DROP_EXCEEDED, out);
+        }
+        break;
+    case JV_ST_VOLATILE:
+    case JV_ST_DEGRADED:
+        judge_doubtful(core, s, out);
+        break;
+    case JV_ST_RECOVERING:
+        if (s->bound != NULL && !cl->suspected && is_silent(core, s)) {
+            suspect(core, s, JV_WHY_HEARTBEAT_TIMEOUT, out);
+        }
+        break;
+    case JV_ST_BIRTH:
+    case JV_ST_TERMINATED:
+    case JV_ST_END:
+        break;
+    }
+    jv_request_expire(core, s, out);
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "birth.h"
+#include "core.h"
+#include "state.h"
+#include "users.h"
+
+/* One walk over the layout serves both the count of bytes (mem == NULL) and the placing. */
+struct arena {
+    uint8_t *mem;
+    size_t used;
+};
+
+static void *carve(struct arena *arena, size_t bytes)
+{
+    arena->used = (arena->used + 63) & ~(size_t)63;
+    uint8_t *at = arena->mem != NULL ? arena->mem + arena->used : NULL;
+    arena->used += bytes;
+    return at;
+}
+
+struct layout {
+    struct jv_core *core;
+    void *client, *sessions, *keys, *half_open, *waiting, *deadlines, *locators, *ephemerals;
+    void *users, *user_map, *addresses, *routes, *buf_mem, *buf_free;
+    size_t bytes;
+};
+
+static uint32_t locator_cap(const struct jv_core_cfg *cfg)
+{
+    return cfg->sessions_max * JV_LOCATOR_MAX + cfg->half_open_max;
+}
+
+static uint32_t route_cap(const struct jv_core_cfg *cfg)
+{
+    return cfg->sessions_max * 2 + cfg->users_max * JV_USER_NETS_MAX;
+}
+
+static uint32_t waiting_cap(const struct jv_core_cfg *cfg)
+{
+    return JV_MAX(cfg->buffers / 4, 1U); /* what waits may not take the buffers of what moves */
+}
+
+static struct layout lay_out(const struct jv_core_cfg *cfg, void *mem)
+{
+    struct arena arena = {mem, 0};
+    struct layout l;
+    bool is_client = cfg->role == JV_ROLE_CLIENT;
+    l.core = carve(&arena, sizeof(struct jv_core));
+    l.client = is_client ? carve(&arena, sizeof(struct jv_client)) : NULL;
+    l.sessions = carve(&arena, jv_slab_bytes(sizeof(struct jv_session), cfg->sessions_max));
+    l.keys = carve(&arena, jv_slab_bytes(sizeof(struct jv_keys), cfg->sessions_max));
+    l.half_open = carve(&arena, jv_slab_bytes(sizeof(struct jv_half_open), cfg->half_open_max));
+    l.waiting = carve(&arena, jv_slab_bytes(sizeof(struct jv_waiting), waiting_cap(cfg)));
+    l.deadlines = carve(&arena, jv_heap_bytes(cfg->sessions_max + cfg->half_open_max + 1));
+    l.locators = carve(&arena, jv_map_bytes(locator_cap(cfg)));
+    l.ephemerals = carve(&arena, jv_map_bytes(cfg->half_open_max));
+    l.users = carve(&arena, cfg->users_max * sizeof(struct jv_user_state));
+    l.user_map = carve(&arena, jv_map_bytes(cfg->users_max));
+    l.addresses = carve(&arena, jv_addresses_bytes(jv_addresses_count(&cfg->pool4, &cfg->pool6)));
+    l.routes = carve(&arena, jv_routes_bytes(route_cap(cfg)));
+    l.buf_free = carve(&arena, cfg->buffers * sizeof(uint32_t));
+    l.buf_mem = carve(&arena, (size_t)cfg->buffers * JV_BUF_BYTES);
+    l.bytes = arena.used;
+    return l;
+}
+
+/* A client is a core with one session and nobody to let in. */
+static bool normalise(const struct jv_core_cfg *cfg, struct jv_core_cfg *out)
+{
+    *out = *cfg;
+    if (cfg->role == JV_ROLE_CLIENT) {
+        out->sessions_max = 1;
+        out->half_open_max = out->users_max = 1;
+        out->users_len = 0;
+    }
+    return out->sessions_max >= 1 && out->sessions_max <= 1000000 && out->half_open_max >= 1 &&
+           out->half_open_max <= 1000000 && out->users_max >= 1 && out->users_max <= 1000000 &&
+           out->users_len <= out->users_max && out->buffers >= 4 * JV_BATCH_MAX &&
+           out->buffers <= 4000000 && out->mtu >= JV_MTU_MIN && out->mtu <= JV_MTU_MAX &&
+           out->first_seq > 0 && out->dns_len <= JV_DNS_MAX &&
+           out->endpoints_len <= JV_ENDPOINT_MAX && out->allowed_len <= JV_ARRAY_LEN(out->allowed);
+}
+
+size_t jv_core_bytes(const struct jv_core_cfg *cfg)
+{
+    struct jv_core_cfg c;
+    return normalise(cfg, &c) ? lay_out(&c, NULL).bytes : 0;
+}
+
+static void place(struct jv_core *core, const struct layout *l)
+{
+    const struct jv_core_cfg *cfg = &core->cfg;
+    core->client = l->client;
+    jv_slab_init(&core->sessions, l->sessions, sizeof(struct jv_session), cfg->sessions_max);
+    jv_slab_init(&core->key_slab, l->keys, sizeof(struct jv_keys), cfg->sessions_max);
+    jv_slab_init(&core->half_open, l->half_open, sizeof(struct jv_half_open), cfg->half_open_max);
+    jv_slab_init(&core->waiting, l->waiting, sizeof(struct jv_waiting), waiting_cap(cfg));
+    jv_heap_init(&core->deadlines, l->deadlines, cfg->sessions_max + cfg->half_open_max + 1);
+    jv_map_init(&core->locators, l->locators, locator_cap(cfg));
+    jv_map_init(&core->ephemerals, l->ephemerals, cfg->half_open_max);
+    core->users = l->users;
+    jv_map_init(&core->user_map, l->user_map, cfg->users_max);
+    jv_addresses_init(&core->addresses, l->addresses, &cfg->pool4, &cfg->pool6);
+    jv_routes_init(&core->routes, l->routes, route_cap(cfg), core->hash_key);
+    core->buf_free = l->buf_free;
+    core->buf_mem = l->buf_mem;
+    core->buf_cap = cfg->buffers;
+}
+
+static void init_client(struct jv_core *core)
+{
+    struct jv_client *cl = core->client;
+    cl->attempt.begin_at = cl->attempt.retry_at = JV_NEVER;
+    cl->confirm_at = cl->healthy_since = cl->switch_retry_at = JV_NEVER;
+}
+
+static enum jv_err init_gateway(struct jv_core *core)
+{
+    jv_cookies_init(&core->cookies);
+    jv_core_random(core, core->token_key, sizeof core->token_key);
+    struct jv_key secret;
+    jv_core_random(core, secret.b, sizeof secret.b);
+    jv_cookies_rotate(&core->cookies, core->now, &secret);
+    jv_wipe(&secret, sizeof secret);
+    jv_heap_set(&core->deadlines, core->cfg.sessions_max + core->cfg.half_open_max,
+                jv_cookies_deadline(&core->cookies));
+    enum jv_err err = jv_users_load(core, core->cfg.users, core->cfg.users_len);
+    core->cfg.users = NULL;
+    return err;
+}
+
+enum jv_err jv_core_init(void *mem, const struct jv_core_cfg *cfg, struct jv_entropy entropy,
+                         struct jv_instant now, struct jv_core **core_out)
+{
+    struct jv_core_cfg c;
+    enum jv_policy_field field;
+    if (!normalise(cfg, &c) || jv_policy_check(&c.policy, &field) != NULL) {
+        return JV_E_RANGE;
+    }
+    struct layout l = lay_out(&c, mem);
+    struct jv_core *core = l.core;
+    core->cfg = c;
+    core->entropy = entropy;
+    core->jitter.state = c.jitter_seed;
+    core->now = core->started = now;
+    core->seq = c.first_seq;
+    core->own.private_key = c.private_key;
+    enum jv_err err = jv_dh_public(&core->own.private_key, &core->own.public_key);
+    if (err != JV_E_OK) {
+        return err;
+    }
+    jv_core_random(core, core->hash_key, sizeof core->hash_key);
+    const struct jv_key *gateway =
+        c.role == JV_ROLE_CLIENT ? &core->cfg.gateway_key : &core->own.public_key;
+    jv_birth_keys(gateway, core->mac1_key, core->cookie_key);
+    place(core, &l);
+    if (c.role == JV_ROLE_CLIENT) {
+        init_client(core);
+    } else {
+        err = init_gateway(core);
+    }
+    if (err == JV_E_OK) {
+        *core_out = core;
+    }
+    return err;
+}
+
+void jv_core_fini(struct jv_core *core)
+{
+    for (uint32_t i = 0; i < core->key_slab.high; i++) {
+        struct jv_keys *keys = jv_slab_at(&core->key_slab, i, NULL);
+        if (keys != NULL) {
+            jv_keys_fini(keys);
+        }
+    }
+    struct layout l = lay_out(&core->cfg, core);
+    jv_wipe(core,
+            (size_t)((uint8_t *)l.buf_free - (uint8_t *)core)); /* everything but packet buffers */
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_CORE_LIVENESS_H
+#define JV_CORE_LIVENESS_H
+/*
+ * liveness -- reports, heartbeats and silence on the bound path, the same on both ends (design §4.4).
+ *
+ * A side that receives data owes a report within ack_delay; each side sends at least one packet a heartbeat that must be answered;
+ * silence is counted from the last authenticated packet or the first unanswered one, whichever is later.
+ * Threads  the shard's.
+ */
+#include "core.h"
+#include "frame.h"
+#include "state.h"
+
+/* A round-trip sample (RFC 6298 §2). */
+void jv_rtt_sample(struct jv_rtt *rtt, uint64_t sample_us);
+uint64_t jv_rtt_srtt_us(const struct jv_rtt *rtt);   /* JV_RTT_INITIAL_US before the first sample */
+uint64_t jv_rtt_jitter_us(const struct jv_rtt *rtt); /* at least JV_JITTER_FLOOR_US */
+
+/* Something that the peer must answer has left. */
+void jv_liveness_sent(struct jv_core *core, struct jv_session *s, const struct jv_epoch *epoch,
+                      uint64_t counter);
+/* An authenticated packet came on the bound path. */
+void jv_liveness_heard(struct jv_core *core, struct jv_session *s);
+/* Inner data came: a report is owed. */
+void jv_liveness_owe(struct jv_core *core, struct jv_session *s);
+void jv_liveness_on_heartbeat(struct jv_core *core, struct jv_session *s,
+                              const struct jv_frame_heartbeat *f, struct jv_out *out);
+void jv_liveness_on_report(struct jv_core *core, struct jv_session *s,
+                           const struct jv_frame_report *f);
+/* What arrived in the current epoch, for reports and requests. */
+void jv_liveness_fill_report(const struct jv_session *s, struct jv_report *out);
+void jv_liveness_send_report(struct jv_core *core, struct jv_session *s, struct jv_out *out);
+void jv_liveness_send_heartbeat(struct jv_core *core, struct jv_session *s, struct jv_out *out);
+
+/* How long the peer may stay silent: srtt + 4 * jitter + ack_delay, within the policy's floor (doubled by false suspicions) and ceiling. */
+uint64_t jv_liveness_limit_us(const struct jv_core *core, const struct jv_session *s);
+/* How long it has been silent while an answer is outstanding; 0: nothing is outstanding. */
+uint64_t jv_liveness_silent_us(const struct jv_core *core, const struct jv_session *s);
+/* When it will have been silent for the limit; JV_NEVER: nothing is outstanding. */
+struct jv_instant jv_liveness_silence_at(const struct jv_core *core, const struct jv_session *s);
+/* After a stall of this process, silence is counted anew. */
+void jv_liveness_restart(struct jv_core *core, struct jv_session *s);
+
+struct jv_instant jv_liveness_deadline(const struct jv_core *core, const struct jv_session *s);
+/* Send reports and heartbeats that are due. True: too many heartbeats in a row went unanswered. */
+bool jv_liveness_expire(struct jv_core *core, struct jv_session *s, struct jv_out *out);
+#endif /* JV_CORE_LIVENESS_H */

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "path.h"
+
+#include <string.h>
+
+#include "control.h"
+#include "jump.h"
+#include "liveness.h"
+#include "session.h"
+#include "token.h"
+
+static struct jv_session *live_session(const struct jv_core *core)
+{
+    struct jv_session *s = jv_core_session_at(core, 0);
+    return s != NULL && s->state != JV_ST_TERMINATED && s->state != JV_ST_BIRTH ? s : NULL;
+}
+
+/* ---- slots ---- */
+
+struct jv_path *jv_path_find(struct jv_core *core, uint32_t link, const struct jv_endpoint *remote)
+{
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        struct jv_path *path = &core->client->paths[i];
+        if (path->used && path->link == link && jv_endpoint_is_equal(&path->remote, remote)) {
+            return path;
+        }
+    }
+    return NULL;
+}
+
+/* True where `a` goes before `b`. */
+static bool is_better(const struct jv_path *a, const struct jv_path *b)
+{
+    if (a->prefer != b->prefer) {
+        return a->prefer > b->prefer;
+    }
+    uint64_t rtt_a = jv_rtt_srtt_us(&a->rtt);
+    uint64_t rtt_b = jv_rtt_srtt_us(&b->rtt);
+    return rtt_a != rtt_b ? rtt_a < rtt_b : a->id < b->id;
+}
+
+uint32_t jv_path_ranked(const struct jv_core *core, uint8_t order_out[JV_PATH_MAX])
+{
+    uint32_t n = 0;
+    for (uint8_t i = 0; i < JV_PATH_MAX; i++) {
+        const struct jv_path *path = &core->client->paths[i];
+        if (!path->used) {
+            continue;
+        }
+        uint32_t at = n++;
+        for (; at > 0 && is_better(path, &core->client->paths[order_out[at - 1]]); at--) {
+            order_out[at] = order_out[at - 1];
+        }
+        order_out[at] = i;
+    }
+    return n;
+}
+
+bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
+                       const struct jv_path *path)
+{
+    return path->used && path->has_token && path->unanswered == 0 &&
+           jv_since_ms(path->token_at, core->now) < s->policy.path_valid_ms;
+}
+
+bool jv_path_give_locator(struct jv_core *core, struct jv_path *path)
+{
+    struct jv_client *cl = core->client;
+    if (path->locator == 0 && cl->spares_len > 0) {
+        path->locator = cl->spares[--cl->spares_len];
+    }
+    return path->locator != 0;
+}
+
+void jv_path_leave_locator(struct jv_core *core, struct jv_path *path)
+{
+    struct jv_client *cl = core->client;
+    if (path->locator != 0) {
+        cl->left[cl->left_next] = path->locator;
+        cl->left_next = (cl->left_next + 1) % JV_PATH_MAX;
+        path->locator = 0;
+    }
+}
+
+bool jv_path_knows_locator(const struct jv_core *core, uint64_t locator)
+{
+    const struct jv_client *cl = core->client;
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        if ((cl->paths[i].used && cl->paths[i].locator == locator) || cl->left[i] == locator) {
+            return locator != 0;
+        }
+    }
+    return false;
+}
+
+static void remove_path(struct jv_core *core, struct jv_path *path, struct jv_out *out)
+{
+    struct jv_session *s = live_session(core);
+    if (s != NULL) {
+        struct jv_record *rec = jv_session_record(core, s, JV_REC_PathGone, JV_WHY_LINK_DOWN, out);
+        jv_record_path(rec, path);
+        jv_jump_path_gone(core, s, path, out);
+    }
+    jv_path_leave_locator(core, path);
+    memset(path, 0, sizeof *path);
+}
+
+static void add_path(struct jv_core *core, const struct jv_client_link *link,
+                     const struct jv_endpoint *remote, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    struct jv_session *s = live_session(core);
+    uint32_t max = s != NULL ? s->policy.max_candidate_count : core->cfg.policy.max_candidate_count;
+    for (uint8_t i = 0; i < JV_MIN(max, JV_PATH_MAX); i++) {
+        struct jv_path *path = &cl->paths[i];
+        if (path->used) {
+            continue;
+        }
+        memset(path, 0, sizeof *path);
+        path->used = true;
+        path->id = i;
+        path->link = link->link;
+        memcpy(path->name, link->name, sizeof path->name);
+        path->local = link->local;
+        path->remote = *remote;
+        path->prefer = link->prefer;
+        path->mtu = link->mtu;
+        path->probe_due = core->now;
+        path->doubling_decay = JV_NEVER;
+        if (s != NULL) {
+            struct jv_record *rec = jv_session_record(core, s, JV_REC_PathAdded, JV_WHY_NONE, out);
+            jv_record_path(rec, path);
+            jv_record_put(rec, JV_FD_prefer, path->prefer);
+            jv_core_touch(core, s);
+        }
+        if (cl->attempt.wanted) {
+            /* What waited for a path need not wait longer. */
+            if (jv_is_never(cl->attempt.begin_at)) {
+                cl->attempt.begin_at = core->now;
+            }
+            if (jv_is_never(cl->attempt.retry_at)) {
+                cl->attempt.retry_at = core->now;
+            }
+        }
+        return;
+    }
+}
+
+void jv_path_rebuild(struct jv_core *core, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        struct jv_path *path = &cl->paths[i];
+        bool has_link = false;
+        bool has_endpoint = false;
+        for (uint32_t k = 0; k < JV_PATH_MAX; k++) {
+            has_link = has_link || (cl->links[k].used && cl->links[k].link == path->link);
+        }
+        for (uint32_t k = 0; k < cl->endpoints_len; k++) {
+            has_endpoint = has_endpoint || jv_endpoint_is_equal(&cl->endpoints[k], &path->remote);
+        }
+        if (path->used && !(has_link && has_endpoint)) {
+            remove_path(core, path, out);
+        }
+    }
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        for (uint32_t k = 0; cl->links[i].used && k < cl->endpoints_len; k++) {
+            if (cl->links[i].local.ip.family == cl->endpoints[k].ip.family &&
+                jv_path_find(core, cl->links[i].link, &cl->endpoints[k]) == NULL) {
+                add_path(core, &cl->links[i], &cl->endpoints[k], out);
+            }
+        }
+    }
+}
+
+void jv_path_add_link(struct jv_core *core, const struct jv_command *command, struct jv_out *out)
+{
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        struct jv_client_link *link = &core->client->links[i];
+        if (!link->used) {
+            link->used = true;
+            link->link = command->link;
+            memcpy(link->name, command->name, sizeof link->name);
+            link->local = command->local;
+            link->prefer = command->prefer;
+            link->mtu = command->mtu;
+            break;
+        }
+    }
+    jv_path_rebuild(core, out);
+}
+
+void jv_path_remove_link(struct jv_core *core, uint32_t link, struct jv_out *out)
+{
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        if (core->client->links[i].used && core->client->links[i].link == link) {
+            core->client->links[i].used = false;
+        }
+    }
+    jv_path_rebuild(core, out);
+}
+
+void jv_path_doubt(struct jv_core *core, uint32_t link, const struct jv_endpoint *remote)
+{
+    struct jv_path *path = jv_path_find(core, link, remote);
+    struct jv_session *s = live_session(core);
+    /* Once a round trip at most: a flood of ICMP must not become a flood of probes. */
+    if (path != NULL && s != NULL && path->probe_time_us == 0 &&
+        jv_since_us(path->probe_sent, core->now) > jv_rtt_srtt_us(&path->rtt)) {
+        path->probe_due = core->now;
+        path->is_doubted = true;
+        jv_core_touch(core, s);
+    }
+}
+
+void jv_path_begin(struct jv_core *core, struct jv_session *s)
+{
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        struct jv_path *path = &core->client->paths[i];
+        if (path->used && path != s->bound) {
+            path->locator = 0;
+            path->has_token = false;
+            path->probe_time_us = 0;
+            path->unanswered = 0;
+            path->probe_due = core->now;
+        }
+    }
+    s->bound->probe_due = JV_NEVER;
+    s->bound->has_token = false;
+    core->client->last_path = s->bound->id;
+    memset(core->client->left, 0, sizeof core->client->left);
+    jv_core_touch(core, s);
+}
+
+/* ---- probes ---- */
+
+static bool in_trouble(const struct jv_core *core, const struct jv_session *s)
+{
+    return s->state != JV_ST_ATTACHED || core->client->suspected;
+}
+
+/* When to probe again: patiently while all is well, at a doubling pace while it is not. */
+static struct jv_instant next_probe(struct jv_core *core, const struct jv_session *s,
+                                    const struct jv_path *path)
+{
+    uint64_t rto_ms = (jv_rtt_srtt_us(&path->rtt) + 4 * jv_rtt_jitter_us(&path->rtt)) / 1000 + 1;
+    uint64_t retry = JV_MAX((uint64_t)JV_PROBE_RETRY_MIN_MS, rto_ms)
+                     << JV_MIN(path->unanswered, 6U);
+    uint64_t wait = JV_MIN(retry, (uint64_t)JV_PROBE_RETRY_MAX_MS);
+    if (!in_trouble(core, s) && path->probe_time_us == 0) {
+        wait = s->policy.standby_probe_ms;
+        wait -= jv_prng_below(&core->jitter, wait / 8 + 1);
+    } else if (path->probe_time_us == 0) {
+        wait = JV_MAX((uint64_t)JV_PROBE_RETRY_MIN_MS, rto_ms);
+    }
+    return jv_add_ms(core->now, wait);
+}
+
+void jv_path_probe(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                   struct jv_out *out)
+{
+    if (path->probe_time_us != 0) {
+        path->unanswered++;
+    }
+    if (jv_path_give_locator(core, path)) {
+        uint8_t body[JV_PROBE_BODY];
+        const struct jv_probe probe = {jv_core_time_us(core), core->client->order_spent};
+        jv_probe_encode(&probe, body);
+        const struct jv_control_to to = {path->link, path->remote, path->local, path->locator};
+        if (jv_control_send(core, &s->keys->epochs[JV_EPOCH_CURRENT], JV_TYPE_PROBE, &to, body,
+                            sizeof body, out)) {
+            path->probe_time_us = probe.time_us;
+            path->probe_sent = core->now;
+        }
+    }
+    path->probe_due = next_probe(core, s, path);
+}
+
+static void note_observed(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                          const struct jv_endpoint *observed, struct jv_out *out)
+{
+    if (path->observed.ip.family != JV_AF_NONE &&
+        !jv_endpoint_is_equal(&path->observed, observed)) {
+        struct jv_record *rec =
+            jv_session_record(core, s, JV_REC_AddressObserved, JV_WHY_NAT_REBIND_DETECTED, out);
+        jv_record_path(rec, path);
+        rec->remote = *observed;
+    }
+    path->observed = *observed;
+}
+
+void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                            const struct jv_header *header, struct jv_slot *slot,
+                            struct jv_out *out)
+{
+    uint8_t body[JV_PROBE_BODY];
+    struct jv_probe_reply reply;
+    struct jv_epoch *epoch;
+    enum jv_drop drop = JV_DROP_CONTROL_STALE;
+    if (!jv_control_open(core, s, header, slot, sizeof body, body, &epoch, &drop)) {
+        jv_core_drop(core, slot, drop);
+        return;
+    }
+    if (!jv_probe_reply_decode(body, sizeof body, &reply)) {
+        jv_core_drop(core, slot, JV_DROP_MALFORMED);
+        return;
+    }
+    if (path->probe_time_us == 0 || reply.time_us != path->probe_time_us) {
+        jv_core_drop(core, slot, JV_DROP_CONTROL_STALE);
+        return;
+    }
+    jv_core_drop(core, slot, JV_DROP_CONSUMED);
+    jv_rtt_sample(&path->rtt, jv_since_us(path->probe_sent, core->now));
+    bool was_proven = jv_path_is_proven(core, s, path);
+    path->probe_time_us = 0;
+    path->unanswered = 0;
+    path->was_heard = true;
+    path->heard = core->now;
+    path->has_token = true;
+    memcpy(path->token, reply.token, sizeof path->token);
+    path->token_at = core->now;
+    path->probe_due =
+        path == s->bound && !in_trouble(core, s) ? JV_NEVER : next_probe(core, s, path);
+    s->v = JV_MAX(s->v, reply.version);
+    core->client->gateway_time_ms =
+        JV_MAX(core->client->gateway_time_ms, jv_token_time(reply.token));
+    note_observed(core, s, path, &reply.observed, out);
+    if (!was_proven) {
+        struct jv_record *rec = jv_session_record(core, s, JV_REC_PathProven, JV_WHY_PROBE_OK, out);
+        jv_record_path(rec, path);
+        jv_record_put(rec, JV_FD_rtt_us, jv_rtt_srtt_us(&path->rtt));
+        jv_record_put(rec, JV_FD_prefer, path->prefer);
+    }
+    jv_core_touch(core, s);
+    jv_jump_on_probe_reply(core, s, path, &reply, out);
+}
+
+struct jv_instant jv_path_deadline(const struct jv_core *core, const struct jv_session *s)
+{
+    struct jv_instant t = JV_NEVER;
+    for (uint32_t i = 0; s->state != JV_ST_TERMINATED && s->state != JV_ST_BIRTH && i < JV_PATH_MAX;
+         i++) {
+        if (core->client->paths[i].used) {
+            t = jv_earlier(t, core->client->paths[i].probe_due);
+        }
+    }
+    return t;
+}
+
+void jv_path_expire(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    for (uint32_t i = 0; s->state != JV_ST_TERMINATED && s->state != JV_ST_BIRTH && i < JV_PATH_MAX;
+         i++) {
+        struct jv_path *path = &core->client->paths[i];
+        if (!path->used || !jv_is_due(path->probe_due, core->now)) {
+            continue;
+        }
+        if (path == s->bound && !in_trouble(core, s) && path->probe_time_us == 0 &&
+            !path->is_doubted) {
+            path->probe_due = JV_NEVER; /* its heartbeats do the work while all is well */
+            continue;
+        }
+        path->is_doubted = false;
+        jv_path_probe(core, s, path, out);
+    }
+}

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "request.h"
+
+#include <string.h>
+
+#include "control.h"
+#include "jump.h"
+#include "liveness.h"
+#include "path.h"
+#include "rekey.h"
+#include "session.h"
+#include "token.h"
+#include "tunnel.h"
+
+/* ---- sending ---- */
+
+static void fill(struct jv_core *core, struct jv_session *s, const struct jv_path *path,
+                 struct jv_request *msg)
+{
+    const struct jv_client *cl = core->client;
+    const struct jv_request_out *req = &cl->request;
+    memset(msg, 0, sizeof *msg);
+    msg->order = req->order;
+    msg->version = s->v;
+    memcpy(msg->random, req->random, sizeof msg->random);
+    if (req->has_token) {
+        memcpy(msg->token, req->token, sizeof msg->token);
+        msg->flags = (uint8_t)(JV_REQ_HAS_TOKEN | (req->is_hint ? JV_REQ_HINT : 0));
+        msg->hint_epoch = req->hint_epoch;
+        msg->hint_counter = req->hint_counter;
+    }
+    msg->gateway_time_ms = cl->gateway_time_ms;
+    msg->protocol = JV_PROTO_UDP;
+    msg->path_id = path->id;
+    msg->why = (uint8_t)req->why;
+    msg->target = path->remote;
+    jv_liveness_fill_report(s, &msg->report);
+}
+
+static void transmit(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    struct jv_request_out *req = &core->client->request;
+    struct jv_path *path = &core->client->paths[req->path];
+    struct jv_request msg;
+    uint8_t body[JV_REQUEST_BODY];
+    if (jv_path_give_locator(core, path)) {
+        fill(core, s, path, &msg);
+        jv_request_encode(&msg, body);
+        const struct jv_control_to to = {path->link, path->remote, path->local, path->locator};
+        (void)jv_control_send(core, &s->keys->epochs[JV_EPOCH_CURRENT], JV_TYPE_REQUEST, &to, body,
+                              sizeof body, out);
+    }
+    uint64_t rto_us = jv_rtt_srtt_us(&path->rtt) + 4 * jv_rtt_jitter_us(&path->rtt);
+    uint64_t wait_ms = JV_MAX(rto_us / 1000, (uint64_t)JV_REQUEST_RETRY_MIN_MS)
+                       << JV_MIN(req->tries, 6U);
+    req->retry_at = jv_add_ms(core->now, JV_MIN(wait_ms, (uint64_t)JV_REQUEST_RETRY_MAX_MS));
+    req->tries++;
+    jv_core_touch(core, s);
+}
+
+void jv_request_abandon(struct jv_core *core)
+{
+    struct jv_client *cl = core->client;
+    if (cl->request.used) {
+        cl->order_spent = JV_MAX(cl->order_spent, cl->request.order);
+    }
+    for (uint32_t i = 0; i < cl->held_len; i++) {
+        jv_core_drop(core, &cl->held[i], JV_DROP_UNBOUND);
+    }
+    cl->held_len = 0;
+    jv_wipe(&cl->request, sizeof cl->request);
+}
+
+void jv_request_begin(struct jv_core *core, struct jv_session *s, const struct jv_request_aim *aim,
+                      struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    struct jv_request_out *req = &cl->request;
+    struct jv_instant started = req->used ? req->started : core->now;
+    uint8_t token[JV_TOKEN_BYTES];
+    const uint8_t *token_from = aim->token != NULL ? aim->token : aim->path->token;
+    memcpy(token, token_from, sizeof token); /* `aim` may point into what abandoning wipes */
+    bool is_young = jv_since_ms(aim->path->token_at, core->now) < s->policy.path_valid_ms;
+    jv_request_abandon(core);
+    jv_rekey_cancel(core, s);
+    req->used = true;
+    req->in_place = aim->in_place;
+    req->quiet = aim->quiet;
+    req->rebind = aim->rebind;
+    req->path = aim->path->id;
+    req->order = ++cl->order;
+    jv_core_random(core, req->random, sizeof req->random);
+    req->has_token = aim->token != NULL || (aim->path->has_token && is_young);
+    memcpy(req->token, token, sizeof req->token);
+    if (aim->hint != NULL) {
+        req->is_hint = true;
+        req->hint_epoch = aim->hint->epoch;
+        req->hint_counter = aim->hint->counter;
+    }
+    req->why = aim->why;
+    req->started = started;
+    struct jv_record *rec = jv_session_record(core, s, JV_REC_ReattachAttempt, aim->why, out);
+    jv_record_path(rec, aim->path);
+    jv_record_put(rec, JV_FD_order, req->order);
+    jv_record_put(rec, JV_FD_attempts, cl->attempts);
+    transmit(core, s, out);
+}
+
+void jv_request_hold(struct jv_core *core, struct jv_slot *slot)
+{
+    struct jv_client *cl = core->client;
+    if (cl->held_len == JV_HELD_MAX) {
+        jv_core_drop(core, slot, JV_DROP_HELD_FULL);
+        return;
+    }
+    cl->held[cl->held_len++] = *slot;
+}
+
+/* ---- deadlines ---- */
+
+struct jv_instant jv_request_deadline(const struct jv_core *core)
+{
+    return core->client->request.used ? core->client->request.retry_at : JV_NEVER;
+}
+
+void jv_request_expire(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    struct jv_request_out *req = &cl->request;
+    if (!req->used || !jv_is_due(req->retry_at, core->now)) {
+        return;
+    }
+    if (req->tries < JV_REQUEST_TRIES) {
+        transmit(core, s, out);
+        return;
+    }
+    if (req->quiet) {
+        jv_request_abandon(core);
+        return;
+    }
+    struct jv_path *path = &cl->paths[req->path];
+    struct jv_path *next = jv_jump_next_candidate(core, s, path);
+    if (++cl->attempts >= s->policy.max_reattach_attempts) {
+        const struct jv_record_field f[] = {{JV_FD_attempts, cl->attempts}};
+        jv_request_abandon(core);
+        (void)jv_session_apply(core, s,
+                               &(struct jv_step){JV_EV_RECOVERY_EXPIRED,
+                                                 JV_WHY_RECOVERY_BOUNDS_EXCEEDED, JV_RULE_WINDOW, f,
+                                                 1},
+                               out);
+        return;
+    }
+    struct jv_request_aim aim = {
+        .path = path, .why = req->why, .in_place = req->in_place, .rebind = req->rebind};
+    if (next != NULL && jv_jump_may_try(core, s, next)) {
+        aim = (struct jv_request_aim){.path = next, .why = req->why};
+    }
+    jv_request_begin(core, s, &aim, out);
+}
+
+/* ---- answers ---- */
+
+/* Opens an answer; false: consumed. The answer must be for the request in flight, or for the one acknowledged last. */
+static bool open_answer(struct jv_core *core, struct jv_session *s, const struct jv_header *header,
+                        struct jv_slot *slot, uint8_t *body, size_t len)
+{
+    struct jv_epoch *epoch;
+    enum jv_drop drop = JV_DROP_CONTROL_STALE;
+    if (!jv_control_open(core, s, header, slot, len, body, &epoch, &drop)) {
+        jv_core_drop(core, slot, drop);
+        return false;
+    }
+    return true;
+}
+
+static bool is_for_request(const struct jv_client *cl, const struct jv_path *path, uint64_t order,
+                           const uint8_t random[16])
+{
+    const struct jv_request_out *req = &cl->request;
+    return req->used && req->path == path->id && req->order == order &&
+           jv_equal(req->random, random, 16);
+}
+
+void jv_request_on_challenge(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                             const struct jv_header *header, struct jv_slot *slot,
+                             struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    uint8_t body[JV_CHALLENGE_BODY];
+    struct jv_challenge msg;
+    if (!open_answer(core, s, header, slot, body, sizeof body)) {
+        return;
+    }
+    if (!jv_challenge_decode(body, sizeof body, &msg)) {
+        jv_core_drop(core, slot, JV_DROP_MALFORMED);
+        return;
+    }
+    if (!is_for_request(cl, path, msg.order, msg.random) || cl->request.challenged) {
+        jv_core_drop(core, slot, JV_DROP_CONTROL_STALE);
+        return;
+    }
+    jv_core_drop(core, slot, JV_DROP_CONSUMED);
+    struct jv_request_out *req = &cl->request;
+    req->challenged = true;
+    req->has_token = true;
+    req->is_hint = false;
+    req->hint_epoch = req->hint_counter = 0;
+    memcpy(req->token, msg.token, sizeof req->token);
+    req->tries = 0;
+    cl->gateway_time_ms = JV_MAX(cl->gateway_time_ms, jv_token_time(msg.token));
+    if (msg.last_order >= req->order) {
+        /* This client has forgotten its order number: go on above the gateway's. */
+        cl->order = msg.last_order;
+        req->order = ++cl->order;
+    }
+    transmit(core, s, out);
+}
+
+static void count_switch(struct jv_core *core, struct jv_session *s, enum jv_why why,
+                         uint64_t outage_us)
+{
+    struct jv_rate rate = jv_session_switch_rate(s);
+    bool charged = jv_bucket_take(&s->switches, &rate, core->now);
+    JV_ASSERT(
+        charged); /* jump.c saw the token before the request was sent, and nothing else takes one */
+    s->last_switch = core->now;
+    s->last_switch_why = why;
+    s->switch_times[s->switch_times_len++ % JV_ARRAY_LEN(s->switch_times)] = core->now;
+    s->switches_total++;
+    s->outage_total_us += outage_us;
+    s->outage_worst_us = JV_MAX(s->outage_worst_us, outage_us);
+    core->count.jumps++;
+    static const uint32_t limits_ms[] = {10, 25, 50, 100, 250, 500, 1000, 2500, 5000};
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(limits_ms); i++) {
+        core->count.outage_buckets[i] += outage_us <= limits_ms[i] * 1000ULL ? 1 : 0;
+    }
+    core->count.outage_buckets[JV_ARRAY_LEN(limits_ms)]++;
+    core->count.outage_sum_us += outage_us;
+}
+
+static void record_commit(struct jv_core *core, struct jv_session *s, const struct jv_path *from,
+                          const struct jv_path *to, bool is_move, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    struct jv_instant heard = from != NULL && from->was_heard ? from->heard : s->volatile_at;
+    bool was_out = cl->suspected || s->bound == NULL;
+    uint64_t outage_us = was_out ? jv_since_us(heard, core->now) : 0;
+    uint64_t detect_us = was_out ? jv_since_us(heard, s->volatile_at) : 0;
+    enum jv_why why = cl->request.why;
+    uint64_t reattach_us = jv_since_us(cl->request.started, core->now);
+    bool is_switch =
+        is_move && !cl->request.rebind && !cl->request.in_place && to->id != cl->last_path;
+    enum jv_event_type event = is_switch            ? JV_REC_TransportSwitch
+                               : cl->request.rebind ? JV_REC_TransportRebound
+                                                    : JV_REC_TransportAttached;
+    if (is_switch) {
+        count_switch(core, s, why, outage_us);
+    } else if (cl->request.rebind) {
+        s->rebinds_total++;
+        core->count.rebinds++;
+    }
+    struct jv_record *rec =
+        jv_session_record(core, s, JV_REC_ReattachResult, JV_WHY_REATTACH_SUCCESS, out);
+    jv_record_path(rec, to);
+    jv_record_put(rec, JV_FD_order, cl->request.order);
+    jv_record_put(rec, JV_FD_reattach_us, reattach_us);
+    if (event == JV_REC_TransportAttached && s->bound != NULL) {
+        return; /* proven in place: the binding did not change */
+    }
+    struct jv_rate rate = jv_session_switch_rate(s);
+    rec = jv_session_record(core, s, event, why, out);
+    jv_record_path(rec, to);
+    memcpy(rec->text, cl->paths[cl->last_path].name, sizeof to->name);
+    jv_record_put(rec, JV_FD_outage_us, outage_us);
+    jv_record_put(rec, JV_FD_detect_us, detect_us);
+    jv_record_put(rec, JV_FD_reattach_us, reattach_us);
+    jv_record_put(rec, JV_FD_rtt_us, jv_rtt_srtt_us(&to->rtt));
+    jv_record_put(rec, JV_FD_switches_in_window, jv_session_switches_in_window(s, core->now));
+    jv_record_put(rec, JV_FD_switches_limit, s->policy.max_switches_per_min);
+    jv_record_put(rec, JV_FD_switch_tokens,
+                  rate.count > 0 ? s->switches.credit / ((uint64_t)rate.per_s * JV_NS_PER_S) : 0);
+}
+
+static void take_locators(struct jv_core *core, struct jv_path *path, const struct jv_ack *ack)
+{
+    struct jv_client *cl = core->client;
+    if (ack->locator != path->locator) {
+        jv_path_leave_locator(core, path);
+        path->locator = ack->locator;
+    }
+    cl->spares_len = 0;
+    for (uint32_t i = 0; i < ack->spares_len; i++) {
+        if (!jv_path_knows_locator(core, ack->spares[i])) {
+            cl->spares[cl->spares_len++] = ack->spares[i];
+        }
+    }
+}
+
+static void retire(struct jv_core *core, struct jv_session *s, const struct jv_path *old,
+                   const struct jv_ack *ack)
+{
+    s->retired = (struct jv_retired){.used = true,
+                                     .link = old->link,
+                                     .remote = old->remote,
+                                     .until = jv_add_ms(core->now, s->policy.retired_rx_grace_ms),
+                                     .has_mark = true,
+                                     .mark_epoch = ack->next_epoch,
+                                     .mark_counter = ack->next_counter};
+}
+
+static void send_bound(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    const struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
+    struct jv_frame frames[2] = {{.type = JV_FRAME_BOUND}, {.type = JV_FRAME_HEARTBEAT}};
+    frames[0].u.bound =
+        (struct jv_frame_bound){core->client->committed.order, epoch->n, epoch->tx_next};
+    frames[1].u.heartbeat.time_us = jv_core_time_us(core);
+    if (jv_tunnel_frames(core, s, frames, 2, JV_HINT_BYTES, out)) {
+        jv_liveness_sent(core, s, epoch, epoch->tx_next - 1);
+        s->live.beat_time_us = frames[1].u.heartbeat.time_us;
+        s->live.beat_at = core->now;
+    }
+}
+
+static void release_held(struct jv_core *core, struct jv_session *s, struct jv_slot *held,
+                         uint32_t n, struct jv_out *out)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct jv_header header;
+        (void)jv_header_decode(held[i].buf + held[i].off,
+                               &header); /* it was decoded before it was held */
+        if (s->state == JV_ST_TERMINATED) {
+            jv_core_drop(core, &held[i], JV_DROP_TERMINATED);
+        } else {
+            (void)jv_tunnel_datagram(core, s, JV_FROM_BOUND, &header, &held[i], out);
+        }
+    }
+}
+
+static void commit(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                   const struct jv_ack *ack, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    struct jv_path *old = s->bound;
+    struct jv_slot held[JV_HELD_MAX];
+    bool quiet = cl->request.quiet;
+    cl->committed.any = true;
+    cl->committed.order = cl->request.order;
+    memcpy(cl->committed.random, cl->request.random, 16);
+    take_locators(core, path, ack);
+    if (!quiet) {
+        record_commit(core, s, old != NULL ? old : &cl->paths[cl->last_path], path, ack->is_move,
+                      out);
+        if (old != NULL && old != path) {
+            retire(core, s, old, ack);
+            jv_path_leave_locator(core, old);
+            old->probe_due = core->now;
+        }
+        s->bind_next = path;
+        cl->last_path = path->id;
+        cl->suspected = cl->standby_answered = false;
+        cl->confirm_at = cl->healthy_since = cl->switch_retry_at = JV_NEVER;
+        (void)jv_session_apply(core, s,
+                               &(struct jv_step){.event = JV_EV_REATTACH_PROVEN,
+                                                 .why = JV_WHY_REATTACH_SUCCESS,
+                                                 .rule = JV_RULE_PIPELINE},
+                               out);
+        path->probe_due = JV_NEVER;
+    }
+    path->was_heard = true;
+    path->heard = core->now;
+    path->has_token = true;
+    memcpy(path->token, ack->token, sizeof path->token);
+    path->token_at = core->now;
+    path->observed = ack->observed;
+    cl->gateway_time_ms = JV_MAX(cl->gateway_time_ms, jv_token_time(ack->token));
+    uint32_t n = JV_MIN(cl->held_len, (uint32_t)JV_ARRAY_LEN(held));
+    memcpy(held, cl->held, n * sizeof held[0]);
+    for (uint32_t i = n; i < cl->held_len; i++) {
+        jv_core_drop(core, &cl->held[i], JV_DROP_HELD_FULL);
+    }
+    cl->held_len = 0;
+    jv_wipe(&cl->request, sizeof cl->request);
+    send_bound(core, s, out);
+    jv_tunnel_flush_waiting(core, s, out);
+    release_held(core, s, held, n, out);
+}
+
+void jv_request_on_ack(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                       const struct jv_header *header, struct jv_slot *slot, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    uint8_t body[JV_ACK_BODY];
+    struct jv_ack msg;
+    if (!open_answer(core, s, header, slot, body, sizeof body)) {
+        return;
+    }
+    if (!jv_ack_decode(body, sizeof body, &msg)) {
+        jv_core_drop(core, slot, JV_DROP_MALFORMED);
+        return;
+    }
+    bool is_again = cl->committed.any && msg.order == cl->committed.order &&
+                    jv_equal(msg.random, cl->committed.random, 16) && path == s->bound;
+    if (is_again) {
+        jv_core_drop(core, slot, JV_DROP_CONSUMED);
+        send_bound(core, s, out); /* the confirmation was lost */
+        return;
+    }
+    if (!is_for_request(cl, path, msg.order, msg.random) || msg.path_id != path->id ||
+        msg.version < s->v) {
+        jv_core_drop(core, slot, JV_DROP_CONTROL_STALE);
+        return;
+    }
+    jv_core_drop(core, slot, JV_DROP_CONSUMED);
+    s->v = msg.version;
+    commit(core, s, path, &msg, out);
+}
+
+/* Try the same again under a new order number; false: that was done before. */
+static bool correct(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                    struct jv_out *out)
+{
+    struct jv_request_out *req = &core->client->request;
+    struct jv_request_aim aim = {.path = path,
+                                 .why = req->why,
+                                 .in_place = req->in_place,
+                                 .quiet = req->quiet,
+                                 .rebind = req->rebind,
+                                 .token = req->has_token ? req->token : NULL};
+    struct jv_hint hint = {.epoch = req->hint_epoch, .counter = req->hint_counter};
+    if (req->corrected) {
+        return false;
+    }
+    aim.hint = req->is_hint ? &hint : NULL;
+    jv_request_begin(core, s, &aim, out);
+    req->corrected = true;
+    return true;
+}
+
+static void on_reject(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                      const struct jv_reject *msg, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    enum jv_why why = msg->why < JV_WHY_END ? (enum jv_why)msg->why : JV_WHY_POLICY_DENIED;
+    struct jv_record *rec = jv_session_record(core, s, JV_REC_ReattachResult, why, out);
+    jv_record_path(rec, path);
+    jv_record_put(rec, JV_FD_order, msg->order);
+    jv_record_put(rec, JV_FD_peer_v, msg->version);
+    s->v = JV_MAX(s->v, msg->version);
+    if (why == JV_WHY_INVALID_STATE_VERSION && correct(core, s, path, out)) {
+        return;
+    }
+    bool is_limit = why == JV_WHY_RATE_LIMITED || why == JV_WHY_SWITCH_RATE_LIMITED ||
+                    why == JV_WHY_COOLDOWN_ACTIVE;
+    if (is_limit && cl->request.rebind) {
+        /* A rebinding above its cap is delayed, never degraded (design §5). */
+        cl->request.retry_at = jv_add_ms(core->now, JV_MAX(msg->retry_after_ms, 1U));
+        cl->request.tries = 0;
+        jv_core_touch(core, s);
+        return;
+    }
+    if (is_limit) {
+        cl->switch_retry_at = jv_add_ms(core->now, JV_MAX(msg->retry_after_ms, 1U));
+    }
+    jv_jump_failed(core, s, why, out);
+}
+
+void jv_request_on_reject(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                          const struct jv_header *header, struct jv_slot *slot, struct jv_out *out)
+{
+    uint8_t body[JV_REJECT_BODY];
+    struct jv_reject msg;
+    if (!open_answer(core, s, header, slot, body, sizeof body)) {
+        return;
+    }
+    if (!jv_reject_decode(body, sizeof body, &msg)) {
+        jv_core_drop(core, slot, JV_DROP_MALFORMED);
+        return;
+    }
+    if (!is_for_request(core->client, path, msg.order, msg.random)) {
+        jv_core_drop(core, slot, JV_DROP_CONTROL_STALE);
+        return;
+    }
+    jv_core_drop(core, slot, JV_DROP_CONSUMED);
+    on_reject(core, s, path, &msg, out);
+}
+
+/*
+ * A hint is fresh where it names a counter that this client has sent, that no report has covered, and that is newer than that of
+ * the last hint answered: a recorded one moves nothing.
+ */
+static bool is_fresh_hint(const struct jv_core *core, const struct jv_session *s,
+                          const struct jv_hint *msg)
+{
+    const struct jv_client *cl = core->client;
+    const struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
+    const struct jv_liveness *live = &s->live;
+    if (msg->epoch != epoch->n || msg->counter >= epoch->tx_next) {
+        return false;
+    }
+    if (live->reported_epoch == msg->epoch && live->reported_highest >= msg->counter) {
+        return false;
+    }
+    return cl->hint_epoch != msg->epoch || msg->counter > cl->hint_counter;
+}
+
+void jv_request_on_hint(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                        const struct jv_header *header, struct jv_slot *slot, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    uint8_t body[JV_HINT_BODY];
+    struct jv_hint msg;
+    if (!open_answer(core, s, header, slot, body, sizeof body)) {
+        return;
+    }
+    if (!jv_hint_decode(body, sizeof body, &msg)) {
+        jv_core_drop(core, slot, JV_DROP_MALFORMED);
+        return;
+    }
+    if (path != s->bound || !is_fresh_hint(core, s, &msg) ||
+        (cl->request.used && !cl->request.quiet)) {
+        jv_core_drop(core, slot, JV_DROP_CONTROL_STALE);
+        return;
+    }
+    jv_core_drop(core, slot, JV_DROP_CONSUMED);
+    cl->hint_epoch = msg.epoch;
+    cl->hint_counter = msg.counter;
+    struct jv_record *rec =
+        jv_session_record(core, s, JV_REC_AddressObserved, JV_WHY_NAT_REBIND_DETECTED, out);
+    jv_record_path(rec, path);
+    rec->remote = msg.observed;
+    path->observed = msg.observed;
+    jv_jump_rebind(core, s, msg.token, &msg, out);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_CORE_STATE_H
+#define JV_CORE_STATE_H
+/*
+ * state -- the core's private structs: the session, its paths, and the core that holds them. For the .c files of core only.
+ *
+ * One writer per part: `state`, `v`, `local` and `bound` of a session are written by session.c alone; a client's paths by path.c,
+ * the request in flight by jump.c, half-open entries and the birth attempt by birth_*.c.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "address.h"
+#include "batch.h"
+#include "bounds.h"
+#include "core.h"
+#include "guard.h"
+#include "heap.h"
+#include "keys.h"
+#include "map.h"
+#include "msg.h"
+#include "noise.h"
+#include "policy.h"
+#include "prng.h"
+#include "record.h"
+#include "slab.h"
+
+/* Smoothed round trip, RFC 6298 §2, in microseconds. */
+struct jv_rtt {
+    uint64_t srtt_us, jitter_us;
+    bool any;
+};
+
+struct jv_path {
+    bool used;
+    uint8_t id; /* the client's number of it, as told in requests */
+    uint32_t link;
+    char name[JV_NAME_BYTES];
+    struct jv_endpoint local; /* gateway: the address of ours that the client uses */
+    struct jv_endpoint remote;
+    struct jv_endpoint observed; /* client: our address as the gateway sees it */
+    uint32_t prefer, mtu;
+    uint64_t locator;
+    struct jv_rtt rtt;
+    bool was_heard;
+    struct jv_instant heard; /* last authenticated packet, meaningful where was_heard */
+    /* client: probing */
+    struct jv_instant probe_due;
+    struct jv_instant probe_sent;
+    uint64_t probe_time_us; /* 0: no probe outstanding */
+    uint32_t unanswered;    /* probes in a row */
+    bool is_doubted;        /* ICMP spoke of it: one probe */
+    bool has_token;
+    uint8_t token[JV_TOKEN_BYTES];
+    struct jv_instant token_at;
+    /* doubling of the silence floor after false suspicions, with decay */
+    uint32_t doublings;
+    struct jv_instant doubling_decay;
+};
+
+struct jv_retired { /* the path just left */
+    bool used;
+    uint32_t link;
+    struct jv_endpoint remote;
+    struct jv_instant until;
+    bool has_mark;
+    uint64_t mark_epoch, mark_counter; /* counters from here on are not taken from it */
+};
+
+struct jv_locator {       /* gateway: a locator that leads to the session */
+    uint64_t value;       /* 0: free */
+    bool spare;           /* handed out, not seen yet */
+    struct jv_instant at; /* handed out or last seen */
+};
+
+struct jv_waiting { /* an inner packet that waits for a transport */
+    struct jv_slot slot;
+    struct jv_instant at;
+    struct jv_handle next;
+};
+
+/* Liveness of the bound path, the same on both ends. */
+struct jv_liveness {
+    bool outstanding; /* something that must be answered is unanswered */
+    struct jv_instant outstanding_at;
+    uint64_t eliciting_epoch, eliciting_counter; /* the last of it */
+    struct jv_instant
+        since; /* silence is counted from here at the earliest: binding, or a stall of this process */
+    struct jv_instant heartbeat_due;
+    uint64_t beat_time_us; /* of the heartbeat that is out; 0: answered */
+    struct jv_instant beat_at;
+    uint32_t beats_unanswered;
+    struct jv_instant last_data;
+    bool had_data;
+    bool report_owed;
+    struct jv_instant report_due;
+    uint64_t echo_us; /* heartbeat to be echoed; 0: none */
+    struct jv_instant echo_at;
+    /* loss of what this side sends, from the peer's reports */
+    uint64_t reported_epoch, reported_highest, reported_received;
+    uint32_t loss_ppm;
+};
+
+struct jv_session {
+    struct jv_handle handle;
+    struct jv_sid sid;
+    struct jv_sid prior; /* the session it replaced */
+    enum jv_state state;
+    enum jv_why why;
+    uint64_t v, local;
+    uint64_t cause; /* seq of the last record of this session */
+    struct jv_instant created, state_since;
+    /* deadlines, JV_NEVER where not armed */
+    struct jv_instant lifetime_at, ttl_at, degrade_at, degraded_max_at, recovery_until,
+        probation_until;
+    struct jv_instant unbound_at;
+    struct jv_instant volatile_at; /* when the present trouble began */
+    struct jv_policy policy;
+    uint32_t policy_id;
+    struct jv_keys *keys;
+    struct jv_handle keys_handle;
+    struct jv_path *bound;
+    struct jv_path *bind_next; /* what BIND binds */
+    struct jv_retired retired;
+    struct jv_liveness live;
+    uint32_t rows; /* applied within this dispatch */
+    /* switching */
+    struct jv_bucket switches, rebinds;
+    struct jv_instant last_switch;
+    struct jv_instant switch_times[8]; /* for status and records: newest overwrite oldest */
+    uint32_t switch_times_len;
+    enum jv_why last_switch_why;
+    uint64_t switches_total, rebinds_total, outage_total_us, outage_worst_us;
+    /* inner */
+    struct jv_prefix address4, address6;
+    uint32_t mtu;
+    struct jv_handle waiting_first, waiting_last;
+    uint32_t waiting_len;
+    uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
+    bool dirty; /* its deadline must be computed anew */
+    bool ended; /* what follows the end was done */
+
+    /* ---- gateway ---- */
+    struct jv_path own; /* what `bound` points to */
+    uint32_t user;
+    uint32_t address_idx; /* in the pool; 0: none from there */
+    uint64_t order;       /* highest order number that is spent */
+    struct {
+        uint64_t order,
+            version; /* version of the commit: acknowledged versions from here on are accepted */
+        uint64_t
+            locator; /* of the request: the ACK goes under it, the client may not know the new one yet */
+        uint64_t next_counter; /* cut mark: the first counter sealed after the commit */
+        uint8_t path_id, random[16];
+        bool is_move;
+    } commit;
+    struct jv_instant ack_due; /* the ACK is repeated until it is confirmed */
+    uint32_t ack_left;
+    struct jv_locator locators[JV_LOCATOR_MAX];
+    struct jv_bucket control_opens, unbound_opens, requests;
+    struct jv_instant hint_next;
+    uint32_t hint_wait_ms;
+    struct { /* the rekey offer that NEXT was made from */
+        struct jv_key client_public, own_public;
+        uint8_t own_random[16];
+    } rekey;
+};
+
+/* ---- client ---- */
+
+struct jv_client_link {
+    bool used;
+    uint32_t link;
+    char name[JV_NAME_BYTES];
+    struct jv_endpoint local;
+    uint32_t prefer, mtu;
+};
+
+struct jv_attempt { /* a birth */
+    bool wanted;    /* a session is wanted and there is none */
+    bool running;   /* a first message is out */
+    struct jv_noise noise;
+    uint64_t locator;
+    uint8_t mac1[JV_MAC_BYTES];
+    uint8_t cookie[JV_COOKIE_BYTES];
+    bool has_cookie;
+    uint32_t link; /* where it went out */
+    struct jv_endpoint remote;
+    uint32_t tries;
+    struct jv_instant retry_at;
+    struct jv_instant begin_at; /* not before: pause after a failure */
+    struct jv_sid prior;
+    uint32_t failures; /* births in a row that failed */
+    bool confirming;   /* keys are there, BIRTH_ACK is not */
+};
+
+struct jv_request_out { /* the reattach request in flight */
+    bool used;
+    bool in_place; /* proves the bound transport anew */
+    bool quiet;    /* the peer is in doubt, this side is not: no row of ours depends on it */
+    bool rebind;
+    bool challenged, corrected; /* one challenge answered, one version corrected */
+    uint8_t path;
+    uint64_t order;
+    uint8_t random[16];
+    uint8_t token[JV_TOKEN_BYTES];
+    bool has_token, is_hint;
+    uint64_t hint_epoch, hint_counter;
+    enum jv_why why;
+    struct jv_instant started, retry_at;
+    uint32_t tries;
+};
+
+struct jv_client {
+    struct jv_client_link links[JV_PATH_MAX];
+    struct jv_endpoint endpoints[JV_ENDPOINT_MAX];
+    uint32_t endpoints_len;
+    struct jv_path paths[JV_PATH_MAX];
+    uint64_t spares[JV_SPARE_MAX];
+    uint32_t spares_len;
+    uint64_t left[JV_PATH_MAX]; /* locators left behind, for late packets */
+    uint32_t left_next;
+    struct jv_attempt attempt;
+    struct jv_request_out request;
+    struct { /* the last request that was acknowledged */
+        uint64_t order;
+        uint8_t random[16];
+        bool any;
+    } committed;
+    uint8_t last_path; /* bound last, also while nothing is bound */
+    bool one_way;      /* the suspicion is about heartbeats that go unanswered, not about silence */
+    uint32_t attempts; /* requests to further candidates in this recovery */
+    uint64_t order, order_spent;
+    uint64_t gateway_time_ms;
+    uint64_t hint_epoch, hint_counter; /* newest hint that was answered */
+    /* suspicion about the bound path */
+    bool suspected;
+    struct jv_instant suspected_at, confirm_at;
+    bool standby_answered;
+    struct jv_instant healthy_since; /* JV_NEVER: not healthy */
+    struct jv_instant entries[8];    /* into VOLATILE, for the doubling of the stability window */
+    uint32_t entries_len;
+    struct jv_instant switch_retry_at;
+    struct jv_instant quiet_at; /* next in-place request for the peer's sake */
+    struct jv_slot held[JV_HELD_MAX];
+    uint32_t held_len;
+    struct { /* a rekey in flight */
+        bool used;
+        uint64_t n;
+        struct jv_key own_private, own_public;
+        uint8_t random[16];
+        struct jv_instant retry_at;
+    } rekey;
+    bool rekey_asked;
+    struct jv_ip dns[JV_DNS_MAX];
+    uint32_t dns_len;
+    struct jv_prefix
+        nets[JV_USER_NETS_MAX]; /* networks behind this client, as the gateway knows them */
+    uint32_t nets_len;
+};
+
+/* ---- gateway ---- */
+
+struct jv_half_open {
+    struct jv_handle handle;
+    uint64_t ephemeral_hash;
+    struct jv_key ephemeral; /* the client's, public */
+    struct jv_endpoint remote, local;
+    uint32_t link;
+    uint64_t client_locator, locator;
+    struct jv_sid sid, prior;
+    uint32_t user;
+    uint8_t suite;
+    struct jv_key root;
+    uint8_t reply[JV_BIRTH_REPLY_BYTES];
+    struct jv_instant until;
+};
+
+struct jv_user_state {
+    struct jv_user user;
+    bool used;
+    struct jv_handle session;
+    struct jv_instant births[JV_BIRTHS_PER_MIN]; /* ring */
+    uint32_t births_len, births_next;
+};
+
+struct jv_core {
+    struct jv_core_cfg cfg;
+    struct jv_entropy entropy;
+    struct jv_prng jitter;
+    struct jv_keypair own;
+    uint8_t mac1_key[JV_HASH_BYTES], cookie_key[JV_HASH_BYTES]; /* of the gateway's public key */
+    uint8_t hash_key[16];
+    struct jv_instant started;
+    struct jv_instant now; /* of the call that is running */
+    uint64_t seq;
+    struct jv_counters count;
+    /* buffers */
+    uint8_t *buf_mem;
+    uint32_t *buf_free;
+    uint32_t buf_cap, buf_high, buf_free_len;
+    /* sessions */
+    struct jv_slab sessions, key_slab, half_open, waiting;
+    struct jv_heap deadlines; /* sessions, then half-open entries, then the core itself */
+    uint32_t dirty[JV_BATCH_MAX * 2];
+    uint32_t dirty_len;
+    struct jv_map locators;   /* locator -> session or half-open entry */
+    struct jv_map ephemerals; /* hash of a client's ephemeral -> half-open entry */
+    /* gateway */
+    struct jv_user_state *users;
+    struct jv_map user_map; /* hash of public key -> user */
+    struct jv_addresses addresses;
+    struct jv_routes routes;
+    struct jv_cookies cookies;
+    uint8_t token_key[32];
+    struct jv_bucket replay_records, auth_records;
+    uint64_t replay_suppressed;
+    /* client */
+    struct jv_client *client;
+};
+
+/* Values of the locator map: session index, or half-open index with this bit. */
+#define JV_LOCATOR_HALF_OPEN (1ULL << 63)
+
+/* Room that one unit of work may need; checked before it begins (reserve, then commit). */
+#define JV_ROOM_TX 40U
+#define JV_ROOM_RECORDS 48U
+#define JV_ROOM_ORDERS 12U
+#define JV_ROOM_TUN (JV_HELD_MAX + 1U)
+bool jv_has_room(const struct jv_out *out);
+/* An empty buffer for a datagram of the core's own; false: none free (counted). */
+bool jv_core_buf(struct jv_core *core, struct jv_slot *slot);
+void jv_core_drop(struct jv_core *core, struct jv_slot *slot, enum jv_drop why);
+/* The session's deadline will be computed anew at the end of the call. */
+void jv_core_touch(struct jv_core *core, struct jv_session *s);
+/* Hand a finished datagram to the output. */
+void jv_core_send(struct jv_core *core, struct jv_slot *slot, struct jv_out *out);
+/* Hand an inner packet to the output. */
+void jv_core_deliver(struct jv_core *core, struct jv_slot *slot, struct jv_out *out);
+void jv_core_random(struct jv_core *core, void *out, size_t len);
+/* The end of a call, or of a part of it: what ended is settled, what changed gets its deadline. */
+void jv_core_settle(struct jv_core *core, struct jv_out *out);
+struct jv_session *jv_core_session_at(const struct jv_core *core, uint32_t idx);
+/* Milliseconds on this gateway's own clock, for tokens; > 0. */
+uint64_t jv_core_gateway_time(const struct jv_core *core);
+/* Microseconds on this core's clock, for echoes; > 0. */
+uint64_t jv_core_time_us(const struct jv_core *core);
+struct jv_order *jv_core_order(struct jv_out *out, enum jv_order_kind kind,
+                               const struct jv_session *s);
+static inline bool jv_core_is_client(const struct jv_core *core)
+{
+    return core->cfg.role == JV_ROLE_CLIENT;
+}
+#endif /* JV_CORE_STATE_H */

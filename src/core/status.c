@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "core.h"
+#include "liveness.h"
+#include "session.h"
+#include "state.h"
+
+static const char *const drop_texts[JV_DROPS] = {
+#define D(name, text) text,
+#include "drop.def"
+#undef D
+};
+
+static const char *const drop_names[JV_DROPS] = {
+#define D(name, text) #name,
+#include "drop.def"
+#undef D
+};
+
+const char *jv_drop_name(enum jv_drop drop)
+{
+    return drop < JV_DROPS ? drop_names[drop] : "UNKNOWN";
+}
+
+const char *jv_drop_text(enum jv_drop drop)
+{
+    return drop < JV_DROPS ? drop_texts[drop] : "unknown";
+}
+
+void jv_core_counters(const struct jv_core *core, struct jv_counters *out)
+{
+    *out = core->count;
+    out->half_open = core->half_open.used;
+    out->buffers_free = core->buf_cap - core->buf_high + core->buf_free_len;
+}
+
+static enum jv_path_role role_of(const struct jv_core *core, const struct jv_session *s,
+                                 const struct jv_path *path)
+{
+    bool is_client = jv_core_is_client(core);
+    if (path == s->bound) {
+        return is_client && core->client->suspected ? JV_PATH_SILENT : JV_PATH_ACTIVE;
+    }
+    if (!path->was_heard) {
+        return path->probe_time_us != 0 ? JV_PATH_PROBING : JV_PATH_COLD;
+    }
+    return path->unanswered > 0 ? JV_PATH_SILENT : JV_PATH_STANDBY;
+}
+
+static void path_status(const struct jv_core *core, const struct jv_session *s,
+                        const struct jv_path *path, struct jv_path_status *out)
+{
+    memset(out, 0, sizeof *out);
+    memcpy(out->name, path->name, sizeof out->name);
+    out->link = path->link;
+    out->local = path->local;
+    out->remote = path->remote;
+    out->observed = path->observed;
+    out->role = role_of(core, s, path);
+    out->prefer = path->prefer;
+    out->srtt_us = path->rtt.any ? path->rtt.srtt_us : 0;
+    out->jitter_us = path->rtt.any ? path->rtt.jitter_us : 0;
+    out->loss_ppm = path == s->bound ? s->live.loss_ppm : 0;
+    out->unanswered = path->unanswered;
+    out->heard_ms = path->was_heard ? jv_since_ms(path->heard, core->now) : UINT64_MAX;
+}
+
+static void limits_status(const struct jv_session *s, struct jv_instant now,
+                          struct jv_session_status *out)
+{
+    out->in_state_ms = jv_since_ms(s->state_since, now);
+    out->age_ms = jv_since_ms(s->created, now);
+    out->lifetime_left_ms = jv_is_never(s->lifetime_at) ? 0 : jv_since_ms(now, s->lifetime_at);
+    out->transportless_ms = jv_is_never(s->unbound_at) ? 0 : jv_since_ms(s->unbound_at, now);
+    out->switches = s->switches_total;
+    out->rebinds = s->rebinds_total;
+    out->switches_in_window = jv_session_switches_in_window(s, now);
+    out->switches_limit = s->policy.max_switches_per_min;
+    out->outage_total_us = s->outage_total_us;
+    out->outage_worst_us = s->outage_worst_us;
+    out->last_switch_ms = s->switches_total > 0 ? jv_since_ms(s->last_switch, now) : UINT64_MAX;
+    out->last_switch_reason = s->last_switch_why;
+}
+
+static void paths_status(const struct jv_core *core, const struct jv_session *s,
+                         struct jv_session_status *out)
+{
+    if (!jv_core_is_client(core)) {
+        if (s->bound != NULL) {
+            path_status(core, s, s->bound, &out->paths[out->paths_len++]);
+        }
+        return;
+    }
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        if (core->client->paths[i].used) {
+            path_status(core, s, &core->client->paths[i], &out->paths[out->paths_len++]);
+        }
+    }
+    out->dns_len = core->client->dns_len;
+    memcpy(out->dns, core->client->dns, sizeof out->dns);
+}
+
+bool jv_core_session(const struct jv_core *core, struct jv_instant now, uint32_t *cursor,
+                     struct jv_session_status *out)
+{
+    const struct jv_session *s = NULL;
+    while (s == NULL && *cursor < core->sessions.high) {
+        s = jv_core_session_at(core, (*cursor)++);
+    }
+    if (s == NULL) {
+        return false;
+    }
+    memset(out, 0, sizeof *out);
+    out->handle = s->handle;
+    out->sid = s->sid;
+    if (!jv_core_is_client(core)) {
+        memcpy(out->user, core->users[s->user].user.name, sizeof out->user);
+    }
+    out->state = s->state;
+    out->reason = s->why;
+    out->v = s->v;
+    out->local = s->local;
+    limits_status(s, now, out);
+    out->address4 = s->address4;
+    out->address6 = s->address6;
+    out->mtu = s->mtu;
+    out->epoch = s->keys->epochs[JV_EPOCH_CURRENT].n;
+    out->suite = s->keys->suite;
+    out->rx_packets = s->rx_packets;
+    out->rx_bytes = s->rx_bytes;
+    out->tx_packets = s->tx_packets;
+    out->tx_bytes = s->tx_bytes;
+    out->policy_id = s->policy_id;
+    paths_status(core, s, out);
+    return true;
+}
+
+bool jv_core_session_policy(const struct jv_core *core, struct jv_handle handle,
+                            struct jv_policy *out)
+{
+    const struct jv_session *s = jv_slab_get(&core->sessions, handle);
+    if (s == NULL) {
+        return false;
+    }
+    *out = s->policy;
+    return true;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tunnel.h"
+
+#include <string.h>
+
+#include "birth.h"
+#include "inner.h"
+#include "jump.h"
+#include "liveness.h"
+#include "reattach.h"
+#include "rekey.h"
+#include "session.h"
+
+/* ---- sealing ---- */
+
+/* Header in front, tag behind, in place; counts and addresses the slot. False: the key is used up or there is none. */
+static bool seal(struct jv_core *core, struct jv_session *s, const struct jv_path *path,
+                 struct jv_slot *slot, struct jv_epoch **epoch_out)
+{
+    struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
+    if (epoch->n == 0 || epoch->tx_next >= JV_KEY_SEAL_MAX) {
+        return false;
+    }
+    struct jv_header header = {JV_TYPE_TRAFFIC, (uint8_t)epoch->n, epoch->tx_next, path->locator};
+    uint8_t *text = slot->buf + slot->off;
+    jv_header_encode(&header, text - JV_HEADER_BYTES);
+    struct jv_aead_op op = {text,           slot->len, text - JV_HEADER_BYTES, JV_HEADER_BYTES,
+                            epoch->tx_next, false};
+    jv_aead_run(&epoch->tx, &op, 1);
+    if (!op.ok) {
+        return false;
+    }
+    epoch->tx_next++;
+    epoch->tx_bytes += slot->len;
+    slot->off -= JV_HEADER_BYTES;
+    slot->len += JV_TRAFFIC_OVERHEAD;
+    slot->link = path->link;
+    slot->remote = path->remote;
+    slot->local = path->local;
+    (void)core;
+    *epoch_out = epoch;
+    return true;
+}
+
+static void wait_for_path(struct jv_core *core, struct jv_session *s, struct jv_slot *slot)
+{
+    struct jv_handle handle;
+    struct jv_waiting *w =
+        s->waiting_len < JV_WAITING_MAX ? jv_slab_add(&core->waiting, &handle) : NULL;
+    if (w == NULL) {
+        jv_core_drop(core, slot, JV_DROP_WAITING_FULL);
+        return;
+    }
+    w->slot = *slot;
+    w->at = core->now;
+    w->next = JV_NO_HANDLE;
+    struct jv_waiting *last = jv_slab_get(&core->waiting, s->waiting_last);
+    if (last != NULL) {
+        last->next = handle;
+    } else {
+        s->waiting_first = handle;
+    }
+    s->waiting_last = handle;
+    s->waiting_len++;
+}
+
+static void send_packet(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
+                        struct jv_out *out)
+{
+    struct jv_epoch *epoch = NULL;
+    uint32_t bytes = slot->len;
+    if (!seal(core, s, s->bound, slot, &epoch)) {
+        jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
+        return;
+    }
+    s->tx_packets++;
+    s->tx_bytes += bytes;
+    s->live.last_data = core->now;
+    if (jv_core_is_client(core)) {
+        /* Data after a pause: the quick heartbeat begins with it. */
+        struct jv_instant quick = jv_add_ms(core->now, s->policy.heartbeat_interval_ms);
+        s->live.heartbeat_due = jv_earlier(s->live.heartbeat_due, quick);
+    }
+    s->live.had_data = true;
+    jv_liveness_sent(core, s, epoch, epoch->tx_next - 1);
+    jv_core_touch(core, s);
+    jv_core_send(core, slot, out);
+}
+
+static bool is_in(const struct jv_prefix *prefixes, uint32_t len, const struct jv_ip *ip)
+{
+    for (uint32_t i = 0; i < len; i++) {
+        if (jv_prefix_has(&prefixes[i], ip)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The session's inner address or a network behind its client, the same rule on both ends. */
+static bool is_session_source(const struct jv_core *core, const struct jv_session *s,
+                              const struct jv_ip *ip)
+{
+    const struct jv_prefix *own = ip->family == JV_AF_4 ? &s->address4 : &s->address6;
+    if (own->ip.family != JV_AF_NONE && jv_ip_is_equal(&own->ip, ip)) {
+        return true;
+    }
+    if (jv_core_is_client(core)) {
+        return is_in(core->client->nets, core->client->nets_len, ip);
+    }
+    const struct jv_user *user = &core->users[s->user].user;
+    return is_in(user->nets, user->nets_len, ip);
+}
+
+bool jv_tunnel_may_leave(const struct jv_core *core, const struct jv_session *s,
+                         const struct jv_inner *inner, enum jv_drop *drop_out)
+{
+    if (!is_session_source(core, s, &inner->source)) {
+        *drop_out = JV_DROP_INNER_SOURCE;
+        return false;
+    }
+    if (!is_in(core->cfg.allowed, core->cfg.allowed_len, &inner->destination)) {
+        *drop_out = JV_DROP_INNER_DESTINATION;
+        return false;
+    }
+    return true;
+}
+
+void jv_tunnel_packet(struct jv_core *core, struct jv_session *s, const struct jv_inner *inner,
+                      struct jv_slot *slot, struct jv_out *out)
+{
+    if (s->state == JV_ST_BIRTH || s->state == JV_ST_TERMINATED) {
+        jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
+        return;
+    }
+    if (slot->len > s->mtu) {
+        jv_core_drop(core, slot, JV_DROP_INNER_TOO_BIG);
+        return;
+    }
+    (void)jv_inner_clamp_mss(slot->buf + slot->off, slot->len, s->mtu);
+    slot->ecn = inner->ecn;
+    if (s->bound == NULL || jv_jump_holds_packets(core, s)) {
+        wait_for_path(core, s, slot);
+        return;
+    }
+    send_packet(core, s, slot, out);
+}
+
+static struct jv_waiting *next_waiting(struct jv_core *core, struct jv_session *s)
+{
+    return jv_slab_get(&core->waiting, s->waiting_first);
+}
+
+static void remove_waiting(struct jv_core *core, struct jv_session *s, const struct jv_waiting *w)
+{
+    struct jv_handle handle = s->waiting_first;
+    s->waiting_first = w->next;
+    s->waiting_len--;
+    if (s->waiting_len == 0) {
+        s->waiting_first = s->waiting_last = JV_NO_HANDLE;
+    }
+    jv_slab_remove(&core->waiting, handle);
+}
+
+void jv_tunnel_flush_waiting(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    struct jv_waiting *w;
+    while (s->bound != NULL && out->tx_len + JV_ROOM_TX < out->tx_cap &&
+           (w = next_waiting(core, s)) != NULL) {
+        struct jv_slot slot = w->slot;
+        bool is_old = jv_since_ms(w->at, core->now) > JV_WAITING_MS;
+        remove_waiting(core, s, w);
+        if (is_old) {
+            jv_core_drop(core, &slot, JV_DROP_WAITING_OLD);
+        } else {
+            send_packet(core, s, &slot, out);
+        }
+    }
+    jv_core_touch(core, s);
+}
+
+void jv_tunnel_expire_waiting(struct jv_core *core, struct jv_session *s)
+{
+    struct jv_waiting *w;
+    while ((w = next_waiting(core, s)) != NULL && jv_since_ms(w->at, core->now) > JV_WAITING_MS) {
+        struct jv_slot slot = w->slot;
+        remove_waiting(core, s, w);
+        jv_core_drop(core, &slot, JV_DROP_WAITING_OLD);
+    }
+}
+
+void jv_tunnel_drop_waiting(struct jv_core *core, struct jv_session *s)
+{
+    struct jv_waiting *w;
+    while ((w = next_waiting(core, s)) != NULL) {
+        struct jv_slot slot = w->slot;
+        remove_waiting(core, s, w);
+        jv_core_drop(core, &slot, JV_DROP_WAITING_OLD);
+    }
+}
+
+bool jv_tunnel_frames_to(struct jv_core *core, struct jv_session *s, const struct jv_path *path,
+                         const struct jv_frame *frames, uint32_t n, uint32_t pad_bytes,
+                         struct jv_out *out)
+{
+    struct jv_slot slot;
+    struct jv_epoch *epoch = NULL;
+    if (out->tx_len + 1 > out->tx_cap || !jv_core_buf(core, &slot)) {
+        return false;
+    }
+    struct jv_wr wr = jv_wr_init(slot.buf + JV_BUF_HEADROOM, JV_BUF_ROOM);
+    for (uint32_t i = 0; i < n; i++) {
+        jv_frame_encode(&wr, &frames[i]);
+    }
+    size_t len = JV_BUF_ROOM - wr.left;
+    if (len + JV_TRAFFIC_OVERHEAD < pad_bytes) {
+        jv_wr_zero(&wr, pad_bytes - JV_TRAFFIC_OVERHEAD - len);
+        len = pad_bytes - JV_TRAFFIC_OVERHEAD;
+    }
+    JV_ASSERT(!wr.err);
+    slot.off = JV_BUF_HEADROOM;
+    slot.len = (uint32_t)len;
+    if (!seal(core, s, path, &slot, &epoch)) {
+        jv_core_give(core, &slot, 1);
+        return false;
+    }
+    jv_core_send(core, &slot, out);
+    return true;
+}
+
+bool jv_tunnel_frames(struct jv_core *core, struct jv_session *s, const struct jv_frame *frames,
+                      uint32_t n, uint32_t pad_bytes, struct jv_out *out)
+{
+    return s->bound != NULL && jv_tunnel_frames_to(core, s, s->bound, frames, n, pad_bytes, out);
+}
+
+void jv_tunnel_terminate(struct jv_core *core, struct jv_session *s, enum jv_why why,
+                         struct jv_out *out)
+{
+    const struct jv_frame frame = {.type = JV_FRAME_TERMINATE, .u.terminate = {(uint8_t)why}};
+    for (uint32_t i = 0; i < JV_TERMINATE_COPIES; i++) {
+        if (!jv_tunnel_frames(core, s, &frame, 1, 0, out)) {
+            break; /* nobody is told where there is no path; the peer's own limits end it there */
+        }
+    }
+}
+
+/* ---- opening ---- */
+
+/* The epoch where the packet may be opened, or NULL with the drop that it is. */
+static struct jv_epoch *admit(struct jv_session *s, const struct jv_header *header,
+                              enum jv_drop *drop)
+{
+    struct jv_epoch *epoch = jv_keys_find(s->keys, header->epoch);
+    if (epoch == NULL) {
+        *drop = JV_DROP_EPOCH;
+        return NULL;
+    }
+    enum jv_replay_verdict verdict = jv_replay_check(&epoch->window, header->counter);
+    if (verdict != JV_REPLAY_NEW) {
+        *drop = verdict == JV_REPLAY_SEEN ? JV_DROP_REPLAY_SEEN : JV_DROP_REPLAY_OLD;
+        return NULL;
+    }
+    return epoch;
+}
+
+static bool open_in_place(struct jv_epoch *epoch, const struct jv_header *header,
+                          struct jv_slot *slot)
+{
+    uint8_t *start = slot->buf + slot->off;
+    if (slot->len <= JV_TRAFFIC_OVERHEAD || epoch->open_fails >= JV_KEY_OPEN_FAIL_MAX) {
+        return false;
+    }
+    struct jv_aead_op op = {start + JV_HEADER_BYTES,
+                            slot->len - JV_TRAFFIC_OVERHEAD,
+                            start,
+                            JV_HEADER_BYTES,
+                            header->counter,
+                            false};
+    jv_aead_run(&epoch->rx, &op, 1);
+    if (!op.ok) {
+        epoch->open_fails++;
+        return false;
+    }
+    slot->off += JV_HEADER_BYTES;
+    slot->len -= JV_TRAFFIC_OVERHEAD;
+    return true;
+}
+
+static void deliver(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
+                    struct jv_out *out)
+{
+    struct jv_inner inner;
+    uint8_t *packet = slot->buf + slot->off;
+    if (!jv_inner_parse(packet, slot->len, &inner)) {
+        jv_core_drop(core, slot, JV_DROP_INNER_MALFORMED);
+        return;
+    }
+    bool is_client = jv_core_is_client(core);
+    if (is_client ? !is_in(core->cfg.allowed, core->cfg.allowed_len, &inner.source)
+                  : !is_session_source(core, s, &inner.source)) {
+        jv_core_drop(core, slot, JV_DROP_INNER_SOURCE);
+        return;
+    }
+    if (!jv_inner_set_ecn(packet, &inner, slot->ecn)) {
+        jv_core_drop(core, slot, JV_DROP_INNER_ECN);
+        return;
+    }
+    (void)jv_inner_clamp_mss(packet, slot->len, s->mtu);
+    s->rx_packets++;
+    s->rx_bytes += slot->len;
+    jv_core_deliver(core, slot, out);
+}
+
+static void on_terminate(struct jv_core *core, struct jv_session *s,
+                         const struct jv_frame_terminate *f, struct jv_out *out)
+{
+    enum jv_why why = f->why == JV_WHY_SUPERSEDED ? JV_WHY_SUPERSEDED : JV_WHY_PEER_TERMINATED;
+    if (s->state == JV_ST_BIRTH) {
+        jv_birth_refused(core, s, (enum jv_why)f->why, out);
+        return;
+    }
+    jv_session_end(core, s, JV_EV_PEER_ENDED, why, JV_RULE_NONE, out);
+}
+
+static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv_frame *frame,
+                     struct jv_out *out)
+{
+    bool is_client = jv_core_is_client(core);
+    switch ((enum jv_frame_type)frame->type) {
+    case JV_FRAME_PADDING:
+        break;
+    case JV_FRAME_HEARTBEAT:
+        jv_liveness_on_heartbeat(core, s, &frame->u.heartbeat, out);
+        break;
+    case JV_FRAME_REPORT:
+        jv_liveness_on_report(core, s, &frame->u.report);
+        if (is_client) {
+            jv_jump_on_report(core, s, &frame->u.report, out);
+        } else {
+            jv_reattach_on_report(s, &frame->u.report);
+        }
+        break;
+    case JV_FRAME_CONFIRM:
+        if (!is_client) {
+            jv_birth_acknowledge(core, s, out); /* its BIRTH_ACK was lost */
+        }
+        break;
+    case JV_FRAME_BIRTH_ACK:
+        if (is_client) {
+            jv_birth_on_ack(core, s, &frame->u.birth_ack, out);
+        }
+        break;
+    case JV_FRAME_REKEY_INIT:
+        if (!is_client) {
+            jv_rekey_on_init(core, s, &frame->u.rekey, out);
+        }
+        break;
+    case JV_FRAME_REKEY_REPLY:
+        if (is_client) {
+            jv_rekey_on_reply(core, s, &frame->u.rekey, out);
+        }
+        break;
+    case JV_FRAME_REKEY_ASK:
+        if (is_client) {
+            core->client->rekey_asked = true;
+        }
+        break;
+    case JV_FRAME_TERMINATE:
+        on_terminate(core, s, &frame->u.terminate, out);
+        break;
+    case JV_FRAME_BOUND:
+        if (!is_client) {
+            jv_reattach_on_bound(core, s, &frame->u.bound);
+        }
+        break;
+    }
+}
+
+static void on_frames(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
+                      struct jv_out *out)
+{
+    struct jv_rd rd = jv_rd_init(slot->buf + slot->off, slot->len);
+    struct jv_frame frame;
+    while (s->state != JV_ST_TERMINATED && jv_frame_decode(&rd, &frame)) {
+        on_frame(core, s, &frame, out);
+    }
+    jv_core_drop(core, slot, rd.err ? JV_DROP_MALFORMED : JV_DROP_CONSUMED);
+}
+
+static bool is_beyond_mark(const struct jv_retired *retired, const struct jv_epoch *epoch,
+                           uint64_t counter)
+{
+    return retired->has_mark &&
+           (epoch->n > retired->mark_epoch ||
+            (epoch->n == retired->mark_epoch && counter >= retired->mark_counter));
+}
+
+bool jv_tunnel_datagram(struct jv_core *core, struct jv_session *s, enum jv_origin origin,
+                        const struct jv_header *header, struct jv_slot *slot, struct jv_out *out)
+{
+    enum jv_drop drop = JV_DROP_AUTH;
+    struct jv_epoch *epoch = admit(s, header, &drop);
+    if (epoch != NULL && origin == JV_FROM_RETIRED &&
+        is_beyond_mark(&s->retired, epoch, header->counter)) {
+        epoch = NULL;
+        drop = JV_DROP_RETIRED_LATE;
+    }
+    if (epoch == NULL || !open_in_place(epoch, header, slot)) {
+        jv_core_drop(core, slot, drop);
+        return false;
+    }
+    /* The window moves only after the tag has verified: one forged counter near the top would push honest packets out. */
+    jv_replay_mark(&epoch->window, header->counter);
+    epoch->rx_count++;
+    epoch->opened = true;
+    bool is_data = slot->buf[slot->off] >> 4 != 0;
+    if (origin == JV_FROM_RETIRED) {
+        if (is_data) {
+            deliver(core, s, slot, out);
+        } else {
+            jv_core_drop(core, slot, JV_DROP_CONTROL_STALE);
+        }
+        return true;
+    }
+    if (origin == JV_FROM_BIRTH && is_data) {
+        jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
+        return true;
+    }
+    if (epoch == &s->keys->epochs[JV_EPOCH_NEXT]) {
+        jv_rekey_confirmed(core, s, out);
+    }
+    jv_core_touch(core, s);
+    if (origin == JV_FROM_BOUND) {
+        jv_liveness_heard(core, s);
+    }
+    if (is_data) {
+        s->live.last_data = core->now;
+        s->live.had_data = true;
+        jv_liveness_owe(core, s);
+        deliver(core, s, slot, out);
+    } else {
+        on_frames(core, s, slot, out);
+    }
+    return true;
+}
+
+bool jv_tunnel_peek(struct jv_core *core, struct jv_session *s, const struct jv_header *header,
+                    struct jv_slot *slot)
+{
+    enum jv_drop drop = JV_DROP_UNBOUND;
+    struct jv_epoch *epoch = admit(s, header, &drop);
+    (void)core;
+    return epoch != NULL && open_in_place(epoch, header, slot);
+}
