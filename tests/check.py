@@ -48,8 +48,11 @@ def count(name, passed, failed, log, again):
 
 
 def tail(path, lines=30):
+    """The end of a log; of a build, where the end may be long after the error, the errors."""
     with open(path, errors="replace") as f:
-        return "".join("  | " + l for l in f.readlines()[-lines:]).rstrip("\n")
+        if os.path.basename(path).startswith("build_"):
+            f = [l for l in f if re.search(r"error|undefined|FAILED", l) and len(l) < 400] or open(path, errors="replace")
+        return "".join("  | " + l for l in list(f)[-lines:]).rstrip("\n")
 
 
 def run(name, cmd, timeout, env=None, cwd=ROOT):
