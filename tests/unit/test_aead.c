@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <sodium/crypto_aead_chacha20poly1305.h>
+
+#include "aead.h"
+#include "hex.h"
+
+static const enum jv_suite suites[] = {JV_SUITE_CHACHA20_POLY1305, JV_SUITE_AES_256_GCM};
+
+static struct jv_aead sealer, opener;
+
+static int begin(void **state)
+{
+    return jv_crypto_init() == JV_E_OK ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    jv_aead_fini(&sealer);
+    jv_aead_fini(&opener);
+    jv_crypto_fini();
+    return 0;
+}
+
+static void set_both(enum jv_suite suite, uint8_t first_byte)
+{
+    struct jv_key key = {{first_byte, 2, 3}};
+    assert_int_equal(jv_aead_set(&sealer, suite, &key, true), JV_E_OK);
+    assert_int_equal(jv_aead_set(&opener, suite, &key, false), JV_E_OK);
+}
+
+static void aead_chacha_agrees_with_rfc8439(void **state)
+{
+    static const char text[] = "Ladies and Gentlemen of the class of '99: If I could offer you "
+                               "only one tip for the future, sunscreen would be it.";
+    struct jv_key key;
+    uint8_t nonce[12], ad[12], out[sizeof text - 1 + JV_TAG_BYTES];
+    hex_bytes("808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f", key.b, 32);
+    hex_bytes("070000004041424344454647", nonce, sizeof nonce);
+    hex_bytes("50515253c0c1c2c3c4c5c6c7", ad, sizeof ad);
+    jv_chacha_seal(&key, nonce, ad, sizeof ad, (const uint8_t *)text, sizeof text - 1, out);
+    assert_hex(out, "d31a8d34648e60db7b86afbc53ef7ec2", 16);
+    assert_hex(out + sizeof text - 1, "1ae10b594f09e26a7e902ecbd0600691", JV_TAG_BYTES);
+    assert_int_equal(jv_chacha_open(&key, nonce, ad, sizeof ad, out, sizeof text - 1, out),
+                     JV_E_OK);
+    assert_memory_equal(out, text, sizeof text - 1);
+}
+
+static void aead_gcm_agrees_with_the_answers_of_its_authors(void **state)
+{
+    /* Test cases 13 and 14 of McGrew and Viega: everything zero. The counter zero is the zero nonce. */
+    struct jv_key key = {{0}};
+    uint8_t text[16 + JV_TAG_BYTES] = {0};
+    struct jv_aead_op op = {.text = text, .len = 0};
+    assert_int_equal(jv_aead_set(&sealer, JV_SUITE_AES_256_GCM, &key, true), JV_E_OK);
+    jv_aead_run(&sealer, &op, 1);
+    assert_hex(text, "530f8afbc74536b9a963b4f1c4cb738b", JV_TAG_BYTES);
+    memset(text, 0, sizeof text);
+    op.len = 16;
+    jv_aead_run(&sealer, &op, 1);
+    assert_hex(text, "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919", 32);
+}
+
+static void aead_nonce_is_the_counter_at_the_end(void **state)
+{
+    struct jv_key key = {{5}};
+    uint8_t nonce[12] = {0, 0, 0, 0, 0, 0, 0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc};
+    uint8_t text[4 + JV_TAG_BYTES] = "text", expected[4 + JV_TAG_BYTES];
+    uint8_t ad[3] = {1, 2, 3};
+    struct jv_aead_op op = {text, 4, ad, sizeof ad, 0x123456789abcULL, false};
+    assert_int_equal(crypto_aead_chacha20poly1305_ietf_encrypt(expected, NULL, text, 4, ad,
+                                                               sizeof ad, NULL, nonce, key.b),
+                     0);
+    assert_int_equal(jv_aead_set(&sealer, JV_SUITE_CHACHA20_POLY1305, &key, true), JV_E_OK);
+    jv_aead_run(&sealer, &op, 1);
+    assert_true(op.ok);
+    assert_memory_equal(text, expected, sizeof text);
+}
+
+static void aead_batch_opens_to_what_was_sealed(void **state)
+{
+    for (size_t s = 0; s < JV_ARRAY_LEN(suites); s++) {
+        uint8_t text[3][64 + JV_TAG_BYTES] = {{0}};
+        struct jv_aead_op ops[3];
+        set_both(suites[s], 1);
+        for (uint8_t i = 0; i < 3; i++) {
+            memset(text[i], 'a' + i, 64);
+            ops[i] = (struct jv_aead_op){text[i], 32U * i, (const uint8_t *)"ad", i, i, false};
+        }
+        jv_aead_run(&sealer, ops, 3);
+        assert_true(ops[0].ok && ops[1].ok && ops[2].ok);
+        assert_int_not_equal(text[2][0], 'c');
+        text[1][0] ^= 1;
+        jv_aead_run(&opener, ops, 3);
+        assert_true(ops[0].ok && !ops[1].ok && ops[2].ok);
+        assert_int_equal(text[2][0], 'c');
+        assert_int_equal(text[2][63], 'c');
+    }
+}
+
+static void aead_refuses_each_change(void **state)
+{
+    for (size_t s = 0; s < JV_ARRAY_LEN(suites); s++) {
+        set_both(suites[s], 1);
+        /* Change each byte of text, tag and associated data in turn, then the counter. */
+        for (size_t at = 0; at <= 8 + JV_TAG_BYTES + 4; at++) {
+            uint8_t text[8 + JV_TAG_BYTES] = "plain 8", ad[4] = {1, 2, 3, 4};
+            struct jv_aead_op op = {text, 8, ad, sizeof ad, 7, false};
+            jv_aead_run(&sealer, &op, 1);
+            if (at < sizeof text) {
+                text[at] ^= 0x40;
+            } else if (at < sizeof text + sizeof ad) {
+                ad[at - sizeof text] ^= 1;
+            } else {
+                op.counter++;
+            }
+            jv_aead_run(&opener, &op, 1);
+            assert_false(op.ok);
+            assert_true(jv_is_zero(text, 8)); /* what a forgery decrypts to is not left behind */
+        }
+    }
+}
+
+static void aead_rekeys_and_changes_suite_in_place(void **state)
+{
+    for (uint8_t round = 0; round < 6; round++) {
+        enum jv_suite suite = suites[round / 2 % 2];
+        uint8_t text[5 + JV_TAG_BYTES] = "hello";
+        struct jv_aead_op op = {text, 5, NULL, 0, 1, false};
+        set_both(suite, round);
+        jv_aead_run(&sealer, &op, 1);
+        struct jv_key other = {{99}};
+        assert_int_equal(jv_aead_set(&opener, suite, &other, false), JV_E_OK);
+        uint8_t copy[sizeof text];
+        memcpy(copy, text, sizeof copy);
+        jv_aead_run(&opener, &op, 1);
+        assert_false(op.ok);
+        set_both(suite, round);
+        op.text = copy;
+        jv_aead_run(&opener, &op, 1);
+        assert_true(op.ok);
+        assert_memory_equal(copy, "hello", 5);
+    }
+}
+
+static void aead_wiped_context_can_be_set_again(void **state)
+{
+    uint8_t text[1 + JV_TAG_BYTES] = "x";
+    struct jv_aead_op op = {text, 1, NULL, 0, 1, false};
+    set_both(JV_SUITE_CHACHA20_POLY1305, 1);
+    void *ctx = sealer.ctx;
+    jv_aead_wipe(&sealer);
+    assert_false(sealer.set);
+    jv_aead_wipe(&sealer);
+    set_both(JV_SUITE_CHACHA20_POLY1305, 1);
+    assert_ptr_equal(sealer.ctx, ctx);
+    jv_aead_run(&sealer, &op, 1);
+    jv_aead_run(&opener, &op, 1);
+    assert_true(op.ok);
+    jv_aead_fini(&sealer);
+    assert_null(sealer.ctx);
+}
+
+static void aead_refuses_unknown_suites(void **state)
+{
+    struct jv_aead aead = {0};
+    struct jv_key key = {{0}};
+    assert_int_equal(jv_aead_set(&aead, JV_SUITE_NONE, &key, true), JV_E_UNSUPPORTED);
+    assert_int_equal(jv_aead_set(&aead, (enum jv_suite)77, &key, true), JV_E_UNSUPPORTED);
+    assert_null(aead.ctx);
+}
+
+static void aead_failed_open_gives_nothing(void **state)
+{
+    struct jv_key key = {{1}};
+    uint8_t nonce[12] = {0}, sealed[6 + JV_TAG_BYTES], out[6];
+    jv_chacha_seal(&key, nonce, "ad", 2, (const uint8_t *)"secret", 6, sealed);
+    memset(out, 0x77, sizeof out);
+    assert_int_equal(jv_chacha_open(&key, nonce, "aD", 2, sealed, 6, out), JV_E_AUTH);
+    assert_true(jv_is_zero(out, sizeof out));
+    assert_int_equal(jv_chacha_open(&key, nonce, "ad", 2, sealed, 6, out), JV_E_OK);
+    assert_memory_equal(out, "secret", 6);
+    jv_chacha_seal(&key, nonce, NULL, 0, NULL, 0, sealed);
+    assert_int_equal(jv_chacha_open(&key, nonce, NULL, 0, sealed, 0, out), JV_E_OK);
+    sealed[15] ^= 1;
+    assert_int_equal(jv_chacha_open(&key, nonce, NULL, 0, sealed, 0, out), JV_E_AUTH);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(aead_chacha_agrees_with_rfc8439),
+        cmocka_unit_test(aead_gcm_agrees_with_the_answers_of_its_authors),
+        cmocka_unit_test(aead_nonce_is_the_counter_at_the_end),
+        cmocka_unit_test(aead_batch_opens_to_what_was_sealed),
+        cmocka_unit_test(aead_refuses_each_change),
+        cmocka_unit_test(aead_rekeys_and_changes_suite_in_place),
+        cmocka_unit_test(aead_wiped_context_can_be_set_again),
+        cmocka_unit_test(aead_refuses_unknown_suites),
+        cmocka_unit_test(aead_failed_open_gives_nothing),
+    };
+    return cmocka_run_group_tests_name("aead", tests, begin, end);
+}
