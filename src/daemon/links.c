@@ -275,8 +275,23 @@ static void take_address_fact(struct jv_links *links, const struct jv_net_fact *
     }
 }
 
+/* What failed before this fact may work behind it. */
+static void unpark(struct jv_links *links, uint32_t ifindex)
+{
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        struct link *link = &links->slots[i];
+        if (link->udp == NULL && (ifindex == 0 || link->ifindex == ifindex)) {
+            *link = (struct link){0};
+        }
+    }
+}
+
 static void take_fact(struct jv_links *links, const struct jv_net_fact *fact)
 {
+    if (fact->kind == JV_NET_LINK_UP || fact->kind == JV_NET_ADDR_ADDED ||
+        fact->kind == JV_NET_ROUTE_CHANGED) {
+        unpark(links, fact->ifindex);
+    }
     switch (fact->kind) {
     case JV_NET_LINK_UP:
     case JV_NET_LINK_DOWN:
@@ -401,7 +416,8 @@ static void end_link(struct jv_links *links, struct link *link, struct jv_instan
     }
     jv_log(JV_LOG_INFO, "%s: link gone", link->name);
     close_socket(links, link);
-    if (link->has_failed) {
+    if (link->has_failed && link->was_seen) {
+        /* The host says that it should work, and it does not: not again at once. */
         link->parked_until = jv_add_ms(now, JV_LINKS_PARK_MS);
         jv_server_timer(links->server, JV_TIMER_LINKS, link->parked_until);
     }
