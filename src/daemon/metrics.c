@@ -2,6 +2,7 @@
 #include "metrics.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -115,6 +116,17 @@ static void put_paths(struct page *page, const struct jv_session_status *session
     }
 }
 
+/* Labels are snake_case, whatever case the name of the counter has. */
+static void put_drop(struct page *page, const char *name, uint64_t value)
+{
+    char label[JV_NAME_BYTES];
+    (void)snprintf(label, sizeof(label), "%s", name);
+    for (char *at = label; *at != '\0'; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    put(page, "jv_packets_dropped_total{reason=\"%s\"} %" PRIu64 "\n", label, value);
+}
+
 static void put_traffic(struct page *page, const struct jv_counters *counters)
 {
     single(page, "jv_received_datagrams_total", counters->rx_datagrams,
@@ -130,8 +142,7 @@ static void put_traffic(struct page *page, const struct jv_counters *counters)
     head(page, "jv_packets_dropped_total", "counter", "Datagrams and packets that ended unused.");
     for (uint32_t i = 0; i < JV_DROPS; i++) {
         if (i != JV_DROP_CONSUMED) {
-            put(page, "jv_packets_dropped_total{reason=\"%s\"} %" PRIu64 "\n",
-                jv_drop_name((enum jv_drop)i), counters->drops[i]);
+            put_drop(page, jv_drop_name((enum jv_drop)i), counters->drops[i]);
         }
     }
 }
