@@ -43,6 +43,11 @@
 /* A path without an answer is probed again after this, doubled up to the cap. */
 #define JV_PROBE_RETRY_MIN_MS 100U
 #define JV_PROBE_RETRY_MAX_MS 5000U
+/* In the first minute of a trouble people wait for it to end: a path that comes back is found within a second. */
+#define JV_PROBE_RETRY_EAGER_MS 1000U
+#define JV_PROBE_EAGER_MS 60000U
+/* Quick repetitions for a standby path before it is left to the standby interval. */
+#define JV_PROBE_STANDBY_TRIES 4U
 /* A request without an answer is repeated after this at the earliest. */
 #define JV_REQUEST_RETRY_MIN_MS 40U
 #define JV_REQUEST_RETRY_MAX_MS 2000U

@@ -141,7 +141,7 @@ static void record_candidates(struct jv_core *core, struct jv_session *s,
 {
     for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
         const struct jv_path *path = &core->client->paths[i];
-        if (!path->used || path == chosen || path == s->bound) {
+        if (!path->used || path->is_gone || path == chosen || path == s->bound) {
             continue;
         }
         enum jv_why why = is_candidate(core, s, path) ? JV_WHY_LOWER_PREFERENCE : JV_WHY_NOT_PROVEN;
@@ -253,6 +253,7 @@ void jv_jump_path_gone(struct jv_core *core, struct jv_session *s, struct jv_pat
 {
     struct jv_client *cl = core->client;
     bool was_requested = cl->request.used && cl->request.path == path->id;
+    path->is_gone = true;
     path->has_token = false; /* no candidate any more, though the slot is still there */
     if (path == s->bound) {
         forget_suspicion(cl);

@@ -246,7 +246,14 @@ static struct jv_instant next_probe(struct jv_core *core, const struct jv_sessio
     uint64_t rto_ms = (jv_rtt_srtt_us(&path->rtt) + 4 * jv_rtt_jitter_us(&path->rtt)) / 1000 + 1;
     uint64_t retry = JV_MAX((uint64_t)JV_PROBE_RETRY_MIN_MS, rto_ms)
                      << JV_MIN(path->unanswered, 6U);
-    uint64_t wait = JV_MIN(retry, (uint64_t)JV_PROBE_RETRY_MAX_MS);
+    uint64_t cap = JV_PROBE_RETRY_MAX_MS;
+    if (in_trouble(core, s) && jv_since_ms(s->volatile_at, core->now) < JV_PROBE_EAGER_MS) {
+        cap = JV_PROBE_RETRY_EAGER_MS;
+    } else if (!in_trouble(core, s) && path->unanswered > JV_PROBE_STANDBY_TRIES) {
+        cap = retry =
+            s->policy.standby_probe_ms; /* a dead standby costs no more than a living one */
+    }
+    uint64_t wait = JV_MIN(retry, cap);
     if (!in_trouble(core, s) && path->probe_time_us == 0) {
         wait = s->policy.standby_probe_ms;
         wait -= jv_prng_below(&core->jitter, wait / 8 + 1);

@@ -33,7 +33,8 @@ struct jv_rtt {
 
 struct jv_path {
     bool used;
-    uint8_t id; /* the client's number of it, as told in requests */
+    bool is_gone; /* about to be emptied */
+    uint8_t id;   /* the client's number of it, as told in requests */
     uint32_t link;
     char name[JV_NAME_BYTES];
     struct jv_endpoint local; /* gateway: the address of ours that the client uses */

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "pair.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto.h"
+#include "prng.h"
+
+static struct jv_slot out_tx[JV_OUT_TX_MIN], out_tun[JV_OUT_TUN_MIN];
+static struct jv_record out_records[JV_OUT_RECORDS_MIN];
+static struct jv_order out_orders[JV_OUT_ORDERS_MIN];
+
+static struct jv_out fresh_out(void)
+{
+    return (struct jv_out){out_tx,      0, JV_OUT_TX_MIN,      out_tun,    0, JV_OUT_TUN_MIN,
+                           out_records, 0, JV_OUT_RECORDS_MIN, out_orders, 0, JV_OUT_ORDERS_MIN};
+}
+
+static struct jv_instant at(const struct pair *p)
+{
+    return (struct jv_instant){p->now_ns};
+}
+
+static void fill(void *arg, uint8_t *out, size_t len)
+{
+    struct jv_prng *prng = arg;
+    for (size_t i = 0; i < len; i++) {
+        out[i] = (uint8_t)jv_prng_next(prng);
+    }
+}
+
+/* ---- the network ---- */
+
+static struct jv_endpoint client_endpoint(uint32_t link, uint16_t port)
+{
+    return (struct jv_endpoint){.ip = {{192, 0, 2, (uint8_t)(link + 1)}, JV_AF_4, {0}},
+                                .port = port};
+}
+
+static const struct jv_endpoint gateway_endpoint = {.ip = {{203, 0, 113, 1}, JV_AF_4, {0}},
+                                                    .port = 4433};
+
+static void enqueue(struct pair *p, bool to_gateway, uint32_t link,
+                    const struct jv_endpoint *remote, uint64_t due_ns, const uint8_t *bytes,
+                    uint32_t len)
+{
+    if (p->events_len == PAIR_EVENTS) {
+        return; /* a full network loses */
+    }
+    struct pair_event *e = &p->events[p->events_len++];
+    e->due_ns = due_ns;
+    e->order = p->event_order++;
+    e->to_gateway = to_gateway;
+    e->link = link;
+    e->remote = *remote;
+    e->len = len;
+    memcpy(e->bytes, bytes, len);
+}
+
+static struct pair_link *by_handle(struct pair *p, uint32_t handle)
+{
+    for (uint32_t i = 0; i < p->links_len; i++) {
+        if (p->links[i].up && p->links[i].handle == handle) {
+            return &p->links[i];
+        }
+    }
+    return NULL;
+}
+
+static struct pair_link *by_mapping(struct pair *p, const struct jv_endpoint *ep)
+{
+    for (uint32_t i = 0; i < p->links_len; i++) {
+        if (ep->ip.b[3] == i + 1 && ep->port == p->links[i].mapped_port) {
+            return &p->links[i];
+        }
+    }
+    return NULL;
+}
+
+static void transmit(struct pair *p, bool from_client, const struct jv_slot *slot)
+{
+    struct pair_link *link = from_client ? by_handle(p, slot->link) : by_mapping(p, &slot->remote);
+    p->datagrams_to_gateway += from_client ? 1 : 0;
+    p->datagrams_to_client += from_client ? 0 : 1;
+    if (link == NULL || !link->up || (from_client ? link->hole_up : link->hole_down) ||
+        jv_prng_below(&p->net, 1000000) < link->loss_ppm) {
+        return;
+    }
+    uint32_t idx = (uint32_t)(link - p->links);
+    struct jv_endpoint remote =
+        from_client ? client_endpoint(idx, link->mapped_port) : gateway_endpoint;
+    const uint8_t *bytes = slot->buf + slot->off;
+    struct pair_event e = {
+        .to_gateway = from_client, .link = idx, .remote = remote, .len = slot->len};
+    memcpy(e.bytes, bytes, slot->len);
+    if (from_client) {
+        p->seen[bytes[0] & 0x1f] = e;
+    }
+    if (p->filter != NULL && !p->filter(p, &e)) {
+        return;
+    }
+    enqueue(p, from_client, from_client ? 1 : link->handle, &remote,
+            p->now_ns + link->delay_us * 1000ULL, bytes, slot->len);
+}
+
+static void note_arrival(struct pair *p, struct pair_flow *flow)
+{
+    if (flow->received > 0) {
+        uint64_t gap = p->now_ns - flow->last_received_ns;
+        flow->longest_gap_ns = gap > flow->longest_gap_ns ? gap : flow->longest_gap_ns;
+    }
+    if (flow->mark_ns != 0 && flow->first_after_ns == 0 && p->now_ns > flow->mark_ns) {
+        flow->first_after_ns = p->now_ns;
+    }
+    flow->received++;
+    flow->last_received_ns = p->now_ns;
+}
+
+static void drain(struct pair *p, bool client, struct jv_out *out)
+{
+    struct jv_core *core = client ? p->client : p->gateway;
+    struct pair_log *log = client ? &p->log_c : &p->log_g;
+    for (uint32_t i = 0; i < out->tx_len; i++) {
+        transmit(p, client, &out->tx[i]);
+    }
+    jv_core_give(core, out->tx, out->tx_len);
+    for (uint32_t i = 0; i < out->tun_len; i++) {
+        note_arrival(p, client ? &p->down : &p->up);
+        p->delivered_c += client ? 1 : 0;
+        p->delivered_g += client ? 0 : 1;
+    }
+    jv_core_give(core, out->tun, out->tun_len);
+    for (uint32_t i = 0; i < out->records_len && log->len < PAIR_LOG; i++) {
+        log->records[log->len++] = out->records[i];
+    }
+    for (uint32_t i = 0; client && i < out->orders_len; i++) {
+        if (out->orders[i].kind == JV_ORDER_CONFIGURE) {
+            p->last_configure = out->orders[i];
+            p->configured = true;
+        } else if (out->orders[i].kind == JV_ORDER_ENDED) {
+            p->last_ended = out->orders[i];
+            p->ended++;
+        }
+    }
+    *out = fresh_out();
+}
+
+void pair_inject(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
+                 const uint8_t *bytes, uint32_t len)
+{
+    struct jv_core *core = to_gateway ? p->gateway : p->client;
+    struct jv_slot slot;
+    struct jv_out out = fresh_out();
+    if (jv_core_take(core, &slot, 1) == 0) {
+        return;
+    }
+    slot.off = JV_BUF_HEADROOM;
+    slot.len = len;
+    memcpy(slot.buf + slot.off, bytes, len);
+    slot.link = link;
+    slot.remote = *remote;
+    if (to_gateway) {
+        slot.local = gateway_endpoint;
+    }
+    struct jv_batch batch = {&slot, 1, 0};
+    while (jv_core_datagrams(core, at(p), &batch, &out) == JV_E_AGAIN) {
+        drain(p, !to_gateway, &out);
+    }
+    drain(p, !to_gateway, &out);
+}
+
+/* ---- time ---- */
+
+static uint64_t next_ns(struct pair *p, uint32_t *event_out)
+{
+    uint64_t t = JV_MIN(jv_core_deadline(p->client).ns, jv_core_deadline(p->gateway).ns);
+    *event_out = UINT32_MAX;
+    t = JV_MAX(t, p->now_ns);
+    if (p->up.on) {
+        t = JV_MIN(t, p->up.next_ns);
+    }
+    if (p->down.on) {
+        t = JV_MIN(t, p->down.next_ns);
+    }
+    for (uint32_t i = 0; i < p->events_len; i++) {
+        const struct pair_event *e = &p->events[i];
+        if (e->due_ns < t || (e->due_ns == t && (*event_out == UINT32_MAX ||
+                                                 e->order < p->events[*event_out].order))) {
+            t = e->due_ns;
+            *event_out = i;
+        }
+    }
+    return t;
+}
+
+static void expire(struct pair *p, bool client)
+{
+    struct jv_core *core = client ? p->client : p->gateway;
+    struct jv_out out = fresh_out();
+    if (jv_core_deadline(core).ns > p->now_ns) {
+        return;
+    }
+    while (jv_core_expire(core, at(p), &out) == JV_E_AGAIN) {
+        drain(p, client, &out);
+    }
+    drain(p, client, &out);
+}
+
+static void run_flow(struct pair *p, struct pair_flow *flow, bool from_client)
+{
+    if (flow->on && flow->next_ns <= p->now_ns) {
+        flow->next_ns += flow->interval_us * 1000ULL;
+        flow->sent++;
+        pair_packet(p, from_client, flow->bytes);
+    }
+}
+
+void pair_run_us(struct pair *p, uint64_t us)
+{
+    uint64_t end = p->now_ns + us * 1000;
+    uint32_t idle = 0;
+    for (;;) {
+        uint32_t idx;
+        uint64_t t = next_ns(p, &idx);
+        if (t > end) {
+            break;
+        }
+        idle = t == p->now_ns ? idle + 1 : 0;
+        if (idle > 100000) {
+            fprintf(stderr, "pair: no progress of time at %" PRIu64 " ns\n", t);
+            abort();
+        }
+        p->now_ns = t;
+        if (idx != UINT32_MAX) {
+            struct pair_event e = p->events[idx];
+            p->events[idx] = p->events[--p->events_len];
+            pair_inject(p, e.to_gateway, e.link, &e.remote, e.bytes, e.len);
+            continue;
+        }
+        run_flow(p, &p->up, true);
+        run_flow(p, &p->down, false);
+        expire(p, true);
+        expire(p, false);
+    }
+    p->now_ns = end;
+}
+
+void pair_run(struct pair *p, uint64_t ms)
+{
+    pair_run_us(p, ms * 1000);
+}
+
+bool pair_attach(struct pair *p, uint64_t ms)
+{
+    for (uint64_t i = 0; i < ms; i++) {
+        pair_run(p, 1);
+        if (pair_state(p, true) == JV_ST_ATTACHED && pair_state(p, false) == JV_ST_ATTACHED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- inputs ---- */
+
+enum jv_err pair_command(struct pair *p, bool client, const struct jv_command *command)
+{
+    struct jv_out out = fresh_out();
+    enum jv_err err = jv_core_command(client ? p->client : p->gateway, at(p), command, &out);
+    drain(p, client, &out);
+    return err;
+}
+
+void pair_link_up(struct pair *p, uint32_t i)
+{
+    struct pair_link *link = &p->links[i];
+    struct jv_command command = {
+        .kind = JV_CMD_LINK_ADDED, .link = ++p->next_handle, .prefer = link->prefer, .mtu = 1500};
+    link->up = true;
+    link->handle = command.link;
+    command.local = client_endpoint(i, (uint16_t)(40000 + i));
+    (void)snprintf(command.name, sizeof command.name, "link%u/udp", i);
+    (void)pair_command(p, true, &command);
+}
+
+void pair_link_down(struct pair *p, uint32_t i)
+{
+    struct jv_command command = {.kind = JV_CMD_LINK_GONE, .link = p->links[i].handle};
+    p->links[i].up = false;
+    (void)pair_command(p, true, &command);
+}
+
+void pair_rebind(struct pair *p, uint32_t i)
+{
+    p->links[i].mapped_port = (uint16_t)(p->links[i].mapped_port + 100);
+}
+
+static void inner_packet(const struct pair *p, bool from_client, uint8_t *out, uint32_t len)
+{
+    static const uint8_t server[4] = {10, 80, 0, 1};
+    memset(out, 0, len);
+    out[0] = 0x45;
+    out[2] = (uint8_t)(len >> 8);
+    out[3] = (uint8_t)len;
+    out[8] = 64;
+    out[9] = 17;
+    memcpy(out + 12, from_client ? p->last_configure.address4.ip.b : server, 4);
+    memcpy(out + 16, from_client ? server : p->last_configure.address4.ip.b, 4);
+}
+
+void pair_packet(struct pair *p, bool from_client, uint32_t bytes)
+{
+    struct jv_core *core = from_client ? p->client : p->gateway;
+    struct jv_slot slot;
+    struct jv_out out = fresh_out();
+    if (jv_core_take(core, &slot, 1) == 0) {
+        return;
+    }
+    slot.off = JV_BUF_HEADROOM;
+    slot.len = JV_MAX(bytes, 28U);
+    inner_packet(p, from_client, slot.buf + slot.off, slot.len);
+    struct jv_batch batch = {&slot, 1, 0};
+    while (jv_core_packets(core, at(p), &batch, &out) == JV_E_AGAIN) {
+        drain(p, from_client, &out);
+    }
+    drain(p, from_client, &out);
+}
+
+void pair_flow_start(struct pair *p, struct pair_flow *flow, uint32_t interval_us, uint32_t bytes)
+{
+    *flow = (struct pair_flow){
+        .on = true, .interval_us = interval_us, .bytes = bytes, .next_ns = p->now_ns};
+}
+
+/* ---- life ---- */
+
+static void *start(const struct pair *p, const struct jv_core_cfg *cfg, struct jv_prng *prng,
+                   struct jv_core **core)
+{
+    size_t bytes = jv_core_bytes(cfg);
+    void *mem = bytes > 0 ? aligned_alloc(64, (bytes + 63) & ~(size_t)63) : NULL;
+    if (mem == NULL) {
+        abort();
+    }
+    memset(mem, 0, bytes);
+    if (jv_core_init(mem, cfg, (struct jv_entropy){fill, prng}, at(p), core) != JV_E_OK) {
+        abort();
+    }
+    return mem;
+}
+
+static struct jv_key key_of(uint8_t n)
+{
+    struct jv_key key;
+    memset(key.b, n, sizeof key.b);
+    return key;
+}
+
+static void start_cores(struct pair *p, const struct pair_cfg *cfg)
+{
+    static struct jv_user user;
+    struct jv_key client_key = key_of(cfg->unknown_user ? 0x33 : 0x11);
+    struct jv_key known_key = key_of(0x11);
+    struct jv_core_cfg c = {.role = JV_ROLE_CLIENT,
+                            .private_key = client_key,
+                            .buffers = 2048,
+                            .first_seq = 1,
+                            .jitter_seed = cfg->seed,
+                            .mtu = JV_MTU_DEFAULT,
+                            .rebirth = cfg->rebirth,
+                            .policy_id = 1};
+    c.policy = cfg->policy != NULL ? *cfg->policy : jv_policy_presets[cfg->preset];
+    c.offer_aes = !cfg->no_aes;
+    c.allowed[0] = (struct jv_prefix){{{0}, JV_AF_4, {0}}, 0};
+    c.allowed[1] = (struct jv_prefix){{{0}, JV_AF_6, {0}}, 0};
+    c.allowed_len = 2;
+    struct jv_core_cfg g = c;
+    g.role = JV_ROLE_GATEWAY;
+    g.private_key = key_of(0x22);
+    g.rebirth = false;
+    g.sessions_max = g.half_open_max = g.users_max = 8;
+    c.psk = key_of(cfg->wrong_psk ? 0x45 : 0x44);
+    if (jv_dh_public(&g.private_key, &c.gateway_key) != JV_E_OK ||
+        jv_dh_public(&known_key, &user.public_key) != JV_E_OK) {
+        abort();
+    }
+    if (cfg->wrong_gateway_key) {
+        c.gateway_key.b[0] ^= 1;
+    }
+    memcpy(user.name, "alice", 6);
+    user.psk = key_of(0x44);
+    g.users = &user;
+    g.users_len = 1;
+    g.pool4 = (struct jv_prefix){{{10, 80, 0, 0}, JV_AF_4, {0}}, 24};
+    g.pool6 = (struct jv_prefix){{{0xfd, 0x80, 0x4a, 0x56}, JV_AF_6, {0}}, 64};
+    p->client_mem = start(p, &c, &p->entropy_c, &p->client);
+    p->gateway_mem = start(p, &g, &p->entropy_g, &p->gateway);
+}
+
+void pair_init(struct pair *p, const struct pair_cfg *cfg)
+{
+    memset(p, 0, sizeof *p);
+    if (jv_crypto_init() != JV_E_OK) {
+        abort();
+    }
+    p->now_ns = JV_NS_PER_S;
+    p->entropy_c.state = cfg->seed * 3 + 1;
+    p->entropy_g.state = cfg->seed * 3 + 2;
+    p->net.state = cfg->seed * 3 + 3;
+    p->events = calloc(PAIR_EVENTS, sizeof *p->events);
+    p->log_c.records = calloc(PAIR_LOG, sizeof *p->log_c.records);
+    p->log_g.records = calloc(PAIR_LOG, sizeof *p->log_g.records);
+    if (p->events == NULL || p->log_c.records == NULL || p->log_g.records == NULL) {
+        abort();
+    }
+    start_cores(p, cfg);
+    p->links_len = cfg->links;
+    struct jv_command endpoints = {
+        .kind = JV_CMD_ENDPOINTS, .endpoints = {gateway_endpoint}, .endpoints_len = 1};
+    (void)pair_command(p, true, &endpoints);
+    for (uint32_t i = 0; i < cfg->links; i++) {
+        p->links[i].delay_us = cfg->rtt_us[i] / 2;
+        p->links[i].mapped_port = (uint16_t)(50000 + i);
+        p->links[i].prefer = 100 - i * 10;
+        pair_link_up(p, i);
+    }
+    (void)pair_command(p, true, &(struct jv_command){.kind = JV_CMD_UP});
+}
+
+void pair_fini(struct pair *p)
+{
+    jv_core_fini(p->client);
+    jv_core_fini(p->gateway);
+    free(p->client_mem);
+    free(p->gateway_mem);
+    free(p->events);
+    free(p->log_c.records);
+    free(p->log_g.records);
+}
+
+/* ---- looking ---- */
+
+bool pair_status(const struct pair *p, bool client, struct jv_session_status *out)
+{
+    uint32_t cursor = 0;
+    return jv_core_session(client ? p->client : p->gateway, at(p), &cursor, out);
+}
+
+enum jv_state pair_state(const struct pair *p, bool client)
+{
+    struct jv_session_status status;
+    return pair_status(p, client, &status) ? status.state : JV_ST_END;
+}
+
+uint32_t pair_count(const struct pair_log *log, enum jv_event_type event, enum jv_why why)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < log->len; i++) {
+        n += log->records[i].event == event && (why == JV_WHY_NONE || log->records[i].reason == why)
+                 ? 1
+                 : 0;
+    }
+    return n;
+}
+
+static void print_one(const struct pair *p, char side, const struct jv_record *rec)
+{
+    (void)p;
+    double ms = (double)(rec->at.ns - JV_NS_PER_S) / 1e6;
+    printf("%12.3f %c ", ms, side);
+    if (rec->event == JV_REC_SessionStateChange) {
+        printf("%s -> %s %s", jv_state_name((enum jv_state)rec->from),
+               jv_state_name((enum jv_state)rec->to), jv_why_name((enum jv_why)rec->reason));
+    } else {
+        printf("%s %s", jv_event_name((enum jv_event_type)rec->event),
+               jv_why_name((enum jv_why)rec->reason));
+    }
+    printf("%s%s\n", rec->path[0] != '\0' ? " " : "", rec->path);
+}
+
+void pair_print(const struct pair *p, bool all)
+{
+    uint32_t c = 0;
+    uint32_t g = 0;
+    while (c < p->log_c.len || g < p->log_g.len) {
+        bool from_client = g == p->log_g.len || (c < p->log_c.len && p->log_c.records[c].at.ns <=
+                                                                         p->log_g.records[g].at.ns);
+        const struct jv_record *rec = from_client ? &p->log_c.records[c++] : &p->log_g.records[g++];
+        if (all || rec->event == JV_REC_SessionStateChange) {
+            print_one(p, from_client ? 'C' : 'G', rec);
+        }
+    }
+}

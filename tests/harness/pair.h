@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_TESTS_PAIR_H
+#define JV_TESTS_PAIR_H
+/*
+ * pair -- a client core and a gateway core, joined by fake links in virtual time. Everything is decided by the seed.
+ *
+ * A fake, for unit tests, scenarios and fuzzing only: delay, loss, black holes and address mappings, no kernel.
+ * Link i: client 192.0.2.(i+1):40000+i to the gateway 203.0.113.1:4433; the gateway sees the client through a mapping that
+ * pair_rebind() moves.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core.h"
+#include "prng.h"
+
+#define PAIR_LINKS 4U
+#define PAIR_EVENTS 4096U
+#define PAIR_LOG 16384U
+
+struct pair_link {
+    bool up;
+    uint32_t handle; /* the client's; a new one each time the link comes up */
+    uint32_t delay_us;
+    uint32_t loss_ppm;
+    bool hole_up, hole_down; /* swallow what goes to the gateway, to the client */
+    uint16_t mapped_port;
+    uint32_t prefer;
+};
+
+struct pair_event {
+    uint64_t due_ns, order;
+    bool to_gateway;
+    uint32_t link;
+    struct jv_endpoint remote;
+    uint32_t len;
+    uint8_t bytes[JV_BUF_BYTES];
+};
+
+struct pair_flow { /* numbered inner packets at a fixed pace */
+    bool on;
+    uint32_t interval_us, bytes;
+    uint64_t next_ns, sent, received, last_received_ns, longest_gap_ns;
+    uint64_t first_after_ns, mark_ns; /* first arrival after the mark */
+};
+
+struct pair_log {
+    struct jv_record *records;
+    uint32_t len;
+};
+
+struct pair {
+    uint64_t now_ns;
+    struct jv_core *client, *gateway;
+    void *client_mem, *gateway_mem;
+    struct pair_link links[PAIR_LINKS];
+    uint32_t links_len, next_handle;
+    struct pair_event *events;
+    uint32_t events_len;
+    uint64_t event_order;
+    struct jv_prng entropy_c, entropy_g, net;
+    struct pair_flow up, down; /* client to gateway, gateway to client */
+    struct pair_log log_c, log_g;
+    struct jv_order last_configure, last_ended;
+    bool configured;
+    uint32_t ended;
+    uint64_t delivered_c, delivered_g;
+    uint64_t datagrams_to_gateway, datagrams_to_client;
+    /* the newest datagram of each type that left the client, as the network saw it */
+    struct pair_event seen[32];
+    bool (*filter)(struct pair *, const struct pair_event *); /* false: swallowed */
+    void *filter_arg;
+};
+
+struct pair_cfg {
+    uint64_t seed;
+    uint32_t links;
+    uint32_t rtt_us[PAIR_LINKS];
+    enum jv_preset preset;
+    const struct jv_policy *policy; /* overrides the preset */
+    bool rebirth, no_aes;
+    bool wrong_psk, unknown_user, wrong_gateway_key;
+};
+
+void pair_init(struct pair *p, const struct pair_cfg *cfg);
+void pair_fini(struct pair *p);
+/* Let `ms` of virtual time pass. */
+void pair_run(struct pair *p, uint64_t ms);
+void pair_run_us(struct pair *p, uint64_t us);
+/* Until both sides are ATTACHED, `ms` at most. */
+bool pair_attach(struct pair *p, uint64_t ms);
+void pair_link_up(struct pair *p, uint32_t link);
+void pair_link_down(struct pair *p, uint32_t link);
+/* The network maps the client of this link to another port. */
+void pair_rebind(struct pair *p, uint32_t link);
+void pair_flow_start(struct pair *p, struct pair_flow *flow, uint32_t interval_us, uint32_t bytes);
+/* One inner packet now; false: the core did not take it. */
+void pair_packet(struct pair *p, bool from_client, uint32_t bytes);
+/* Hand bytes to a side as if they came from `remote`. */
+void pair_inject(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
+                 const uint8_t *bytes, uint32_t len);
+enum jv_err pair_command(struct pair *p, bool client, const struct jv_command *command);
+bool pair_status(const struct pair *p, bool client, struct jv_session_status *out);
+enum jv_state pair_state(const struct pair *p, bool client);
+/* Records of this event in a log; `why` JV_WHY_NONE: any. */
+uint32_t pair_count(const struct pair_log *log, enum jv_event_type event, enum jv_why why);
+/* One line a transition, for golden transcripts: "   123.456 C ATTACHED VOLATILE HEARTBEAT_TIMEOUT link0/udp". */
+void pair_print(const struct pair *p, bool all);
+#endif /* JV_TESTS_PAIR_H */
