@@ -13,6 +13,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "instant.h"
 #include "loop.h"
 
 #define NAME_MAX_BYTES 253U /* RFC 1035, as text */
@@ -45,8 +46,11 @@ static void arm(struct jv_resolve *resolve)
     struct timeval wait = {0};
     struct itimerspec spec = {0};
     if (ares_timeout(resolve->channel, NULL, &wait) != NULL) {
-        spec.it_value.tv_sec = wait.tv_sec;
-        spec.it_value.tv_nsec = wait.tv_usec * 1000 + 1;
+        /* A millisecond later than asked: woken too early by rounding, c-ares would do nothing and be asked again. */
+        uint64_t ns = (uint64_t)wait.tv_sec * JV_NS_PER_S + (uint64_t)wait.tv_usec * JV_NS_PER_US +
+                      JV_NS_PER_MS;
+        spec.it_value.tv_sec = (time_t)(ns / JV_NS_PER_S);
+        spec.it_value.tv_nsec = (long)(ns % JV_NS_PER_S);
     }
     for (uint32_t i = 0; i < JV_RESOLVE_QUERIES_MAX; i++) {
         if (resolve->queries[i].state == QUERY_ANSWERED) {
