@@ -24,8 +24,8 @@ GROUPS = {
     "lint": "layers, symbols, calls, format, documents, shell, manual pages, static analysis",
     "netns": "the daemons in network namespaces, with the real kernel",
 }
-# Static analysis that takes minutes.
-LONG_LINTS = ["tidy", "analyzer"]
+# Takes more than a minute.
+LONG_LINTS = ["analyzer"]
 NETNS_TIMEOUT_S = 180
 start = time.monotonic()
 
@@ -243,7 +243,7 @@ def group_netns(_):
 
 def main():
     parser = argparse.ArgumentParser(prog="./check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--long", action="store_true", help="60 s a fuzz target, clang-tidy and gcc -fanalyzer as well")
+    parser.add_argument("--long", action="store_true", help="60 s a fuzz target, gcc -fanalyzer as well")
     parser.add_argument("--only", action="append", metavar="GROUP", choices=list(GROUPS), help="only this group (may be repeated)")
     parser.add_argument("--list", action="store_true", help="show the groups")
     args = parser.parse_args()
