@@ -17,6 +17,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,13 @@ static void run(const char *fmt, ...)
     va_start(args, fmt);
     (void)vsnprintf(command, sizeof(command), fmt, args); /* the commands below are short */
     va_end(args);
-    if (system(command) != 0) {
+    char shell[] = "/bin/sh";
+    char option[] = "-c";
+    char *const argv[] = {shell, option, command, NULL};
+    pid_t child = 0;
+    int status = -1;
+    if (posix_spawn(&child, shell, NULL, NULL, argv, environ) != 0 ||
+        waitpid(child, &status, 0) != child || status != 0) {
         print_error("failed: %s\n", command);
         fail();
     }

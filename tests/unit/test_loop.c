@@ -12,7 +12,7 @@
 
 #include "loop.h"
 
-/* What happened, one letter each: f descriptor, s signal, d deadline, a after. */
+/* What happened, one letter each: f descriptor, s signal, t deadline, a after. */
 struct fixture {
     struct jv_loop *loop;
     char log[32];
@@ -45,7 +45,7 @@ static void on_fd(void *arg, int fd, uint32_t events)
 static void on_deadline(void *arg, struct jv_instant now)
 {
     struct fixture *f = arg;
-    note(f, 'd');
+    note(f, 't');
     assert_int_equal(now.ns, jv_loop_now(f->loop).ns);
 }
 
@@ -107,7 +107,7 @@ static void loop_calls_descriptors_then_signals_then_deadline_then_after(void **
     assert_int_equal(kill(getpid(), SIGUSR1), 0);
     jv_loop_set_deadline(f->loop, (struct jv_instant){0});
     assert_int_equal(jv_loop_turn(f->loop, 0), JV_E_OK);
-    assert_string_equal(f->log, "ffsda");
+    assert_string_equal(f->log, "ffsta");
 }
 
 static void loop_forgets_a_deadline_that_was_due(void **state)
@@ -116,7 +116,7 @@ static void loop_forgets_a_deadline_that_was_due(void **state)
     jv_loop_set_deadline(f->loop, jv_loop_now(f->loop));
     assert_int_equal(jv_loop_turn(f->loop, -1), JV_E_OK);
     assert_int_equal(jv_loop_turn(f->loop, 0), JV_E_OK);
-    assert_string_equal(f->log, "daa");
+    assert_string_equal(f->log, "taa");
 }
 
 static void loop_wakes_at_a_deadline(void **state)
@@ -124,11 +124,11 @@ static void loop_wakes_at_a_deadline(void **state)
     struct fixture *f = *state;
     struct jv_instant due = jv_add_ms(jv_loop_now(f->loop), 2);
     jv_loop_set_deadline(f->loop, due);
-    for (int turns = 0; strchr(f->log, 'd') == NULL && turns < 10; turns++) {
+    for (int turns = 0; strchr(f->log, 't') == NULL && turns < 10; turns++) {
         assert_int_equal(jv_loop_turn(f->loop, 2000), JV_E_OK);
     }
     assert_true(jv_is_due(due, jv_loop_now(f->loop)));
-    assert_non_null(strchr(f->log, 'd'));
+    assert_non_null(strchr(f->log, 't'));
 }
 
 static void loop_delivers_nothing_to_a_removed_descriptor(void **state)
@@ -170,7 +170,7 @@ static void loop_finishes_the_wakeup_it_is_stopped_in(void **state)
     f->stops = true;
     jv_loop_set_deadline(f->loop, jv_loop_now(f->loop));
     assert_int_equal(jv_loop_run(f->loop), JV_E_OK);
-    assert_string_equal(f->log, "da");
+    assert_string_equal(f->log, "ta");
 }
 
 int main(void)

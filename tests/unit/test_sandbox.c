@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,7 +105,16 @@ static int trace(void)
 
 static int hook(void)
 {
-    return system("echo ok | grep -q ok") == 0 ? 0 : 1;
+    char shell[] = "/bin/sh";
+    char option[] = "-c";
+    char command[] = "echo ok | grep -q ok";
+    char *const argv[] = {shell, option, command, NULL};
+    pid_t child = 0;
+    int status = -1;
+    return posix_spawn(&child, shell, NULL, NULL, argv, environ) == 0 &&
+                   waitpid(child, &status, 0) == child && status == 0
+               ? 0
+               : 1;
 }
 
 static void sandbox_lets_daily_work_through(void **state)
