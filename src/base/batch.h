@@ -20,13 +20,14 @@
 #define JV_BATCH_MAX 64U /* slots of one call; one recvmmsg, one pass of the core, one sendmmsg */
 
 struct jv_slot {
-    uint8_t *buf;              /* start of the buffer */
-    uint32_t off;              /* first byte of the packet in buf */
-    uint32_t len;              /* bytes of the packet */
-    uint32_t seg_bytes;        /* 0, or the size of each segment of a GSO frame */
-    uint32_t link;             /* handle of the socket in net, as announced by a LINK_ADDED command */
+    uint8_t *buf;       /* start of the buffer */
+    uint32_t off;       /* first byte of the packet in buf */
+    uint32_t len;       /* bytes of the packet */
+    uint32_t seg_bytes; /* 0, or the size of each segment of a GSO frame */
+    uint32_t link;      /* handle of the socket in net, as announced by a LINK_ADDED command */
     struct jv_endpoint remote; /* datagrams: the peer's address */
-    struct jv_endpoint local;  /* datagrams: our address of this datagram; family NONE: let the socket choose */
+    struct jv_endpoint
+        local; /* datagrams: our address of this datagram; family NONE: let the socket choose */
     struct jv_instant received;
     uint8_t ecn;  /* RFC 3168 codepoint, 0..3: outer on receipt, to be set on sending */
     uint8_t csum; /* 1: the inner checksum is partial */

@@ -34,8 +34,8 @@ struct jv_aead_op {
 };
 
 /* Expand `key`. One direction a context: libcrypto re-keys cheaply only within one direction. */
-JV_MUST_USE enum jv_err jv_aead_set(struct jv_aead *aead, enum jv_suite suite, const struct jv_key *key,
-                                    bool sealing);
+JV_MUST_USE enum jv_err jv_aead_set(struct jv_aead *aead, enum jv_suite suite,
+                                    const struct jv_key *key, bool sealing);
 /* Forget the key, keep the library context for the next one. */
 void jv_aead_wipe(struct jv_aead *aead);
 /* Forget the key and free the library context. */
@@ -46,8 +46,9 @@ void jv_aead_run(struct jv_aead *aead, struct jv_aead_op *ops, size_t n);
  * One packet under a key used once or seldom, ChaCha20-Poly1305 with an explicit 12-byte nonce: handshake and control datagrams.
  * Sealing writes len + 16 bytes to `out`; opening reads len + 16 bytes and writes len. `out` may be `in`.
  */
-void jv_chacha_seal(const struct jv_key *key, const uint8_t nonce[12], const void *ad, size_t ad_len,
-                    const uint8_t *in, size_t len, uint8_t *out);
-JV_MUST_USE enum jv_err jv_chacha_open(const struct jv_key *key, const uint8_t nonce[12], const void *ad,
-                                       size_t ad_len, const uint8_t *in, size_t len, uint8_t *out);
+void jv_chacha_seal(const struct jv_key *key, const uint8_t nonce[12], const void *ad,
+                    size_t ad_len, const uint8_t *in, size_t len, uint8_t *out);
+JV_MUST_USE enum jv_err jv_chacha_open(const struct jv_key *key, const uint8_t nonce[12],
+                                       const void *ad, size_t ad_len, const uint8_t *in, size_t len,
+                                       uint8_t *out);
 #endif /* JV_CRYPTO_AEAD_H */

@@ -162,6 +162,7 @@ static void guard_sources_count_v6_by_its_64(void **state)
 {
     assert_true(take("2001:db8::1", ms(0)));
     assert_false(take("2001:db8::ffff:2", ms(0)));
+    assert_false(take("2001:db8:0:0:ff00::1", ms(0)));
     assert_true(take("2001:db8:0:1::1", ms(0)));
     /* The same bytes in the other family are another source. */
     assert_true(take("32.1.13.184", ms(0)));
