@@ -228,6 +228,7 @@ void jv_path_begin(struct jv_core *core, struct jv_session *s)
     s->bound->probe_due = JV_NEVER;
     s->bound->has_token = false;
     core->client->last_path = s->bound->id;
+    memcpy(core->client->last_name, s->bound->name, sizeof core->client->last_name);
     memset(core->client->left, 0, sizeof core->client->left);
     jv_core_touch(core, s);
 }

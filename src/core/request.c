@@ -270,7 +270,7 @@ static void record_commit(struct jv_core *core, struct jv_session *s, const stru
     struct jv_rate rate = jv_session_switch_rate(s);
     rec = jv_session_record(core, s, event, why, out);
     jv_record_path(rec, to);
-    memcpy(rec->text, cl->paths[cl->last_path].name, sizeof to->name);
+    memcpy(rec->text, cl->last_name, sizeof cl->last_name);
     jv_record_put(rec, JV_FD_outage_us, outage_us);
     jv_record_put(rec, JV_FD_detect_us, detect_us);
     jv_record_put(rec, JV_FD_reattach_us, reattach_us);
@@ -358,6 +358,7 @@ static void commit(struct jv_core *core, struct jv_session *s, struct jv_path *p
         }
         s->bind_next = path;
         cl->last_path = path->id;
+        memcpy(cl->last_name, path->name, sizeof cl->last_name);
         cl->suspected = cl->standby_answered = false;
         cl->confirm_at = cl->healthy_since = cl->switch_retry_at = JV_NEVER;
         (void)jv_session_apply(core, s,

@@ -252,6 +252,17 @@ static void run_actions(struct jv_core *core, struct jv_session *s, uint32_t act
     }
 }
 
+/* The limits that the row armed: whoever reads the audit can hold the rows that follow against them. */
+static void put_limits(const struct jv_session *s, uint32_t actions, struct jv_record *rec)
+{
+    if (actions & ARM_RECOVERY) {
+        jv_record_put(rec, JV_FD_recovery_window_ms, s->policy.recovery_window_ms);
+    }
+    if (actions & ARM_TRANSPORT_TTL) {
+        jv_record_put(rec, JV_FD_transport_ttl_ms, s->policy.transport_lost_ttl_ms);
+    }
+}
+
 bool jv_session_apply(struct jv_core *core, struct jv_session *s, const struct jv_step *step,
                       struct jv_out *out)
 {
@@ -289,6 +300,7 @@ bool jv_session_apply(struct jv_core *core, struct jv_session *s, const struct j
     rec->to = (uint8_t)to;
     rec->rule = (uint8_t)step->rule;
     jv_record_path(rec, s->bound);
+    put_limits(s, rows[row - JV_ROW_FIRST].actions, rec);
     for (uint32_t i = 0; i < step->fields_len; i++) {
         jv_record_put(rec, (enum jv_record_key)step->fields[i].key, step->fields[i].value);
     }

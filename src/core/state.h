@@ -229,6 +229,7 @@ struct jv_client {
         bool any;
     } committed;
     uint8_t last_path; /* bound last, also while nothing is bound */
+    char last_name[JV_NAME_BYTES]; /* its name, also when its slot is empty */
     bool one_way;      /* the suspicion is about heartbeats that go unanswered, not about silence */
     uint32_t attempts; /* requests to further candidates in this recovery */
     uint64_t order, order_spent;
