@@ -162,7 +162,7 @@ static void send_confirm(struct jv_core *core, struct jv_session *s, struct jv_o
     struct jv_path *path = jv_path_find(core, attempt->link, &attempt->remote);
     if (path != NULL) {
         const struct jv_frame frame = {.type = JV_FRAME_CONFIRM,
-                                       .u.confirm = {path->id, core->cfg.policy}};
+                                       .u.confirm = {path->number, core->cfg.policy}};
         (void)jv_tunnel_frames_to(core, s, path, &frame, 1, 0, out); /* repeated like a lost one */
     }
     attempt->retry_at = jv_add_ms(core->now, JV_CONFIRM_RETRY_MS);

@@ -168,7 +168,7 @@ static uint32_t count_paths(const struct jv_core *core, const struct jv_path *ex
 bool jv_jump_may_try(const struct jv_core *core, const struct jv_session *s,
                      const struct jv_path *to)
 {
-    return to->id == core->client->last_path || switch_wait_ms(core, s) == 0;
+    return to->number == core->client->last_number || switch_wait_ms(core, s) == 0;
 }
 
 /* The cap holds for every switch; recovery from a dead path is exempt from the cooldown only (design §5). */
@@ -242,6 +242,7 @@ static void lose_path(struct jv_core *core, struct jv_session *s, enum jv_rule r
     jv_record_path(rec, s->bound);
     rec->rule = (uint8_t)rule;
     jv_record_put(rec, JV_FD_silent_us, jv_liveness_silent_us(core, s));
+    core->client->last_heard = s->bound->was_heard ? s->bound->heard : core->now;
     if (s->state == JV_ST_ATTACHED) {
         note_entry(core);
     }

@@ -119,6 +119,7 @@ static void add_path(struct jv_core *core, const struct jv_client_link *link,
         memset(path, 0, sizeof *path);
         path->used = true;
         path->id = i;
+        path->number = ++cl->next_number;
         path->link = link->link;
         memcpy(path->name, link->name, sizeof path->name);
         path->local = link->local;
@@ -227,7 +228,7 @@ void jv_path_begin(struct jv_core *core, struct jv_session *s)
     }
     s->bound->probe_due = JV_NEVER;
     s->bound->has_token = false;
-    core->client->last_path = s->bound->id;
+    core->client->last_number = s->bound->number;
     memcpy(core->client->last_name, s->bound->name, sizeof core->client->last_name);
     memset(core->client->left, 0, sizeof core->client->left);
     jv_core_touch(core, s);

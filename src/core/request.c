@@ -31,7 +31,7 @@ static void fill(struct jv_core *core, struct jv_session *s, const struct jv_pat
     }
     msg->gateway_time_ms = cl->gateway_time_ms;
     msg->protocol = JV_PROTO_UDP;
-    msg->path_id = path->id;
+    msg->path_id = path->number;
     msg->why = (uint8_t)req->why;
     msg->target = path->remote;
     jv_liveness_fill_report(s, &msg->report);
@@ -242,14 +242,14 @@ static void record_commit(struct jv_core *core, struct jv_session *s, const stru
                           const struct jv_path *to, bool is_move, struct jv_out *out)
 {
     struct jv_client *cl = core->client;
-    struct jv_instant heard = from != NULL && from->was_heard ? from->heard : s->volatile_at;
+    struct jv_instant heard = from != NULL && from->was_heard ? from->heard : cl->last_heard;
     bool was_out = cl->suspected || s->bound == NULL;
     uint64_t outage_us = was_out ? jv_since_us(heard, core->now) : 0;
     uint64_t detect_us = was_out ? jv_since_us(heard, s->volatile_at) : 0;
     enum jv_why why = cl->request.why;
     uint64_t reattach_us = jv_since_us(cl->request.started, core->now);
     bool is_switch =
-        is_move && !cl->request.rebind && !cl->request.in_place && to->id != cl->last_path;
+        is_move && !cl->request.rebind && !cl->request.in_place && to->number != cl->last_number;
     enum jv_event_type event = is_switch            ? JV_REC_TransportSwitch
                                : cl->request.rebind ? JV_REC_TransportRebound
                                                     : JV_REC_TransportAttached;
@@ -349,15 +349,14 @@ static void commit(struct jv_core *core, struct jv_session *s, struct jv_path *p
     memcpy(cl->committed.random, cl->request.random, 16);
     take_locators(core, path, ack);
     if (!quiet) {
-        record_commit(core, s, old != NULL ? old : &cl->paths[cl->last_path], path, ack->is_move,
-                      out);
+        record_commit(core, s, old, path, ack->is_move, out);
         if (old != NULL && old != path) {
             retire(core, s, old, ack);
             jv_path_leave_locator(core, old);
             old->probe_due = core->now;
         }
         s->bind_next = path;
-        cl->last_path = path->id;
+        cl->last_number = path->number;
         memcpy(cl->last_name, path->name, sizeof cl->last_name);
         cl->suspected = cl->standby_answered = false;
         cl->confirm_at = cl->healthy_since = cl->switch_retry_at = JV_NEVER;
@@ -407,7 +406,7 @@ void jv_request_on_ack(struct jv_core *core, struct jv_session *s, struct jv_pat
         send_bound(core, s, out); /* the confirmation was lost */
         return;
     }
-    if (!is_for_request(cl, path, msg.order, msg.random) || msg.path_id != path->id ||
+    if (!is_for_request(cl, path, msg.order, msg.random) || msg.path_id != path->number ||
         msg.version < s->v) {
         jv_core_drop(core, slot, JV_DROP_CONTROL_STALE);
         return;

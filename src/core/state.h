@@ -33,8 +33,9 @@ struct jv_rtt {
 
 struct jv_path {
     bool used;
-    bool is_gone; /* about to be emptied */
-    uint8_t id;   /* the client's number of it, as told in requests */
+    bool is_gone;   /* about to be emptied */
+    uint8_t id;     /* client: its slot */
+    uint8_t number; /* client: told in requests; another path in the same slot has another one */
     uint32_t link;
     char name[JV_NAME_BYTES];
     struct jv_endpoint local; /* gateway: the address of ours that the client uses */
@@ -228,8 +229,10 @@ struct jv_client {
         uint8_t random[16];
         bool any;
     } committed;
-    uint8_t last_path; /* bound last, also while nothing is bound */
-    char last_name[JV_NAME_BYTES]; /* its name, also when its slot is empty */
+    /* The path bound last, also while nothing is bound and its slot is empty. */
+    uint8_t last_number, next_number;
+    char last_name[JV_NAME_BYTES];
+    struct jv_instant last_heard;
     bool one_way;      /* the suspicion is about heartbeats that go unanswered, not about silence */
     uint32_t attempts; /* requests to further candidates in this recovery */
     uint64_t order, order_spent;
