@@ -38,7 +38,7 @@ fail() {
     for f in "$W"/*.log "$W"/log-*/*.jsonl; do
         [ -s "$f" ] || continue
         say "--- end of ${f##*/}"
-        tail -n 25 "$f" | sed 's/^/#   /' >&2
+        tail -n 25 "$f" | sed 's/,"prev":.*/}/; s/^/#   /' >&2
     done
     exit 1
 }
