@@ -55,6 +55,9 @@ need() {
     "$@" || fail "$text"
 }
 
+# quiet CMD...: only its status counts.
+quiet() { "$@" >/dev/null 2>&1; }
+
 # wait_for SECONDS CMD...: until CMD succeeds.
 wait_for() {
     local left=$(($1 * 50))
