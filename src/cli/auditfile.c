@@ -209,8 +209,11 @@ bool jv_auditfile_next(struct jv_auditfile *file)
 bool jv_audit_sid_fits(const struct jv_sid *sid, const char *prefix)
 {
     for (size_t i = 0; prefix != NULL && prefix[i] != '\0'; i++) {
+        if (i >= 2 * (size_t)JV_SID_BYTES) {
+            return false;
+        }
         unsigned nibble = i % 2 == 0 ? sid->b[i / 2] >> 4 : sid->b[i / 2] & 15U;
-        if (i >= 2 * (size_t)JV_SID_BYTES || prefix[i] != HEX_DIGITS[nibble]) {
+        if (prefix[i] != HEX_DIGITS[nibble]) {
             return false;
         }
     }

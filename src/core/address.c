@@ -96,7 +96,7 @@ enum jv_err jv_addresses_take(struct jv_addresses *a, uint64_t owner, struct jv_
         if (found == 0 && is_free(slot, owner, now)) {
             found = idx;
         }
-        if (found != 0 && slot->owner == 0) {
+        if (slot->owner == 0 && !slot->taken) {
             break; /* indices are handed out in order: behind the first unused one nobody was */
         }
     }
@@ -108,15 +108,42 @@ enum jv_err jv_addresses_take(struct jv_addresses *a, uint64_t owner, struct jv_
     return JV_E_OK;
 }
 
-enum jv_err jv_addresses_reserve(struct jv_addresses *a, const struct jv_ip *ip, uint64_t owner)
+/* False: `ip` is none of the pool's indices. */
+static bool index_of(const struct jv_addresses *a, const struct jv_ip *ip, uint32_t *idx_out)
 {
     const struct jv_prefix *pool = ip->family == JV_AF_4 ? &a->pool4 : &a->pool6;
     if (a->len == 0 || pool->ip.family == JV_AF_NONE || !jv_prefix_has(pool, ip)) {
-        return JV_E_RANGE;
+        return false;
     }
     struct jv_prefix as_pool = {*ip, pool->bits};
-    uint32_t idx = host_bits(&as_pool);
-    if (idx >= a->len) {
+    *idx_out = host_bits(&as_pool);
+    return *idx_out < a->len;
+}
+
+bool jv_addresses_is_taken(const struct jv_addresses *a, const struct jv_ip *ip,
+                           uint64_t *owner_out)
+{
+    uint32_t idx = 0;
+    if (!index_of(a, ip, &idx) || !a->slots[idx].taken) {
+        return false;
+    }
+    *owner_out = a->slots[idx].owner;
+    return true;
+}
+
+void jv_addresses_release(struct jv_addresses *a, const struct jv_ip *ip, uint64_t owner,
+                          struct jv_instant now)
+{
+    uint32_t idx = 0;
+    if (index_of(a, ip, &idx) && a->slots[idx].taken && a->slots[idx].owner == owner) {
+        jv_addresses_free(a, idx, now);
+    }
+}
+
+enum jv_err jv_addresses_reserve(struct jv_addresses *a, const struct jv_ip *ip, uint64_t owner)
+{
+    uint32_t idx = 0;
+    if (!index_of(a, ip, &idx)) {
         return JV_E_RANGE;
     }
     if (a->slots[idx].taken && a->slots[idx].owner != owner) {

@@ -45,6 +45,12 @@ JV_MUST_USE enum jv_err jv_addresses_take(struct jv_addresses *a, uint64_t owner
 /* Mark a given index as taken, for fixed addresses inside the pool. JV_E_RANGE, JV_E_EXISTS. */
 JV_MUST_USE enum jv_err jv_addresses_reserve(struct jv_addresses *a, const struct jv_ip *ip,
                                              uint64_t owner);
+/* Whether `ip` is an index of the pool that somebody has; `owner_out` is 0 for the gateway itself. */
+bool jv_addresses_is_taken(const struct jv_addresses *a, const struct jv_ip *ip,
+                           uint64_t *owner_out);
+/* Take back what jv_addresses_reserve() gave; where `owner` does not have it, nothing happens. */
+void jv_addresses_release(struct jv_addresses *a, const struct jv_ip *ip, uint64_t owner,
+                          struct jv_instant now);
 void jv_addresses_free(struct jv_addresses *a, uint32_t idx, struct jv_instant now);
 /* The address of an index with the pool's prefix length; family NONE where the pool lacks the family. */
 struct jv_prefix jv_addresses_at(const struct jv_addresses *a, enum jv_family family, uint32_t idx);

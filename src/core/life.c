@@ -141,6 +141,7 @@ enum jv_err jv_core_init(void *mem, const struct jv_core_cfg *cfg, struct jv_ent
     }
     struct layout l = lay_out(&c, mem);
     struct jv_core *core = l.core;
+    JV_ASSERT(core != NULL);
     core->cfg = c;
     core->entropy = entropy;
     core->jitter.state = c.jitter_seed;

@@ -92,7 +92,7 @@ static bool read_hex(struct scan *s, uint8_t *out, size_t len)
         if (v < 0) {
             return fail(s, "a lower-case hex digit is due here");
         }
-        out[i / 2] = (uint8_t)(out[i / 2] << 4 | v);
+        out[i / 2] = i % 2 == 0 ? (uint8_t)(v << 4) : (uint8_t)(out[i / 2] | v);
     }
     return expect(s, "\"", "the text of hex digits is too long");
 }

@@ -284,6 +284,7 @@ struct jv_half_open {
 struct jv_user_state {
     struct jv_user user;
     bool used;
+    bool listed; /* by the list that is being taken over */
     struct jv_handle session;
     struct jv_instant births[JV_BIRTHS_PER_MIN]; /* ring */
     uint32_t births_len, births_next;

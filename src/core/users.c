@@ -23,6 +23,12 @@ bool jv_users_find(const struct jv_core *core, const struct jv_key *public_key, 
     return false;
 }
 
+/* Whom an inner address belongs to, as the pool keeps it. */
+static uint64_t owner_of(const struct jv_core *core, const struct jv_user *user)
+{
+    return hash_of(core, &user->public_key) | 1;
+}
+
 /* A fixed address inside the pool is nobody else's, whether its user is there or not. */
 static enum jv_err reserve_addresses(struct jv_core *core, const struct jv_user *user)
 {
@@ -31,8 +37,7 @@ static enum jv_err reserve_addresses(struct jv_core *core, const struct jv_user 
         if (ips[i]->family == JV_AF_NONE) {
             continue;
         }
-        enum jv_err err =
-            jv_addresses_reserve(&core->addresses, ips[i], hash_of(core, &user->public_key) | 1);
+        enum jv_err err = jv_addresses_reserve(&core->addresses, ips[i], owner_of(core, user));
         if (err == JV_E_EXISTS) {
             return err; /* outside the pool there is nothing to reserve, inside another identity has it */
         }
@@ -40,13 +45,14 @@ static enum jv_err reserve_addresses(struct jv_core *core, const struct jv_user 
     return JV_E_OK;
 }
 
-static enum jv_err add(struct jv_core *core, const struct jv_user *user)
+/* `from` is where the search for a free slot begins, and is left behind the slot that was found. */
+static enum jv_err add(struct jv_core *core, const struct jv_user *user, uint32_t *from)
 {
     uint32_t idx;
     if (jv_users_find(core, &user->public_key, &idx)) {
         return JV_E_EXISTS;
     }
-    for (idx = 0; idx < core->cfg.users_max && core->users[idx].used; idx++) {
+    for (idx = *from; idx < core->cfg.users_max && core->users[idx].used; idx++) {
     }
     if (idx == core->cfg.users_max) {
         return JV_E_FULL;
@@ -56,7 +62,8 @@ static enum jv_err add(struct jv_core *core, const struct jv_user *user)
         err = jv_map_add(&core->user_map, hash_of(core, &user->public_key), idx);
     }
     if (err == JV_E_OK) {
-        core->users[idx] = (struct jv_user_state){.user = *user, .used = true};
+        core->users[idx] = (struct jv_user_state){.user = *user, .used = true, .listed = true};
+        *from = idx + 1;
     }
     return err;
 }
@@ -64,59 +71,118 @@ static enum jv_err add(struct jv_core *core, const struct jv_user *user)
 enum jv_err jv_users_load(struct jv_core *core, const struct jv_user *users, uint32_t len)
 {
     enum jv_err err = JV_E_OK;
+    uint32_t from = 0;
     for (uint32_t i = 0; i < len && err == JV_E_OK; i++) {
-        err = add(core, &users[i]);
+        err = add(core, &users[i], &from);
     }
     return err;
 }
 
-static const struct jv_user *find_in(const struct jv_user *users, uint32_t len,
-                                     const struct jv_key *key)
+/* Mark those that stay; returns how many users there will be. */
+static uint64_t mark_listed(struct jv_core *core, const struct jv_user *users, uint32_t len)
 {
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < core->cfg.users_max; i++) {
+        core->users[i].listed = false;
+    }
     for (uint32_t i = 0; i < len; i++) {
-        if (memcmp(users[i].public_key.b, key->b, JV_KEY_BYTES) == 0) {
-            return &users[i];
+        uint32_t idx;
+        if (!jv_users_find(core, &users[i].public_key, &idx)) {
+            total++;
+        } else if (!core->users[idx].listed) {
+            core->users[idx].listed = true;
+            total++;
         }
     }
-    return NULL;
+    return total;
+}
+
+static bool is_leaving(const struct jv_core *core, uint64_t owner)
+{
+    for (uint32_t i = 0; i < core->cfg.users_max; i++) {
+        const struct jv_user_state *state = &core->users[i];
+        if (state->used && !state->listed && owner_of(core, &state->user) == owner) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A fixed address of somebody who comes may be free, or that of somebody who goes. */
+static bool can_have_addresses(const struct jv_core *core, const struct jv_user *user)
+{
+    const struct jv_ip *ips[] = {&user->address4, &user->address6};
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(ips); i++) {
+        uint64_t owner;
+        if (ips[i]->family != JV_AF_NONE &&
+            jv_addresses_is_taken(&core->addresses, ips[i], &owner) &&
+            owner != owner_of(core, user) && !is_leaving(core, owner)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Everything that can fail is tried before anything is changed. */
+static enum jv_err check(struct jv_core *core, const struct jv_user *users, uint32_t len)
+{
+    if (mark_listed(core, users, len) > core->cfg.users_max) {
+        return JV_E_FULL;
+    }
+    for (uint32_t i = 0; i < len; i++) {
+        uint32_t idx;
+        if (!jv_users_find(core, &users[i].public_key, &idx) &&
+            !can_have_addresses(core, &users[i])) {
+            return JV_E_EXISTS;
+        }
+    }
+    return JV_E_OK;
+}
+
+static void drop(struct jv_core *core, uint32_t idx, struct jv_out *out)
+{
+    struct jv_user_state *state = &core->users[idx];
+    struct jv_session *s = jv_slab_get(&core->sessions, state->session);
+    if (s != NULL && s->state != JV_ST_TERMINATED) {
+        jv_session_end(core, s, JV_EV_OPERATOR_ENDED, JV_WHY_OPERATOR_TERMINATED, JV_RULE_NONE,
+                       out);
+        jv_core_settle(core, out);
+    }
+    jv_addresses_release(&core->addresses, &state->user.address4, owner_of(core, &state->user),
+                         core->now);
+    jv_addresses_release(&core->addresses, &state->user.address6, owner_of(core, &state->user),
+                         core->now);
+    (void)jv_map_remove(&core->user_map, hash_of(core, &state->user.public_key), idx);
+    jv_wipe(state, sizeof *state);
 }
 
 enum jv_err jv_users_replace(struct jv_core *core, const struct jv_user *users, uint32_t len,
                              struct jv_out *out)
 {
-    for (uint32_t i = 0; i < core->cfg.users_max; i++) {
-        struct jv_user_state *state = &core->users[i];
-        if (!state->used) {
-            continue;
-        }
-        const struct jv_user *now = find_in(users, len, &state->user.public_key);
-        if (now != NULL) {
-            /* Networks of a running session stay as they were at its birth; the pre-shared key counts from the next one. */
-            state->user.psk = now->psk;
-            state->user.psk_previous = now->psk_previous;
-            memcpy(state->user.name, now->name, sizeof state->user.name);
-            continue;
-        }
-        if (!jv_has_room(out)) {
-            return JV_E_AGAIN;
-        }
-        struct jv_session *s = jv_slab_get(&core->sessions, state->session);
-        if (s != NULL && s->state != JV_ST_TERMINATED) {
-            jv_session_end(core, s, JV_EV_OPERATOR_ENDED, JV_WHY_OPERATOR_TERMINATED, JV_RULE_NONE,
-                           out);
-            jv_core_settle(core, out);
-        }
-        (void)jv_map_remove(&core->user_map, hash_of(core, &state->user.public_key), i);
-        jv_wipe(state, sizeof *state);
+    enum jv_err err = check(core, users, len);
+    if (err != JV_E_OK) {
+        return err;
     }
-    for (uint32_t i = 0; i < len; i++) {
+    for (uint32_t i = 0; i < core->cfg.users_max; i++) {
+        if (core->users[i].used && !core->users[i].listed) {
+            if (!jv_has_room(out)) {
+                return JV_E_AGAIN;
+            }
+            drop(core, i, out);
+        }
+    }
+    uint32_t from = 0;
+    for (uint32_t i = 0; i < len && err == JV_E_OK; i++) {
         uint32_t idx;
         if (!jv_users_find(core, &users[i].public_key, &idx)) {
-            enum jv_err err = add(core, &users[i]);
-            if (err != JV_E_OK) {
-                return err;
-            }
+            err = add(core, &users[i], &from);
+            continue;
         }
+        /* Addresses and networks stay as they were; the pre-shared key counts from the next birth. */
+        struct jv_user *user = &core->users[idx].user;
+        user->psk = users[i].psk;
+        user->psk_previous = users[i].psk_previous;
+        memcpy(user->name, users[i].name, sizeof user->name);
     }
-    return JV_E_OK;
+    return err;
 }

@@ -14,8 +14,9 @@
 JV_MUST_USE enum jv_err jv_users_load(struct jv_core *core, const struct jv_user *users,
                                       uint32_t len);
 /*
- * Another list: new keys are added, known ones updated; the session of a key that is gone ends with OPERATOR_TERMINATED. JV_E_AGAIN:
- * `out` is full; drain it and call again with the same list.
+ * Another list: new keys are added, known ones updated in name and pre-shared keys; the session of a key that is gone ends with
+ * OPERATOR_TERMINATED. JV_E_FULL: more than users_max; JV_E_EXISTS: a fixed address is somebody else's; nothing has changed then.
+ * JV_E_AGAIN: `out` is full; drain it and call again with the same list.
  */
 JV_MUST_USE enum jv_err jv_users_replace(struct jv_core *core, const struct jv_user *users,
                                          uint32_t len, struct jv_out *out);

@@ -81,7 +81,8 @@ bool jv_verify_wrong(struct jv_verify *v, enum jv_verify_law law, const char *fo
         va_start(args, form);
         (void)vsnprintf(v->report.text, sizeof v->report.text, form, args); /* cut where too long */
         va_end(args);
-        v->report.first_wrong = JV_MAX(v->report.lines, 1U); /* an empty file lacks its first line */
+        v->report.first_wrong =
+            JV_MAX(v->report.lines, 1U); /* an empty file lacks its first line */
         v->report.law = law;
     }
     return false;

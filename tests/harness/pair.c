@@ -8,6 +8,11 @@
 
 #include "crypto.h"
 #include "prng.h"
+#include "state.h"
+
+#define BUFFERS 2048U
+#define PARKED_MAX 256U /* the socket buffer of a frozen process */
+#define PARKED_UNTIL UINT64_MAX
 
 static struct jv_slot out_tx[JV_OUT_TX_MIN], out_tun[JV_OUT_TUN_MIN];
 static struct jv_record out_records[JV_OUT_RECORDS_MIN];
@@ -80,30 +85,57 @@ static struct pair_link *by_mapping(struct pair *p, const struct jv_endpoint *ep
     return NULL;
 }
 
+void pair_enqueue(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
+                  uint32_t delay_us, const uint8_t *bytes, uint32_t len)
+{
+    uint32_t arrives_at = to_gateway ? 1 : p->links[link].handle;
+    enqueue(p, to_gateway, arrives_at, remote, p->now_ns + delay_us * 1000ULL, bytes, len);
+}
+
+static void note_stray(struct pair *p, const struct jv_slot *slot)
+{
+    p->stray.datagrams++;
+    p->stray.traffic += (slot->buf[slot->off] & 0x1f) == JV_TYPE_TRAFFIC ? 1 : 0;
+    p->stray.largest = JV_MAX(p->stray.largest, slot->len);
+}
+
+static uint32_t draw_delay_us(struct pair *p, const struct pair_link *link)
+{
+    uint32_t extra = link->jitter_us;
+    return link->delay_us + (extra > 0 ? (uint32_t)jv_prng_below(&p->net, extra) : 0);
+}
+
+static void carry(struct pair *p, bool from_client, uint32_t idx, const struct jv_slot *slot)
+{
+    const struct pair_link *link = &p->links[idx];
+    struct jv_endpoint remote =
+        from_client ? client_endpoint(idx, link->mapped_port) : gateway_endpoint;
+    struct pair_event e = {
+        .to_gateway = from_client, .link = idx, .remote = remote, .len = slot->len};
+    memcpy(e.bytes, slot->buf + slot->off, slot->len);
+    *(from_client ? &p->seen[e.bytes[0] & 0x1f] : &p->seen_down[e.bytes[0] & 0x1f]) = e;
+    if (p->filter != NULL && !p->filter(p, &e)) {
+        return;
+    }
+    pair_enqueue(p, from_client, idx, &remote, draw_delay_us(p, link), e.bytes, e.len);
+    if (link->dup_ppm > 0 && jv_prng_below(&p->net, 1000000) < link->dup_ppm) {
+        pair_enqueue(p, from_client, idx, &remote, draw_delay_us(p, link), e.bytes, e.len);
+    }
+}
+
 static void transmit(struct pair *p, bool from_client, const struct jv_slot *slot)
 {
     struct pair_link *link = from_client ? by_handle(p, slot->link) : by_mapping(p, &slot->remote);
     p->datagrams_to_gateway += from_client ? 1 : 0;
     p->datagrams_to_client += from_client ? 0 : 1;
+    if (link == NULL && !from_client && slot->remote.ip.b[0] != 192) {
+        note_stray(p, slot);
+    }
     if (link == NULL || !link->up || (from_client ? link->hole_up : link->hole_down) ||
         jv_prng_below(&p->net, 1000000) < link->loss_ppm) {
         return;
     }
-    uint32_t idx = (uint32_t)(link - p->links);
-    struct jv_endpoint remote =
-        from_client ? client_endpoint(idx, link->mapped_port) : gateway_endpoint;
-    const uint8_t *bytes = slot->buf + slot->off;
-    struct pair_event e = {
-        .to_gateway = from_client, .link = idx, .remote = remote, .len = slot->len};
-    memcpy(e.bytes, bytes, slot->len);
-    if (from_client) {
-        p->seen[bytes[0] & 0x1f] = e;
-    }
-    if (p->filter != NULL && !p->filter(p, &e)) {
-        return;
-    }
-    enqueue(p, from_client, from_client ? 1 : link->handle, &remote,
-            p->now_ns + link->delay_us * 1000ULL, bytes, slot->len);
+    carry(p, from_client, (uint32_t)(link - p->links), slot);
 }
 
 static void note_arrival(struct pair *p, struct pair_flow *flow)
@@ -135,6 +167,9 @@ static void drain(struct pair *p, bool client, struct jv_out *out)
     jv_core_give(core, out->tun, out->tun_len);
     for (uint32_t i = 0; i < out->records_len && log->len < PAIR_LOG; i++) {
         log->records[log->len++] = out->records[i];
+    }
+    for (uint32_t i = 0; p->on_record != NULL && i < out->records_len; i++) {
+        p->on_record(p, client, &out->records[i]);
     }
     for (uint32_t i = 0; client && i < out->orders_len; i++) {
         if (out->orders[i].kind == JV_ORDER_CONFIGURE) {
@@ -174,9 +209,15 @@ void pair_inject(struct pair *p, bool to_gateway, uint32_t link, const struct jv
 
 /* ---- time ---- */
 
+static bool is_paused(const struct pair *p, bool client)
+{
+    return client ? p->paused_c : p->paused_g;
+}
+
 static uint64_t next_ns(struct pair *p, uint32_t *event_out)
 {
-    uint64_t t = JV_MIN(jv_core_deadline(p->client).ns, jv_core_deadline(p->gateway).ns);
+    uint64_t t = p->paused_c ? UINT64_MAX : jv_core_deadline(p->client).ns;
+    t = p->paused_g ? t : JV_MIN(t, jv_core_deadline(p->gateway).ns);
     *event_out = UINT32_MAX;
     t = JV_MAX(t, p->now_ns);
     if (p->up.on) {
@@ -200,7 +241,7 @@ static void expire(struct pair *p, bool client)
 {
     struct jv_core *core = client ? p->client : p->gateway;
     struct jv_out out = fresh_out();
-    if (jv_core_deadline(core).ns > p->now_ns) {
+    if (jv_core_deadline(core).ns > p->now_ns || is_paused(p, client)) {
         return;
     }
     while (jv_core_expire(core, at(p), &out) == JV_E_AGAIN) {
@@ -213,8 +254,35 @@ static void run_flow(struct pair *p, struct pair_flow *flow, bool from_client)
 {
     if (flow->on && flow->next_ns <= p->now_ns) {
         flow->next_ns += flow->interval_us * 1000ULL;
-        flow->sent++;
-        pair_packet(p, from_client, flow->bytes);
+        if (!is_paused(p, from_client)) {
+            flow->sent++;
+            pair_packet(p, from_client, flow->bytes);
+        }
+    }
+}
+
+static void arrive(struct pair *p, uint32_t idx)
+{
+    if (is_paused(p, !p->events[idx].to_gateway) && p->parked < PARKED_MAX) {
+        p->events[idx].due_ns = PARKED_UNTIL;
+        p->parked++;
+        return;
+    }
+    struct pair_event e = p->events[idx];
+    p->events[idx] = p->events[--p->events_len];
+    if (!is_paused(p, !e.to_gateway)) {
+        pair_inject(p, e.to_gateway, e.link, &e.remote, e.bytes, e.len);
+    }
+}
+
+void pair_pause(struct pair *p, bool client, bool on)
+{
+    *(client ? &p->paused_c : &p->paused_g) = on;
+    for (uint32_t i = 0; !on && i < p->events_len; i++) {
+        if (p->events[i].due_ns == PARKED_UNTIL && p->events[i].to_gateway != client) {
+            p->events[i].due_ns = p->now_ns;
+            p->parked--;
+        }
     }
 }
 
@@ -235,9 +303,7 @@ void pair_run_us(struct pair *p, uint64_t us)
         }
         p->now_ns = t;
         if (idx != UINT32_MAX) {
-            struct pair_event e = p->events[idx];
-            p->events[idx] = p->events[--p->events_len];
-            pair_inject(p, e.to_gateway, e.link, &e.remote, e.bytes, e.len);
+            arrive(p, idx);
             continue;
         }
         run_flow(p, &p->up, true);
@@ -359,36 +425,42 @@ static struct jv_key key_of(uint8_t n)
     return key;
 }
 
-static void start_cores(struct pair *p, const struct pair_cfg *cfg)
+static struct jv_core_cfg client_cfg(const struct pair_cfg *cfg)
 {
-    static struct jv_user user;
-    struct jv_key client_key = key_of(cfg->unknown_user ? 0x33 : 0x11);
-    struct jv_key known_key = key_of(0x11);
     struct jv_core_cfg c = {.role = JV_ROLE_CLIENT,
-                            .private_key = client_key,
-                            .buffers = 2048,
+                            .private_key = key_of(cfg->unknown_user ? 0x33 : 0x11),
+                            .buffers = BUFFERS,
                             .first_seq = 1,
                             .jitter_seed = cfg->seed,
                             .mtu = JV_MTU_DEFAULT,
                             .rebirth = cfg->rebirth,
+                            .offer_aes = !cfg->no_aes,
+                            .psk = key_of(cfg->wrong_psk ? 0x45 : 0x44),
                             .policy_id = 1};
+    const struct jv_key gateway_private = key_of(0x22);
     c.policy = cfg->policy != NULL ? *cfg->policy : jv_policy_presets[cfg->preset];
-    c.offer_aes = !cfg->no_aes;
     c.allowed[0] = (struct jv_prefix){{{0}, JV_AF_4, {0}}, 0};
     c.allowed[1] = (struct jv_prefix){{{0}, JV_AF_6, {0}}, 0};
     c.allowed_len = 2;
-    struct jv_core_cfg g = c;
+    if (jv_dh_public(&gateway_private, &c.gateway_key) != JV_E_OK) {
+        abort();
+    }
+    c.gateway_key.b[0] ^= cfg->wrong_gateway_key ? 1 : 0;
+    return c;
+}
+
+static void start_gateway(struct pair *p, const struct pair_cfg *cfg)
+{
+    static struct jv_user user;
+    const struct jv_key known_key = key_of(0x11);
+    struct jv_core_cfg g = client_cfg(cfg);
     g.role = JV_ROLE_GATEWAY;
     g.private_key = key_of(0x22);
     g.rebirth = false;
-    g.sessions_max = g.half_open_max = g.users_max = 8;
-    c.psk = key_of(cfg->wrong_psk ? 0x45 : 0x44);
-    if (jv_dh_public(&g.private_key, &c.gateway_key) != JV_E_OK ||
-        jv_dh_public(&known_key, &user.public_key) != JV_E_OK) {
+    g.sessions_max = g.users_max = 8;
+    g.half_open_max = cfg->half_open_max != 0 ? cfg->half_open_max : 8;
+    if (jv_dh_public(&known_key, &user.public_key) != JV_E_OK) {
         abort();
-    }
-    if (cfg->wrong_gateway_key) {
-        c.gateway_key.b[0] ^= 1;
     }
     memcpy(user.name, "alice", 6);
     user.psk = key_of(0x44);
@@ -396,8 +468,28 @@ static void start_cores(struct pair *p, const struct pair_cfg *cfg)
     g.users_len = 1;
     g.pool4 = (struct jv_prefix){{{10, 80, 0, 0}, JV_AF_4, {0}}, 24};
     g.pool6 = (struct jv_prefix){{{0xfd, 0x80, 0x4a, 0x56}, JV_AF_6, {0}}, 64};
-    p->client_mem = start(p, &c, &p->entropy_c, &p->client);
     p->gateway_mem = start(p, &g, &p->entropy_g, &p->gateway);
+}
+
+/* The client's core with its links and its wish for a session. */
+static void start_client(struct pair *p, const struct pair_cfg *cfg)
+{
+    const struct jv_core_cfg c = client_cfg(cfg);
+    p->client_mem = start(p, &c, &p->entropy_c, &p->client);
+    struct jv_command endpoints = {
+        .kind = JV_CMD_ENDPOINTS, .endpoints = {gateway_endpoint}, .endpoints_len = 1};
+    (void)pair_command(p, true, &endpoints);
+    for (uint32_t i = 0; i < cfg->links; i++) {
+        pair_link_up(p, i);
+    }
+    (void)pair_command(p, true, &(struct jv_command){.kind = JV_CMD_UP});
+}
+
+void pair_restart_client(struct pair *p, const struct pair_cfg *cfg)
+{
+    jv_core_fini(p->client);
+    free(p->client_mem);
+    start_client(p, cfg);
 }
 
 void pair_init(struct pair *p, const struct pair_cfg *cfg)
@@ -416,18 +508,14 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
     if (p->events == NULL || p->log_c.records == NULL || p->log_g.records == NULL) {
         abort();
     }
-    start_cores(p, cfg);
     p->links_len = cfg->links;
-    struct jv_command endpoints = {
-        .kind = JV_CMD_ENDPOINTS, .endpoints = {gateway_endpoint}, .endpoints_len = 1};
-    (void)pair_command(p, true, &endpoints);
     for (uint32_t i = 0; i < cfg->links; i++) {
         p->links[i].delay_us = cfg->rtt_us[i] / 2;
         p->links[i].mapped_port = (uint16_t)(50000 + i);
         p->links[i].prefer = 100 - i * 10;
-        pair_link_up(p, i);
     }
-    (void)pair_command(p, true, &(struct jv_command){.kind = JV_CMD_UP});
+    start_gateway(p, cfg);
+    start_client(p, cfg);
 }
 
 void pair_fini(struct pair *p)
@@ -447,6 +535,19 @@ bool pair_status(const struct pair *p, bool client, struct jv_session_status *ou
 {
     uint32_t cursor = 0;
     return jv_core_session(client ? p->client : p->gateway, at(p), &cursor, out);
+}
+
+uint32_t pair_leaked(const struct pair *p, bool client)
+{
+    const struct jv_core *core = client ? p->client : p->gateway;
+    struct jv_counters count;
+    jv_core_counters(core, &count);
+    uint64_t used = client ? core->client->held_len : 0;
+    for (uint32_t i = 0; i < core->sessions.high; i++) {
+        const struct jv_session *s = jv_core_session_at(core, i);
+        used += s != NULL ? s->waiting_len : 0;
+    }
+    return (uint32_t)(BUFFERS - count.buffers_free - used);
 }
 
 enum jv_state pair_state(const struct pair *p, bool client)

@@ -22,7 +22,9 @@ struct pair_link {
     bool up;
     uint32_t handle; /* the client's; a new one each time the link comes up */
     uint32_t delay_us;
-    uint32_t loss_ppm;
+    uint32_t loss_ppm, dup_ppm;
+    uint32_t
+        jitter_us; /* at most this much is added to the delay of each datagram: they overtake each other */
     bool hole_up, hole_down; /* swallow what goes to the gateway, to the client */
     uint16_t mapped_port;
     uint32_t prefer;
@@ -66,10 +68,19 @@ struct pair {
     uint32_t ended;
     uint64_t delivered_c, delivered_g;
     uint64_t datagrams_to_gateway, datagrams_to_client;
-    /* the newest datagram of each type that left the client, as the network saw it */
-    struct pair_event seen[32];
+    /* the newest datagram of each type that left the client, and that left the gateway, as the network saw it */
+    struct pair_event seen[32], seen_down[32];
     bool (*filter)(struct pair *, const struct pair_event *); /* false: swallowed */
     void *filter_arg;
+    bool paused_c, paused_g; /* a frozen process: datagrams wait in its socket, deadlines pass */
+    uint32_t parked;         /* datagrams that wait so */
+    /* what the gateway sent to an address that no link has: an attacker's, or a victim's */
+    struct {
+        uint64_t datagrams, traffic;
+        uint32_t largest;
+    } stray;
+    void (*on_record)(struct pair *, bool client, const struct jv_record *);
+    void *on_record_arg;
 };
 
 struct pair_cfg {
@@ -78,12 +89,15 @@ struct pair_cfg {
     uint32_t rtt_us[PAIR_LINKS];
     enum jv_preset preset;
     const struct jv_policy *policy; /* overrides the preset */
+    uint32_t half_open_max;         /* 0: 8 */
     bool rebirth, no_aes;
     bool wrong_psk, unknown_user, wrong_gateway_key;
 };
 
 void pair_init(struct pair *p, const struct pair_cfg *cfg);
 void pair_fini(struct pair *p);
+/* The client's process dies without a word and starts anew, knowing nothing. */
+void pair_restart_client(struct pair *p, const struct pair_cfg *cfg);
 /* Let `ms` of virtual time pass. */
 void pair_run(struct pair *p, uint64_t ms);
 void pair_run_us(struct pair *p, uint64_t us);
@@ -99,6 +113,13 @@ void pair_packet(struct pair *p, bool from_client, uint32_t bytes);
 /* Hand bytes to a side as if they came from `remote`. */
 void pair_inject(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
                  const uint8_t *bytes, uint32_t len);
+/* Put bytes on the way: they arrive after `delay_us`, as if from `remote`. The only form that a filter may use. */
+void pair_enqueue(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
+                  uint32_t delay_us, const uint8_t *bytes, uint32_t len);
+/* Freeze a side, or let it go on; what waited in its socket is read first then. */
+void pair_pause(struct pair *p, bool client, bool on);
+/* Buffers that are neither free nor hold something that waits: a leak. */
+uint32_t pair_leaked(const struct pair *p, bool client);
 enum jv_err pair_command(struct pair *p, bool client, const struct jv_command *command);
 bool pair_status(const struct pair *p, bool client, struct jv_session_status *out);
 enum jv_state pair_state(const struct pair *p, bool client);

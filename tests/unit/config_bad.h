@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A table of cases reads best with one case a line. */
+/* clang-format off */
 /* Malformed files and the exact lines that the operator reads; rows of `bads` in test_config.c. */
 
 /* Grammar. */

@@ -46,8 +46,8 @@ static void form_shows_a_session(void **state)
         "  gateway: gw1.example.net  epoch 7, AES-256-GCM\n",
         "  address: 10.80.3.17/16      dns: none     mtu: 1420\n",
         "  age: 1d 3h   lifetime left: 4h51m   switches: 6, 0 in the last minute (limit 8)\n",
-        "  transfer: 18.41 GiB received, 2.10 GiB sent     outage: 900ms in 6 switches (worst "
-        "310ms)\n",
+        ("  transfer: 18.41 GiB received, 2.10 GiB sent     outage: 900ms in 6 switches (worst "
+         "310ms)\n"),
         "11.8 ms    0.2%  \u25cf active\n",
         "     -    0.0%  \u25cb standby\n",
         "  last switch: 3m12s ago, PREFERRED_PATH_AVAILABLE.  Why: jv explain --last\n",

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pair.h"
+
+static struct pair p;
+
+static struct jv_counters counters(bool client)
+{
+    struct jv_counters c;
+    jv_core_counters(client ? p.client : p.gateway, &c);
+    return c;
+}
+
+static void begin(const struct pair_cfg *cfg)
+{
+    pair_init(&p, cfg);
+}
+
+static const struct pair_cfg plain = {
+    .seed = 7, .links = 1, .rtt_us = {20000}, .preset = JV_PRESET_FAST};
+
+static int end(void **state)
+{
+    (void)state;
+    pair_fini(&p);
+    return 0;
+}
+
+static void birth_gives_both_ends_one_session(void **state)
+{
+    struct jv_session_status c;
+    struct jv_session_status g;
+    begin(&plain);
+    assert_true(pair_attach(&p, 200));
+    assert_true(pair_status(&p, true, &c) && pair_status(&p, false, &g));
+    assert_memory_equal(&c.sid, &g.sid, sizeof c.sid);
+    assert_memory_equal(&c.address4, &g.address4, sizeof c.address4);
+    assert_int_equal(c.v, 1);
+    assert_int_equal(g.v, 1);
+    assert_int_equal(c.local, 1);
+    assert_int_equal(c.suite, JV_SUITE_AES_256_GCM);
+    assert_int_equal(pair_count(&p.log_g, JV_REC_SessionCreated, JV_WHY_HANDSHAKE_OK), 1);
+}
+
+static void birth_without_aes_uses_chacha(void **state)
+{
+    struct pair_cfg cfg = plain;
+    struct jv_session_status c;
+    cfg.no_aes = true;
+    begin(&cfg);
+    assert_true(pair_attach(&p, 200));
+    assert_true(pair_status(&p, true, &c));
+    assert_int_equal(c.suite, JV_SUITE_CHACHA20_POLY1305);
+}
+
+static void birth_with_wrong_psk_ends_with_a_reason(void **state)
+{
+    struct pair_cfg cfg = plain;
+    cfg.wrong_psk = true;
+    begin(&cfg);
+    assert_false(pair_attach(&p, 40000));
+    assert_int_equal(pair_state(&p, true), JV_ST_TERMINATED);
+    assert_int_equal(pair_state(&p, false), JV_ST_END); /* the gateway never had a session */
+    assert_int_equal(p.last_ended.reason, JV_WHY_HANDSHAKE_FAIL);
+    assert_true(counters(true).drops[JV_DROP_BIRTH_AUTH] > 0);
+    assert_int_equal(pair_count(&p.log_g, JV_REC_SessionCreated, JV_WHY_NONE), 0);
+}
+
+static void birth_of_an_unknown_key_is_not_answered(void **state)
+{
+    struct pair_cfg cfg = plain;
+    cfg.unknown_user = true;
+    begin(&cfg);
+    assert_false(pair_attach(&p, 3000));
+    assert_true(counters(false).drops[JV_DROP_BIRTH_UNKNOWN_KEY] > 0);
+    assert_int_equal(p.datagrams_to_client, 0);
+}
+
+static void birth_with_wrong_gateway_key_fails_at_the_mac(void **state)
+{
+    struct pair_cfg cfg = plain;
+    cfg.wrong_gateway_key = true;
+    begin(&cfg);
+    assert_false(pair_attach(&p, 3000));
+    assert_true(counters(false).drops[JV_DROP_MAC1] > 0);
+    assert_int_equal(p.datagrams_to_client, 0);
+}
+
+static bool swallow_confirm(struct pair *world, const struct pair_event *e)
+{
+    (void)world;
+    return !(e->to_gateway && (e->bytes[0] & 0x1f) == 4);
+}
+
+static void half_open_entry_is_no_session_and_dies(void **state)
+{
+    begin(&plain);
+    p.filter = swallow_confirm;
+    pair_run(&p, 1000);
+    assert_int_equal(counters(false).half_open, 1);
+    assert_int_equal(pair_state(&p, false), JV_ST_END);
+    assert_int_equal(p.log_g.len, 0);
+    p.links[0].hole_up = true;
+    pair_run(&p, JV_HALF_OPEN_MS + 10);
+    assert_int_equal(counters(false).half_open, 0);
+}
+
+static void replayed_first_message_costs_one_slot_and_touches_nothing(void **state)
+{
+    struct jv_session_status before;
+    struct jv_session_status after;
+    begin(&plain);
+    assert_true(pair_attach(&p, 200));
+    pair_run(&p, JV_HALF_OPEN_MS + 100);
+    assert_true(pair_status(&p, false, &before));
+    struct pair_event msg1 = p.seen[1];
+    struct jv_endpoint stranger = msg1.remote;
+    stranger.ip.b[3] = 99;
+    for (int i = 0; i < 10; i++) {
+        pair_inject(&p, true, 1, &stranger, msg1.bytes, msg1.len);
+    }
+    assert_int_equal(counters(false).half_open, 1);
+    assert_int_equal(counters(false).drops[JV_DROP_BIRTH_REPEATED], 9);
+    pair_run(&p, JV_HALF_OPEN_MS + 100);
+    assert_int_equal(counters(false).half_open, 0);
+    assert_true(pair_status(&p, false, &after));
+    assert_int_equal(before.v, after.v);
+    assert_memory_equal(&before.sid, &after.sid, sizeof before.sid);
+}
+
+static void birth_under_load_needs_a_cookie(void **state)
+{
+    struct pair_cfg cfg = plain;
+    (void)state;
+    cfg.half_open_max = 2; /* one entry is half of the table */
+    begin(&cfg);
+    p.filter = swallow_confirm;
+    pair_run(&p, 15);
+    struct pair_event msg1 = p.seen[1];
+    assert_int_equal(counters(false).half_open, 1);
+    p.links[0].hole_up = true;
+    /* A recorded first message is useless from any address: its ephemeral is known, or it lacks the cookie. */
+    struct pair_event other = msg1;
+    other.bytes[20] ^= 1;
+    uint64_t to_client = p.datagrams_to_client;
+    pair_inject(&p, true, 1, &other.remote, other.bytes, other.len);
+    assert_int_equal(counters(false).drops[JV_DROP_MAC1], 1);
+    assert_int_equal(p.datagrams_to_client, to_client);
+    /* The client's own next attempt meets the load, is given a cookie, and comes through with it. */
+    p.links[0].hole_up = false;
+    pair_run(&p, 2600); /* the confirmation is given up, a new first message goes out */
+    p.filter = NULL;
+    pair_run(&p, 1500);
+    assert_true(counters(false).drops[JV_DROP_COOKIE] > 0);
+    assert_int_equal(pair_state(&p, true), JV_ST_ATTACHED);
+}
+
+static void lost_birth_ack_is_repeated(void **state)
+{
+    begin(&plain);
+    pair_run(&p, 25); /* message 2 has arrived, the confirmation is on its way */
+    p.links[0].hole_down = true;
+    pair_run(&p, 100);
+    assert_int_equal(pair_state(&p, false), JV_ST_ATTACHED);
+    assert_int_equal(pair_state(&p, true), JV_ST_BIRTH);
+    p.links[0].hole_down = false;
+    assert_true(pair_attach(&p, 2000));
+    assert_int_equal(pair_count(&p.log_g, JV_REC_SessionCreated, JV_WHY_NONE), 1);
+}
+
+static void newer_birth_supersedes_and_the_fourth_in_a_minute_is_refused(void **state)
+{
+    struct jv_session_status g;
+    struct pair_cfg cfg = plain;
+    begin(&cfg);
+    assert_true(pair_attach(&p, 200));
+    for (int i = 0; i < 2; i++) {
+        /* The client's process dies without a word; the next one knows nothing of the old session. */
+        struct jv_sid old;
+        assert_true(pair_status(&p, false, &g));
+        old = g.sid;
+        pair_restart_client(&p, &cfg);
+        assert_true(pair_attach(&p, 500));
+        assert_true(pair_status(&p, false, &g));
+        assert_memory_not_equal(&old, &g.sid, sizeof old);
+        assert_int_equal(pair_count(&p.log_g, JV_REC_SessionTerminated, JV_WHY_SUPERSEDED), i + 1);
+    }
+    struct jv_prefix address = g.address4;
+    pair_restart_client(&p, &cfg);
+    assert_false(pair_attach(&p, 500) &&
+                 pair_count(&p.log_g, JV_REC_SessionCreated, JV_WHY_NONE) > 3);
+    assert_int_equal(pair_count(&p.log_g, JV_REC_BirthRefused, JV_WHY_RATE_LIMITED), 1);
+    assert_true(pair_status(&p, false, &g)); /* the third session is untouched */
+    assert_memory_equal(&address, &g.address4, sizeof address);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(birth_gives_both_ends_one_session, end),
+        cmocka_unit_test_teardown(birth_without_aes_uses_chacha, end),
+        cmocka_unit_test_teardown(birth_with_wrong_psk_ends_with_a_reason, end),
+        cmocka_unit_test_teardown(birth_of_an_unknown_key_is_not_answered, end),
+        cmocka_unit_test_teardown(birth_with_wrong_gateway_key_fails_at_the_mac, end),
+        cmocka_unit_test_teardown(half_open_entry_is_no_session_and_dies, end),
+        cmocka_unit_test_teardown(replayed_first_message_costs_one_slot_and_touches_nothing, end),
+        cmocka_unit_test_teardown(birth_under_load_needs_a_cookie, end),
+        cmocka_unit_test_teardown(lost_birth_ack_is_repeated, end),
+        cmocka_unit_test_teardown(newer_birth_supersedes_and_the_fourth_in_a_minute_is_refused,
+                                  end),
+    };
+    return cmocka_run_group_tests_name("birth", tests, NULL, NULL);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pair.h"
+
+static struct pair p;
+
+static const struct pair_cfg two_links = {
+    .seed = 11, .links = 2, .rtt_us = {20000, 30000}, .preset = JV_PRESET_FAST};
+
+static int begin(void **state)
+{
+    (void)state;
+    pair_init(&p, &two_links);
+    return pair_attach(&p, 300) ? 0 : -1;
+}
+
+static int end(void **state)
+{
+    (void)state;
+    pair_fini(&p);
+    return 0;
+}
+
+static struct jv_counters counters(bool client)
+{
+    struct jv_counters c;
+    jv_core_counters(client ? p.client : p.gateway, &c);
+    return c;
+}
+
+static void core_delivers_both_ways(void **state)
+{
+    (void)state;
+    pair_flow_start(&p, &p.up, 1000, 1400);
+    pair_flow_start(&p, &p.down, 1000, 1400);
+    pair_run(&p, 1000);
+    p.up.on = p.down.on = false;
+    pair_run(&p, 100);
+    assert_int_equal(p.up.received, p.up.sent);
+    assert_int_equal(p.down.received, p.down.sent);
+}
+
+static void core_counts_every_datagram_once(void **state)
+{
+    (void)state;
+    pair_flow_start(&p, &p.up, 2000, 300);
+    p.links[0].loss_ppm = 100000;
+    pair_run(&p, 3000);
+    const struct jv_counters g = counters(false);
+    uint64_t ended = 0;
+    for (uint32_t i = 0; i < JV_DROPS; i++) {
+        ended += i == JV_DROP_NO_BUFFER ? 0 : g.drops[i];
+    }
+    assert_int_equal(g.rx_datagrams, ended + g.tx_packets);
+}
+
+static void core_gives_every_buffer_back(void **state)
+{
+    (void)state;
+    pair_flow_start(&p, &p.up, 500, 900);
+    pair_flow_start(&p, &p.down, 500, 900);
+    pair_run(&p, 500);
+    p.links[0].hole_up = p.links[0].hole_down = true;
+    pair_run(&p, 500);
+    p.up.on = p.down.on = false;
+    pair_run(&p, 3000);
+    assert_int_equal(counters(true).buffers_free, 2048);
+    assert_int_equal(counters(false).buffers_free, 2048);
+}
+
+static void core_without_output_room_finishes_nothing(void **state)
+{
+    struct jv_slot slots[2];
+    struct jv_out none = {0};
+    (void)state;
+    assert_int_equal(jv_core_take(p.gateway, slots, 2), 2);
+    slots[0].len = slots[1].len = 4;
+    slots[0].off = slots[1].off = JV_BUF_HEADROOM;
+    struct jv_batch batch = {slots, 2, 0};
+    uint64_t before = counters(false).rx_datagrams;
+    assert_int_equal(jv_core_datagrams(p.gateway, (struct jv_instant){p.now_ns}, &batch, &none),
+                     JV_E_AGAIN);
+    assert_int_equal(batch.done, 0);
+    assert_int_equal(counters(false).rx_datagrams, before);
+    jv_core_give(p.gateway, slots, 2);
+}
+
+static void core_drops_inner_packets_of_a_foreign_source(void **state)
+{
+    (void)state;
+    struct jv_ip own = p.last_configure.address4.ip;
+    p.last_configure.address4.ip.b[3] ^= 0x40; /* what the harness puts into the source field */
+    pair_packet(&p, true, 100);
+    p.last_configure.address4.ip = own;
+    assert_int_equal(counters(true).drops[JV_DROP_INNER_SOURCE], 1);
+    pair_packet(&p, true, 100);
+    pair_run(&p, 50);
+    assert_int_equal(p.delivered_g, 1);
+}
+
+static void core_ends_everywhere_on_operator_command(void **state)
+{
+    (void)state;
+    assert_int_equal(pair_command(&p, true, &(struct jv_command){.kind = JV_CMD_DOWN}), JV_E_OK);
+    pair_run(&p, 100);
+    assert_int_equal(pair_state(&p, true), JV_ST_TERMINATED);
+    assert_int_equal(pair_state(&p, false), JV_ST_END);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_SessionTerminated, JV_WHY_OPERATOR_TERMINATED), 1);
+    assert_int_equal(pair_count(&p.log_g, JV_REC_SessionTerminated, JV_WHY_PEER_TERMINATED), 1);
+}
+
+static void core_ends_the_session_of_a_removed_user(void **state)
+{
+    (void)state;
+    assert_int_equal(pair_command(&p, false, &(struct jv_command){.kind = JV_CMD_USERS}), JV_E_OK);
+    pair_run(&p, 100);
+    assert_int_equal(pair_state(&p, true), JV_ST_TERMINATED);
+    assert_int_equal(counters(false).sessions[JV_ST_ATTACHED], 0);
+}
+
+static void core_refuses_an_invalid_policy_and_keeps_the_old_one(void **state)
+{
+    struct jv_command command = {.kind = JV_CMD_POLICY, .policy_id = 9};
+    (void)state;
+    command.policy = jv_policy_presets[JV_PRESET_STRICT];
+    command.policy.heartbeat_interval_ms = 0;
+    assert_int_equal(pair_command(&p, false, &command), JV_E_RANGE);
+    assert_int_equal(pair_count(&p.log_g, JV_REC_PolicyInvalid, JV_WHY_POLICY_INVALID), 1);
+    assert_int_equal(pair_state(&p, false), JV_ST_ATTACHED);
+}
+
+static void core_rekeys_without_loss(void **state)
+{
+    struct jv_policy policy = jv_policy_presets[JV_PRESET_FAST];
+    struct pair_cfg cfg = two_links;
+    struct jv_session_status c;
+    struct jv_session_status g;
+    (void)state;
+    pair_fini(&p);
+    policy.key_max_age_ms = 10000;
+    cfg.policy = &policy;
+    pair_init(&p, &cfg);
+    assert_true(pair_attach(&p, 300));
+    pair_flow_start(&p, &p.up, 2000, 300);
+    pair_flow_start(&p, &p.down, 2000, 300);
+    pair_run(&p, 60000);
+    p.up.on = p.down.on = false;
+    pair_run(&p, 100);
+    assert_true(pair_status(&p, true, &c) && pair_status(&p, false, &g));
+    assert_true(c.epoch >= 10);
+    assert_int_equal(c.epoch, g.epoch);
+    assert_int_equal(p.up.received, p.up.sent);
+    assert_int_equal(p.down.received, p.down.sent);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_KeyRotated, JV_WHY_NONE), c.epoch - 1);
+    assert_int_equal(pair_count(&p.log_g, JV_REC_KeyRotated, JV_WHY_NONE), c.epoch - 1);
+}
+
+static void core_is_deterministic(void **state)
+{
+    static struct jv_record first[256];
+    (void)state;
+    uint32_t len = 0;
+    for (int round = 0; round < 2; round++) {
+        pair_fini(&p);
+        pair_init(&p, &two_links);
+        assert_true(pair_attach(&p, 300));
+        pair_flow_start(&p, &p.up, 3000, 300);
+        pair_run(&p, 500);
+        p.links[0].hole_up = true;
+        pair_run(&p, 2000);
+        pair_rebind(&p, 1);
+        pair_run(&p, 2000);
+        if (round == 0) {
+            len = JV_MIN(p.log_c.len, (uint32_t)JV_ARRAY_LEN(first));
+            memcpy(first, p.log_c.records, len * sizeof first[0]);
+        }
+    }
+    assert_int_equal(len, p.log_c.len);
+    for (uint32_t i = 0; i < len; i++) {
+        assert_int_equal(first[i].at.ns, p.log_c.records[i].at.ns);
+        assert_int_equal(first[i].event, p.log_c.records[i].event);
+        assert_memory_equal(&first[i].sid, &p.log_c.records[i].sid, sizeof first[i].sid);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(core_delivers_both_ways, begin, end),
+        cmocka_unit_test_setup_teardown(core_counts_every_datagram_once, begin, end),
+        cmocka_unit_test_setup_teardown(core_gives_every_buffer_back, begin, end),
+        cmocka_unit_test_setup_teardown(core_without_output_room_finishes_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(core_drops_inner_packets_of_a_foreign_source, begin, end),
+        cmocka_unit_test_setup_teardown(core_ends_everywhere_on_operator_command, begin, end),
+        cmocka_unit_test_setup_teardown(core_ends_the_session_of_a_removed_user, begin, end),
+        cmocka_unit_test_setup_teardown(core_refuses_an_invalid_policy_and_keeps_the_old_one, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(core_rekeys_without_loss, begin, end),
+        cmocka_unit_test_setup_teardown(core_is_deterministic, begin, end),
+    };
+    return cmocka_run_group_tests_name("core", tests, NULL, NULL);
+}
