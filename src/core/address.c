@@ -117,7 +117,9 @@ static bool index_of(const struct jv_addresses *a, const struct jv_ip *ip, uint3
     }
     struct jv_prefix as_pool = {*ip, pool->bits};
     *idx_out = host_bits(&as_pool);
-    return *idx_out < a->len;
+    /* A wide network has hosts behind its indices, with the same low bits. */
+    struct jv_prefix at = jv_addresses_at(a, (enum jv_family)ip->family, *idx_out);
+    return *idx_out < a->len && jv_ip_is_equal(&at.ip, ip);
 }
 
 bool jv_addresses_is_taken(const struct jv_addresses *a, const struct jv_ip *ip,
