@@ -23,6 +23,7 @@
 #include "metrics.h"
 #include "notify.h"
 #include "options.h"
+#include "reader.h"
 #include "reload.h"
 #include "sandbox.h"
 #include "server.h"
@@ -38,6 +39,7 @@ struct daemon {
     struct jv_audit *audit;
     struct jv_ctl *control;
     struct jv_metrics *metrics;
+    struct jv_reader *reader; /* NULL: the daemon can read its profile itself */
     struct jv_server *server;
     const char *user; /* to become; NULL: stay */
     uid_t uid;
@@ -242,11 +244,22 @@ static int open_all(struct daemon *d)
         return err == JV_E_PERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
     }
     jv_server_on_hangup(d->server, on_hangup, d);
+    jv_server_use_reader(d->server, d->reader);
     jv_server_note(d->server, JV_REC_DaemonStarted, JV_PROJECT_VERSION);
     if (jv_ctl_start(d->control, d->server) != JV_E_OK || jv_server_start(d->server) != JV_E_OK) {
         return EXIT_FAILED;
     }
     return EXIT_OK;
+}
+
+/* The user that we become cannot read what root alone may: the reader keeps that right, and nothing else. */
+static int start_reader(struct daemon *d)
+{
+    if (d->user == NULL) {
+        return EXIT_OK;
+    }
+    (void)signal(SIGCHLD, SIG_IGN); /* it is waited for by nobody */
+    return jv_reader_start(d->places.dirs.config, &d->reader) == JV_E_OK ? EXIT_OK : EXIT_FAILED;
 }
 
 static int enter_sandbox(const struct daemon *d, const char *user, uint32_t flags)
@@ -271,7 +284,12 @@ static int give_up_privileges(struct daemon *d)
     /* Copied: the user's name may be the configuration's, which a reload replaces. */
     char user[JV_CONF_USER_BYTES];
     (void)snprintf(user, sizeof(user), "%s", d->user == NULL ? "" : d->user);
-    int code = enter_sandbox(d, user[0] == '\0' ? NULL : user, JV_SANDBOX_CAPS);
+    uint32_t raw = 0;
+    if (!d->options.has_no_sandbox && jv_sandbox_needs_raw()) {
+        raw = JV_SANDBOX_RAW;
+        jv_log(JV_LOG_NOTICE, "this kernel wants CAP_NET_RAW to bind a socket to a device: kept");
+    }
+    int code = enter_sandbox(d, user[0] == '\0' ? NULL : user, JV_SANDBOX_CAPS | raw);
     if (code != EXIT_OK) {
         return code;
     }
@@ -310,7 +328,10 @@ static void tell_ready(struct daemon *d)
 
 static int serve(struct daemon *d)
 {
-    int code = open_all(d);
+    int code = start_reader(d);
+    if (code == EXIT_OK) {
+        code = open_all(d);
+    }
     if (code == EXIT_OK) {
         write_pid(d);
         code = give_up_privileges(d);
@@ -330,6 +351,7 @@ static int serve(struct daemon *d)
     jv_metrics_close(d->metrics);
     jv_server_close(d->server);
     jv_audit_close(d->audit);
+    jv_reader_close(d->reader);
     jv_config_free(d->config);
     jv_notify_close();
     return code;

@@ -148,10 +148,18 @@ void jv_pump_tun(void *arg, int fd, uint32_t events)
     }
 }
 
+/* Those that may end every session do a part of the work in each call, at least one session. */
+static uint32_t tries_of(const struct jv_server *server, enum jv_command_kind kind)
+{
+    bool is_long = kind == JV_CMD_DOWN || kind == JV_CMD_USERS;
+    return JV_SERVER_TRIES + (is_long ? server->config->limits.sessions : 0U);
+}
+
 enum jv_err jv_server_command(struct jv_server *server, const struct jv_command *command)
 {
     enum jv_err err = JV_E_AGAIN;
-    for (uint32_t i = 0; i < JV_SERVER_TRIES && err == JV_E_AGAIN; i++) {
+    uint32_t tries = tries_of(server, command->kind);
+    for (uint32_t i = 0; i < tries && err == JV_E_AGAIN; i++) {
         err = jv_core_command(server->core, jv_server_now(server), command, &server->out);
         flush(server);
     }

@@ -2,6 +2,7 @@
 #include "reload.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "audit.h"
@@ -9,6 +10,7 @@
 #include "links.h"
 #include "log.h"
 #include "notify.h"
+#include "reader.h"
 #include "server.h"
 #include "setup.h"
 
@@ -49,6 +51,24 @@ static bool same_endpoints(const struct jv_config_endpoints *a, const struct jv_
     return is_same;
 }
 
+static bool same_resolvers(const struct jv_config_resolvers *a, const struct jv_config_resolvers *b)
+{
+    bool is_same = a->len == b->len;
+    for (uint32_t i = 0; is_same && i < a->len; i++) {
+        is_same = jv_ip_is_equal(&a->at[i], &b->at[i]);
+    }
+    return is_same;
+}
+
+static bool same_limits(const struct jv_config *a, const struct jv_config *b)
+{
+    return a->limits.sessions == b->limits.sessions &&
+           a->clamp.max_lifetime_ms == b->clamp.max_lifetime_ms &&
+           a->clamp.transport_lost_ttl_ms == b->clamp.transport_lost_ttl_ms &&
+           a->clamp.max_switches_per_min == b->clamp.max_switches_per_min &&
+           a->clamp.heartbeat_min_ms == b->clamp.heartbeat_min_ms;
+}
+
 static const char *client_blocker(const struct jv_config_session *a,
                                   const struct jv_config_session *b)
 {
@@ -70,6 +90,54 @@ static const char *client_blocker(const struct jv_config_session *a,
     return a->on_terminated != b->on_terminated ? "OnTerminated" : NULL;
 }
 
+static bool same_networks(const struct jv_config_user *a, const struct jv_config_user *b)
+{
+    bool is_same = a->allowed_ips.len == b->allowed_ips.len &&
+                   jv_ip_is_equal(&a->address.v4, &b->address.v4) &&
+                   jv_ip_is_equal(&a->address.v6, &b->address.v6);
+    for (uint32_t i = 0; is_same && i < a->allowed_ips.len; i++) {
+        is_same = same_prefix(&a->allowed_ips.at[i], &b->allowed_ips.at[i]);
+    }
+    return is_same;
+}
+
+static int compare_keys(const void *left, const void *right)
+{
+    const struct jv_config_user *const *a = left;
+    const struct jv_config_user *const *b = right;
+    return memcmp(&(*a)->public_key.key, &(*b)->public_key.key, sizeof((*a)->public_key.key));
+}
+
+/* Users in the order of their public keys, which are different; NULL: no memory. The caller frees it. */
+static const struct jv_config_user **by_key(const struct jv_config *config)
+{
+    const struct jv_config_user **list = calloc(config->users_len + 1U, sizeof(*list));
+    for (uint32_t i = 0; list != NULL && i < config->users_len; i++) {
+        list[i] = &config->users[i];
+    }
+    if (list != NULL) {
+        qsort(list, config->users_len, sizeof(*list), compare_keys);
+    }
+    return list;
+}
+
+/* A running session has the addresses and networks of its birth, and the core keeps them for as long as it knows the key. */
+static const char *users_blocker(const struct jv_config *old, const struct jv_config *new_config)
+{
+    const struct jv_config_user **was = by_key(old);
+    const char *blocker = was == NULL ? "more than memory holds" : NULL;
+    for (uint32_t i = 0; blocker == NULL && i < new_config->users_len; i++) {
+        const struct jv_config_user *user = &new_config->users[i];
+        const struct jv_config_user **found =
+            bsearch(&user, was, old->users_len, sizeof(*was), compare_keys);
+        if (found != NULL && !same_networks(*found, user)) {
+            blocker = "Address or AllowedIPs of a [User]";
+        }
+    }
+    free(was);
+    return blocker;
+}
+
 static const char *gateway_blocker(const struct jv_config_server *a,
                                    const struct jv_config_server *b)
 {
@@ -81,6 +149,12 @@ static const char *gateway_blocker(const struct jv_config_server *a,
     }
     if (!same_prefix(&a->pool.v4, &b->pool.v4) || !same_prefix(&a->pool.v6, &b->pool.v6)) {
         return "Pool";
+    }
+    if (!same_endpoints(&a->endpoints, &b->endpoints)) {
+        return "Endpoints";
+    }
+    if (!same_resolvers(&a->dns, &b->dns)) {
+        return "DNS";
     }
     return strcmp(a->state_dir, b->state_dir) != 0 ? "StateDir" : NULL;
 }
@@ -96,13 +170,23 @@ const char *jv_reload_blocker(const struct jv_config *old, const struct jv_confi
     if (old->mtu != new_config->mtu) {
         return "MTU";
     }
+    if (strcmp(old->user, new_config->user) != 0) {
+        return "User";
+    }
+    if (!jv_endpoint_is_equal(&old->metrics, &new_config->metrics)) {
+        return "Listen of [Metrics]";
+    }
+    if ((old->audit_file[0] == '\0') != (new_config->audit_file[0] == '\0')) {
+        return "File of [Audit]";
+    }
     if (old->role == JV_CONFIG_CLIENT) {
         return client_blocker(&old->session, &new_config->session);
     }
-    if (old->limits.sessions != new_config->limits.sessions) {
-        return "Sessions";
+    if (!same_limits(old, new_config)) {
+        return "[Limits]";
     }
-    return gateway_blocker(&old->gateway, &new_config->gateway);
+    const char *blocker = gateway_blocker(&old->gateway, &new_config->gateway);
+    return blocker != NULL ? blocker : users_blocker(old, new_config);
 }
 
 static enum jv_err apply_policy(struct jv_server *server, const struct jv_config *config)
@@ -110,6 +194,9 @@ static enum jv_err apply_policy(struct jv_server *server, const struct jv_config
     struct jv_command command = {.kind = JV_CMD_POLICY,
                                  .policy = config->policy,
                                  .policy_id = jv_setup_policy_id(&config->policy)};
+    if (command.policy_id == jv_setup_policy_id(&jv_server_config(server)->policy)) {
+        return JV_E_OK;
+    }
     return jv_server_command(server, &command);
 }
 
@@ -158,24 +245,36 @@ static enum jv_err apply_users(struct jv_server *server, const struct jv_config 
     return err;
 }
 
+/*
+ * All or nothing: the policy was judged when it was read and is judged again before anything is touched; the core takes a list of
+ * users, or a pre-shared key, as a whole or not at all.
+ */
 static enum jv_err apply(struct jv_server *server, struct jv_config *config)
 {
+    enum jv_policy_field field;
+    if (jv_policy_check(&config->policy, &field) != NULL) {
+        return JV_E_RANGE;
+    }
     enum jv_err err =
         config->role == JV_CONFIG_CLIENT ? apply_psk(server, config) : apply_users(server, config);
-    if (err == JV_E_OK) {
-        err = apply_policy(server, config);
+    if (err != JV_E_OK) {
+        return err;
     }
-    if (err == JV_E_OK) {
-        jv_server_adopt(server, config);
+    err = apply_policy(server, config);
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "the policy in force stays: %s", jv_err_text(err));
     }
-    return err;
+    jv_server_adopt(server, config);
+    return JV_E_OK;
 }
 
 static enum jv_err load(struct jv_server *server, struct jv_config **out,
                         char why[JV_RELOAD_TEXT_BYTES])
 {
     struct jv_diag diag = {0};
-    enum jv_err err = jv_config_load(jv_server_dirs(server)->config, out, &diag);
+    struct jv_reader *reader = jv_server_reader(server);
+    enum jv_err err = reader != NULL ? jv_reader_load(reader, out, &diag)
+                                     : jv_config_load(jv_server_dirs(server)->config, out, &diag);
     for (uint32_t i = 0; i < diag.len; i++) {
         jv_log(err == JV_E_OK ? JV_LOG_WARNING : JV_LOG_ERROR, "%s", diag.lines[i]);
     }
@@ -183,6 +282,16 @@ static enum jv_err load(struct jv_server *server, struct jv_config **out,
                    diag.len > 0 ? diag.lines[0] : jv_err_text(err));
     jv_diag_fini(&diag);
     return err;
+}
+
+/* What the core refuses of a list of users, in the operator's words. */
+static const char *refusal_text(enum jv_err err)
+{
+    if (err == JV_E_FULL) {
+        return "more users than were given room at start: that needs a restart";
+    }
+    return err == JV_E_EXISTS ? "the Address of an added [User] belongs to a running session"
+                              : jv_err_text(err);
 }
 
 enum jv_err jv_reload(struct jv_server *server, char why[JV_RELOAD_TEXT_BYTES])
@@ -197,7 +306,7 @@ enum jv_err jv_reload(struct jv_server *server, char why[JV_RELOAD_TEXT_BYTES])
             err = JV_E_UNSUPPORTED;
         } else {
             err = apply(server, config);
-            (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s", jv_err_text(err));
+            (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s", refusal_text(err));
         }
         if (err != JV_E_OK) {
             jv_config_free(config);

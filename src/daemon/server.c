@@ -325,6 +325,16 @@ void jv_server_on_hangup(struct jv_server *server, void (*hangup)(void *arg), vo
     server->hangup_arg = arg;
 }
 
+void jv_server_use_reader(struct jv_server *server, struct jv_reader *reader)
+{
+    server->reader = reader;
+}
+
+struct jv_reader *jv_server_reader(const struct jv_server *server)
+{
+    return server->reader;
+}
+
 void jv_server_adopt(struct jv_server *server, struct jv_config *config)
 {
     struct jv_config *old = server->config;

@@ -22,7 +22,8 @@
 #include "instant.h"
 
 #define JV_SERVER_BATCHES 4U
-#define JV_SERVER_TRIES 4U /* calls for one input: the first, and after each flush another one */
+/* Calls for one input: the first, and after each flush another one; a command that ends sessions may take one for each. */
+#define JV_SERVER_TRIES 4U
 #define JV_SERVER_STOP_MS 100U
 #define JV_SERVER_PATH_BYTES 1024U
 
@@ -31,6 +32,7 @@ struct jv_audit;
 struct jv_links;
 struct jv_loop;
 struct jv_names;
+struct jv_reader;
 struct jv_tun;
 struct jv_udp;
 
@@ -108,6 +110,9 @@ void jv_server_on_tick(struct jv_server *server, void (*tick)(void *arg, struct 
                        void *arg);
 /* Called for SIGHUP. */
 void jv_server_on_hangup(struct jv_server *server, void (*hangup)(void *arg), void *arg);
+/* Who reads the profile for a reload; NULL: this process itself. It stays the caller's. */
+void jv_server_use_reader(struct jv_server *server, struct jv_reader *reader);
+struct jv_reader *jv_server_reader(const struct jv_server *server);
 /* A reload was applied: the parts see `config`, which is taken over, from here on. The old one is freed. */
 void jv_server_adopt(struct jv_server *server, struct jv_config *config);
 #endif /* JV_DAEMON_SERVER_H */

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <spawn.h>
@@ -117,6 +118,50 @@ static int hook(void)
                : 1;
 }
 
+static int bind_sockets_to_device(void)
+{
+    for (int i = 0; i < 2; i++) {
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, "lo", 3) != 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* In the child of behind(): what a process that may only read files can do, and cannot. */
+static int read_and_no_more(void)
+{
+    char byte;
+    const char *step = "";
+    int old = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    bool ok = old >= 0 && jv_sandbox_enter_reader(&step) == JV_E_OK;
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    ok = ok && fd >= 0 && read(fd, &byte, 1) == 1 && close(fd) == 0;
+    ok = ok && open("/dev/null", O_WRONLY | O_CLOEXEC) == -1 && errno == ENOSYS;
+    ok = ok && open("/tmp/jv-sandbox-none", O_RDONLY | O_CREAT | O_CLOEXEC, 0600) == -1 &&
+         errno == ENOSYS;
+    ok = ok && write(old, "x", 1) == -1 && errno == ENOSYS;
+    ok = ok && socket(AF_INET, SOCK_DGRAM, 0) == -1 && errno == ENOSYS;
+    return ok && start_program() == 1 && errno == ENOSYS ? 0 : 1;
+}
+
+static void sandbox_binds_new_sockets_to_a_device(void **state)
+{
+    if (geteuid() != 0) {
+        skip();
+    }
+    uint32_t raw = jv_sandbox_needs_raw() ? JV_SANDBOX_RAW : 0;
+    assert_int_equal(behind(JV_SANDBOX_ALL | raw, bind_sockets_to_device), 0);
+    /* Asking has cost nothing. */
+    assert_int_equal(jv_sandbox_needs_raw(), raw != 0);
+}
+
+static void sandbox_lets_a_reader_read_only(void **state)
+{
+    assert_int_equal(behind(0, read_and_no_more), 0);
+}
+
 static void sandbox_lets_daily_work_through(void **state)
 {
     assert_int_equal(behind(JV_SANDBOX_SECCOMP, daily_work), 0);
@@ -157,6 +202,8 @@ int main(void)
         cmocka_unit_test(sandbox_ends_an_intruder),
         cmocka_unit_test(sandbox_runs_hooks_where_asked),
         cmocka_unit_test(sandbox_refuses_unknown_user),
+        cmocka_unit_test(sandbox_binds_new_sockets_to_a_device),
+        cmocka_unit_test(sandbox_lets_a_reader_read_only),
     };
     return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
 }
