@@ -216,6 +216,15 @@ static enum jv_drop add_half_open(struct jv_core *core, struct first_message *m,
     return JV_DROP_CONSUMED;
 }
 
+/* P1: strangers are metered by source and all together; a known session never comes here. */
+static bool may_compute(struct jv_core *core, const struct jv_ip *unverified_source)
+{
+    static const struct jv_rate of_source = {JV_BIRTHS_SOURCE_PER_S, 1, JV_BIRTHS_SOURCE_BURST};
+    static const struct jv_rate of_all = {JV_BIRTHS_PER_S, 1, JV_BIRTHS_PER_S};
+    return jv_sources_take(&core->sources, &of_source, core->now, unverified_source) &&
+           jv_bucket_take(&core->births, &of_all, core->now);
+}
+
 /* Cheap before dear: length, keyed MAC, look-up, cookie; only then any Diffie-Hellman. */
 void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, struct jv_slot *slot,
                       struct jv_out *out)
@@ -249,6 +258,10 @@ void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, stru
     }
     if (core->half_open.used == core->half_open.cap) {
         jv_core_drop(core, slot, JV_DROP_BIRTH_FULL);
+        return;
+    }
+    if (!may_compute(core, &slot->remote.ip)) {
+        jv_core_drop(core, slot, JV_DROP_BIRTH_RATE);
         return;
     }
     struct first_message m;

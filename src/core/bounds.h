@@ -32,6 +32,15 @@
 #define JV_KEY_PREVIOUS_MS 10000U
 /* A rekey offer that stays unanswered is repeated at this pace. */
 #define JV_REKEY_RETRY_MS 500U
+/* A gateway that nears a limit asks at this pace. */
+#define JV_REKEY_ASK_MS 1000U
+/* First messages that cost a Diffie-Hellman: per second and source (IPv6: per /64), and of all sources. Four X25519 operations take a
+ * quarter of a millisecond, so that all births together get at most a quarter of a core; data goes on. */
+#define JV_BIRTHS_SOURCE_PER_S 10U
+#define JV_BIRTHS_SOURCE_BURST 20U
+#define JV_BIRTHS_PER_S 1000U
+/* Sources remembered; a full table gives up its least recently used one. */
+#define JV_BIRTH_SOURCES 4096U
 /* Ranges of missing counters that one report names; what is older is lost for the resend. */
 #define JV_GAP_MAX 16U
 /* Jitter below two milliseconds is noise of the schedulers on both ends. */

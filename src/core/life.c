@@ -23,7 +23,7 @@ static void *carve(struct arena *arena, size_t bytes)
 struct layout {
     struct jv_core *core;
     void *client, *sessions, *keys, *half_open, *waiting, *deadlines, *locators, *ephemerals;
-    void *users, *user_map, *addresses, *routes, *buf_mem, *buf_free;
+    void *users, *user_map, *addresses, *routes, *sources, *buf_mem, *buf_free;
     size_t bytes;
 };
 
@@ -60,6 +60,7 @@ static struct layout lay_out(const struct jv_core_cfg *cfg, void *mem)
     l.user_map = carve(&arena, jv_map_bytes(cfg->users_max));
     l.addresses = carve(&arena, jv_addresses_bytes(jv_addresses_count(&cfg->pool4, &cfg->pool6)));
     l.routes = carve(&arena, jv_routes_bytes(route_cap(cfg)));
+    l.sources = is_client ? NULL : carve(&arena, jv_sources_bytes(JV_BIRTH_SOURCES));
     l.buf_free = carve(&arena, cfg->buffers * sizeof(uint32_t));
     l.buf_mem = carve(&arena, (size_t)cfg->buffers * JV_BUF_BYTES);
     l.bytes = arena.used;
@@ -104,6 +105,9 @@ static void place(struct jv_core *core, const struct layout *l)
     jv_map_init(&core->user_map, l->user_map, cfg->users_max);
     jv_addresses_init(&core->addresses, l->addresses, &cfg->pool4, &cfg->pool6);
     jv_routes_init(&core->routes, l->routes, route_cap(cfg), core->hash_key);
+    if (l->sources != NULL) {
+        jv_sources_init(&core->sources, l->sources, JV_BIRTH_SOURCES, core->hash_key);
+    }
     core->buf_free = l->buf_free;
     core->buf_mem = l->buf_mem;
     core->buf_cap = cfg->buffers;

@@ -70,8 +70,8 @@ static void start(struct jv_core *core, struct jv_session *s, struct jv_out *out
 static void ask(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
     const struct jv_frame frame = {.type = JV_FRAME_REKEY_ASK};
-    (void)jv_tunnel_frames(core, s, &frame, 1, 0,
-                           out); /* asked again with the next wake-up that finds it due */
+    s->rekey.ask_at = jv_add_ms(core->now, JV_REKEY_ASK_MS);
+    (void)jv_tunnel_frames(core, s, &frame, 1, 0, out); /* asked again when that is over */
 }
 
 void jv_rekey_expire(struct jv_core *core, struct jv_session *s, struct jv_out *out)
@@ -93,7 +93,8 @@ void jv_rekey_expire(struct jv_core *core, struct jv_session *s, struct jv_out *
     }
     bool by_volume = is_volume_beyond(s, current, 2);
     if (!jv_core_is_client(core)) {
-        if (by_volume && s->keys->epochs[JV_EPOCH_NEXT].n == 0 && current->tx_next % 1024 == 0) {
+        if (by_volume && s->keys->epochs[JV_EPOCH_NEXT].n == 0 &&
+            jv_is_due(s->rekey.ask_at, core->now)) {
             ask(core, s, out);
         }
         return;

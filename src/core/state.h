@@ -165,6 +165,7 @@ struct jv_session {
     struct { /* the rekey offer that NEXT was made from */
         struct jv_key client_public, own_public;
         uint8_t own_random[16];
+        struct jv_instant ask_at; /* a nearing limit is told to the client from then on */
     } rekey;
 };
 
@@ -319,6 +320,8 @@ struct jv_core {
     struct jv_routes routes;
     struct jv_cookies cookies;
     uint8_t token_key[32];
+    struct jv_sources sources; /* of first messages */
+    struct jv_bucket births;
     struct jv_bucket replay_records, auth_records;
     uint64_t replay_suppressed;
     /* client */

@@ -162,6 +162,21 @@ static void birth_under_load_needs_a_cookie(void **state)
     assert_int_equal(pair_state(&p, true), JV_ST_ATTACHED);
 }
 
+static void first_messages_are_metered_by_source(void **state)
+{
+    struct pair_cfg cfg = plain;
+    (void)state;
+    cfg.half_open_max = 128;
+    begin(&cfg);
+    p.filter = swallow_confirm;
+    for (uint32_t i = 0; i < JV_BIRTHS_SOURCE_BURST + 10; i++) {
+        pair_run(&p, 11);
+        pair_restart_client(&p, &cfg);
+    }
+    assert_true(counters(false).drops[JV_DROP_BIRTH_RATE] >= 5);
+    assert_true(counters(false).half_open <= JV_BIRTHS_SOURCE_BURST + 5);
+}
+
 static void lost_birth_ack_is_repeated(void **state)
 {
     begin(&plain);
@@ -212,6 +227,7 @@ int main(void)
         cmocka_unit_test_teardown(half_open_entry_is_no_session_and_dies, end),
         cmocka_unit_test_teardown(replayed_first_message_costs_one_slot_and_touches_nothing, end),
         cmocka_unit_test_teardown(birth_under_load_needs_a_cookie, end),
+        cmocka_unit_test_teardown(first_messages_are_metered_by_source, end),
         cmocka_unit_test_teardown(lost_birth_ack_is_repeated, end),
         cmocka_unit_test_teardown(newer_birth_supersedes_and_the_fourth_in_a_minute_is_refused,
                                   end),
