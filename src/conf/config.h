@@ -44,7 +44,6 @@
 
 enum jv_config_role { JV_CONFIG_CLIENT = 1, JV_CONFIG_GATEWAY = 2 };
 enum jv_config_terminated { JV_CONFIG_STOP, JV_CONFIG_REBIRTH }; /* OnTerminated */
-enum jv_config_standby { JV_CONFIG_WARM, JV_CONFIG_COLD };       /* Standby */
 enum jv_config_dns { JV_CONFIG_DNS_AUTO, JV_CONFIG_DNS_NONE, JV_CONFIG_DNS_LIST };
 
 /* A private or pre-shared key. */
@@ -107,7 +106,6 @@ struct jv_config_transport {
     char name[JV_CONF_NAME_BYTES];
     char device[JV_CONF_NAME_BYTES];
     uint32_t prefer;    /* the higher the better */
-    uint32_t standby;   /* enum jv_config_standby */
     uint32_t protocols; /* bits of enum jv_protocol; JV_PROTO_UDP in this version */
     uint32_t line;
 };
@@ -142,7 +140,7 @@ struct jv_config_server { /* [Gateway] */
 };
 
 struct jv_config_limits { /* [Limits]: a gateway; the four bounds of a policy are in `clamp` */
-    uint32_t sessions, per_user;
+    uint32_t sessions;
 };
 
 struct jv_config {

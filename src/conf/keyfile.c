@@ -73,6 +73,15 @@ enum jv_err jv_keyfile_load(const char *path, struct jv_key *key_out,
 {
     /* O_NONBLOCK: a FIFO under the name must not stop the start-up. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 && errno == EACCES) {
+        say(why_out, "cannot be opened: it must belong to user %u, as whom this process runs",
+            (unsigned)geteuid());
+        return JV_E_PERM;
+    }
+    if (fd < 0 && errno == ENOENT) {
+        say(why_out, "does not exist; jv genkey makes a private key, jv genpsk a pre-shared one");
+        return JV_E_SYSTEM;
+    }
     if (fd < 0) {
         say(why_out, "cannot be opened: %s", strerror(errno));
         return JV_E_SYSTEM;

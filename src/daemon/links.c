@@ -374,13 +374,51 @@ static struct link *open_link(struct jv_links *links, uint32_t ifindex, const st
     return NULL;
 }
 
+static void end_link(struct jv_links *links, struct link *link, struct jv_instant now)
+{
+    struct jv_command gone = {.kind = JV_CMD_LINK_GONE, .link = link->handle};
+    enum jv_err err = jv_server_command(links->server, &gone);
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_WARNING, "%s: %s", link->name, jv_err_text(err));
+    }
+    jv_log(JV_LOG_INFO, "%s: link gone", link->name);
+    close_socket(links, link);
+    if (link->has_failed && link->was_seen) {
+        /* The host says that it should work, and it does not: not again at once. */
+        link->parked_until = jv_add_ms(now, JV_LINKS_PARK_MS);
+        jv_server_timer(links->server, JV_TIMER_LINKS, link->parked_until);
+    }
+}
+
+static void name_link(const struct jv_config_transport *transport,
+                      const struct interface *interface, char out[JV_NAME_BYTES])
+{
+    const char *name = transport->device[0] == '\0' ? interface->name : transport->name;
+    (void)snprintf(out, JV_NAME_BYTES, "%s/udp", name);
+}
+
+/* A reload gave the transport another name or preference: the core learns of it by a link that goes and another that comes. */
+static bool is_outdated(const struct link *link, const struct jv_config_transport *transport,
+                        const char *name)
+{
+    return link->udp != NULL &&
+           (link->prefer != transport->prefer || strcmp(link->name, name) != 0);
+}
+
 /* One address of one interface that a transport may use: keep its socket, or open one. */
 static void consider(struct jv_links *links, const struct jv_config_transport *transport,
                      const struct interface *interface, const struct jv_ip *ip)
 {
+    char name[JV_NAME_BYTES];
     struct link *link = open_link(links, interface->ifindex, ip);
     if (!has_way(links, interface, ip)) {
         return;
+    }
+    name_link(transport, interface, name);
+    if (link != NULL && is_outdated(link, transport, name)) {
+        end_link(links, link, jv_server_now(links->server));
+        *link = (struct link){0};
+        link = NULL;
     }
     if (link != NULL) {
         link->was_seen = true;
@@ -396,28 +434,11 @@ static void consider(struct jv_links *links, const struct jv_config_transport *t
     link->ip = *ip;
     link->was_seen = true;
     memcpy(link->device, interface->name, sizeof(link->device));
-    const char *name = transport->device[0] == '\0' ? interface->name : transport->name;
-    (void)snprintf(link->name, sizeof(link->name), "%s/udp", name);
+    memcpy(link->name, name, sizeof(link->name));
     struct jv_endpoint local = {.ip = *ip};
     if (start(links, link, &local) != JV_E_OK) {
         /* The address may be too fresh, or the core has no place left: not at every fact, but now and then. */
         struct jv_instant now = jv_server_now(links->server);
-        link->parked_until = jv_add_ms(now, JV_LINKS_PARK_MS);
-        jv_server_timer(links->server, JV_TIMER_LINKS, link->parked_until);
-    }
-}
-
-static void end_link(struct jv_links *links, struct link *link, struct jv_instant now)
-{
-    struct jv_command gone = {.kind = JV_CMD_LINK_GONE, .link = link->handle};
-    enum jv_err err = jv_server_command(links->server, &gone);
-    if (err != JV_E_OK) {
-        jv_log(JV_LOG_WARNING, "%s: %s", link->name, jv_err_text(err));
-    }
-    jv_log(JV_LOG_INFO, "%s: link gone", link->name);
-    close_socket(links, link);
-    if (link->has_failed && link->was_seen) {
-        /* The host says that it should work, and it does not: not again at once. */
         link->parked_until = jv_add_ms(now, JV_LINKS_PARK_MS);
         jv_server_timer(links->server, JV_TIMER_LINKS, link->parked_until);
     }

