@@ -167,6 +167,8 @@ void jv_liveness_send_report(struct jv_core *core, struct jv_session *s, struct 
         live->report_owed = false;
         live->report_due = JV_NEVER;
     } else {
+        /* Owed also where a heartbeat asked for it: a moment that nothing waits for would be due for ever. */
+        live->report_owed = true;
         live->report_due = jv_add_ms(core->now, 10);
     }
 }
