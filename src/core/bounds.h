@@ -64,6 +64,10 @@
 #define JV_REQUEST_TRIES 4U
 /* Traffic that overtook the ACK waits here. */
 #define JV_HELD_MAX 32U
+/* Sealed packets kept for the resend: what a jump may lose. 512 of 1400 bytes are 35 ms at 160 Mbit/s, or the whole second at 5. */
+#define JV_RESEND_PACKETS 512U
+/* A packet older than this is of no use to anybody; the previous receive key and a locator left behind live longer. */
+#define JV_RESEND_AGE_MS 1000U
 /* Inner packets that wait while no transport is bound: at most this many for at most this long (a call must not hear stale audio). */
 #define JV_WAITING_MAX 256U
 #define JV_WAITING_MS 1000U

@@ -12,6 +12,7 @@
 #include "reattach.h"
 #include "rekey.h"
 #include "request.h"
+#include "resend.h"
 #include "session.h"
 #include "state.h"
 #include "tunnel.h"
@@ -100,17 +101,33 @@ uint32_t jv_core_take(struct jv_core *core, struct jv_slot *slots, uint32_t n)
         }
         memset(&slots[taken], 0, sizeof slots[taken]);
         slots[taken].buf = core->buf_mem + (size_t)idx * JV_BUF_BYTES;
+        core->buf_refs[idx] = 1;
     }
     return taken;
+}
+
+static uint32_t buffer_of(const struct jv_core *core, const struct jv_slot *slot)
+{
+    size_t at = (size_t)(slot->buf - core->buf_mem);
+    JV_ASSERT(at % JV_BUF_BYTES == 0 && at / JV_BUF_BYTES < core->buf_high);
+    return (uint32_t)(at / JV_BUF_BYTES);
+}
+
+void jv_core_hold(struct jv_core *core, const struct jv_slot *slot)
+{
+    uint32_t idx = buffer_of(core, slot);
+    JV_ASSERT(core->buf_refs[idx] > 0 && core->buf_refs[idx] < UINT8_MAX);
+    core->buf_refs[idx]++;
 }
 
 void jv_core_give(struct jv_core *core, const struct jv_slot *slots, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        size_t at = (size_t)(slots[i].buf - core->buf_mem);
-        JV_ASSERT(at % JV_BUF_BYTES == 0 && at / JV_BUF_BYTES < core->buf_high &&
-                  core->buf_free_len < core->buf_high);
-        core->buf_free[core->buf_free_len++] = (uint32_t)(at / JV_BUF_BYTES);
+        uint32_t idx = buffer_of(core, &slots[i]);
+        JV_ASSERT(core->buf_refs[idx] > 0);
+        if (--core->buf_refs[idx] == 0) {
+            core->buf_free[core->buf_free_len++] = idx;
+        }
     }
 }
 
@@ -131,7 +148,7 @@ static struct jv_instant waiting_deadline(const struct jv_core *core, const stru
     if (first == NULL) {
         return JV_NEVER;
     }
-    bool may_go = s->bound != NULL && !jv_jump_holds_packets(core, s);
+    bool may_go = s->bound != NULL && !jv_jump_holds_packets(core, s) && !jv_resend_is_busy(s);
     return may_go ? core->now : jv_add_ms(first->at, JV_WAITING_MS + 1);
 }
 
@@ -139,7 +156,7 @@ static struct jv_instant session_deadline(const struct jv_core *core, const stru
 {
     struct jv_instant t = jv_earlier(jv_session_deadline(s), jv_liveness_deadline(core, s));
     t = jv_earlier(t, jv_rekey_deadline(core, s));
-    t = jv_earlier(t, waiting_deadline(core, s));
+    t = jv_earlier(t, jv_earlier(waiting_deadline(core, s), jv_resend_deadline(core, s)));
     if (s->retired.used) {
         t = jv_earlier(t, s->retired.until);
     }
@@ -229,6 +246,8 @@ static void expire_session(struct jv_core *core, struct jv_session *s, struct jv
     } else {
         jv_reattach_expire(core, s, out);
     }
+    jv_resend_expire(core, s);
+    jv_resend_run(core, s, out);
     expire_waiting(core, s, out);
 }
 

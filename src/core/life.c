@@ -22,8 +22,8 @@ static void *carve(struct arena *arena, size_t bytes)
 
 struct layout {
     struct jv_core *core;
-    void *client, *sessions, *keys, *half_open, *waiting, *deadlines, *locators, *ephemerals;
-    void *users, *user_map, *addresses, *routes, *sources, *buf_mem, *buf_free;
+    void *client, *sessions, *keys, *half_open, *waiting, *kept, *deadlines, *locators, *ephemerals;
+    void *users, *user_map, *addresses, *routes, *sources, *buf_mem, *buf_free, *buf_refs;
     size_t bytes;
 };
 
@@ -42,6 +42,11 @@ static uint32_t waiting_cap(const struct jv_core_cfg *cfg)
     return JV_MAX(cfg->buffers / 4, 1U); /* what waits may not take the buffers of what moves */
 }
 
+static uint32_t kept_cap(const struct jv_core_cfg *cfg)
+{
+    return cfg->buffers / 2;
+}
+
 static struct layout lay_out(const struct jv_core_cfg *cfg, void *mem)
 {
     struct arena arena = {mem, 0};
@@ -53,6 +58,7 @@ static struct layout lay_out(const struct jv_core_cfg *cfg, void *mem)
     l.keys = carve(&arena, jv_slab_bytes(sizeof(struct jv_keys), cfg->sessions_max));
     l.half_open = carve(&arena, jv_slab_bytes(sizeof(struct jv_half_open), cfg->half_open_max));
     l.waiting = carve(&arena, jv_slab_bytes(sizeof(struct jv_waiting), waiting_cap(cfg)));
+    l.kept = carve(&arena, jv_slab_bytes(sizeof(struct jv_kept), kept_cap(cfg)));
     l.deadlines = carve(&arena, jv_heap_bytes(cfg->sessions_max + cfg->half_open_max + 1));
     l.locators = carve(&arena, jv_map_bytes(locator_cap(cfg)));
     l.ephemerals = carve(&arena, jv_map_bytes(cfg->half_open_max));
@@ -61,6 +67,7 @@ static struct layout lay_out(const struct jv_core_cfg *cfg, void *mem)
     l.addresses = carve(&arena, jv_addresses_bytes(jv_addresses_count(&cfg->pool4, &cfg->pool6)));
     l.routes = carve(&arena, jv_routes_bytes(route_cap(cfg)));
     l.sources = is_client ? NULL : carve(&arena, jv_sources_bytes(JV_BIRTH_SOURCES));
+    l.buf_refs = carve(&arena, cfg->buffers);
     l.buf_free = carve(&arena, cfg->buffers * sizeof(uint32_t));
     l.buf_mem = carve(&arena, (size_t)cfg->buffers * JV_BUF_BYTES);
     l.bytes = arena.used;
@@ -98,6 +105,7 @@ static void place(struct jv_core *core, const struct layout *l)
     jv_slab_init(&core->key_slab, l->keys, sizeof(struct jv_keys), cfg->sessions_max);
     jv_slab_init(&core->half_open, l->half_open, sizeof(struct jv_half_open), cfg->half_open_max);
     jv_slab_init(&core->waiting, l->waiting, sizeof(struct jv_waiting), waiting_cap(cfg));
+    jv_slab_init(&core->kept, l->kept, sizeof(struct jv_kept), kept_cap(cfg));
     jv_heap_init(&core->deadlines, l->deadlines, cfg->sessions_max + cfg->half_open_max + 1);
     jv_map_init(&core->locators, l->locators, locator_cap(cfg));
     jv_map_init(&core->ephemerals, l->ephemerals, cfg->half_open_max);
@@ -109,6 +117,7 @@ static void place(struct jv_core *core, const struct layout *l)
         jv_sources_init(&core->sources, l->sources, JV_BIRTH_SOURCES, core->hash_key);
     }
     core->buf_free = l->buf_free;
+    core->buf_refs = l->buf_refs;
     core->buf_mem = l->buf_mem;
     core->buf_cap = cfg->buffers;
 }

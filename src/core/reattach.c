@@ -7,6 +7,7 @@
 #include "liveness.h"
 #include "locator.h"
 #include "rekey.h"
+#include "resend.h"
 #include "session.h"
 #include "token.h"
 #include "tunnel.h"
@@ -191,6 +192,8 @@ static void record_move(struct jv_core *core, struct jv_session *s, const struct
     jv_record_path(rec, &s->own);
     jv_record_put(rec, JV_FD_order, req->order);
     jv_record_put(rec, JV_FD_peer_v, req->version);
+    jv_record_put(rec, JV_FD_resent, s->kept.due);
+    jv_record_put(rec, JV_FD_pushed_out, s->kept.pushed_out);
     jv_record_put(rec, JV_FD_switches_in_window, jv_session_switches_in_window(s, core->now));
     jv_record_put(rec, JV_FD_switches_limit, s->policy.max_switches_per_min);
 }
@@ -238,6 +241,7 @@ static void commit(struct jv_core *core, struct jv_session *s, const struct jv_h
         jv_session_record(core, s, JV_REC_ReattachResult, JV_WHY_REATTACH_SUCCESS, out);
     jv_record_path(rec, &s->own);
     jv_record_put(rec, JV_FD_order, req->order);
+    (void)jv_resend_begin(core, s, &req->report);
     if (is_move) {
         record_move(core, s, req, is_rebind, out);
     }
@@ -254,6 +258,7 @@ static void commit(struct jv_core *core, struct jv_session *s, const struct jv_h
     s->hint_wait_ms = JV_HINT_MIN_MS; /* a commit ends the doubling */
     jv_locator_top_up(core, s);
     send_ack(core, s, out);
+    jv_resend_run(core, s, out);
     jv_tunnel_flush_waiting(core, s, out);
 }
 
@@ -426,6 +431,11 @@ void jv_reattach_on_request(struct jv_core *core, struct jv_session *s,
     }
     if (!jv_request_decode(body, sizeof body, &req)) {
         jv_core_drop(core, slot, JV_DROP_MALFORMED);
+        return;
+    }
+    if (jv_resend_is_false(s, &req.report)) {
+        jv_session_end(core, s, JV_EV_FATAL_FOUND, JV_WHY_FATAL_PROTOCOL_ERROR, JV_RULE_NONE, out);
+        jv_core_drop(core, slot, JV_DROP_CONSUMED);
         return;
     }
     struct judgement j = judge(core, s, slot, &req);

@@ -8,6 +8,7 @@
 #include "liveness.h"
 #include "path.h"
 #include "rekey.h"
+#include "resend.h"
 #include "session.h"
 #include "token.h"
 #include "tunnel.h"
@@ -270,6 +271,8 @@ static void record_commit(struct jv_core *core, struct jv_session *s, const stru
     struct jv_rate rate = jv_session_switch_rate(s);
     rec = jv_session_record(core, s, event, why, out);
     jv_record_path(rec, to);
+    jv_record_put(rec, JV_FD_resent, s->kept.due);
+    jv_record_put(rec, JV_FD_pushed_out, s->kept.pushed_out);
     memcpy(rec->text, cl->last_name, sizeof cl->last_name);
     jv_record_put(rec, JV_FD_outage_us, outage_us);
     jv_record_put(rec, JV_FD_detect_us, detect_us);
@@ -349,6 +352,7 @@ static void commit(struct jv_core *core, struct jv_session *s, struct jv_path *p
     memcpy(cl->committed.random, cl->request.random, 16);
     take_locators(core, path, ack);
     if (!quiet) {
+        (void)jv_resend_begin(core, s, &ack->report);
         record_commit(core, s, old, path, ack->is_move, out);
         if (old != NULL && old != path) {
             retire(core, s, old, ack);
@@ -382,6 +386,7 @@ static void commit(struct jv_core *core, struct jv_session *s, struct jv_path *p
     cl->held_len = 0;
     jv_wipe(&cl->request, sizeof cl->request);
     send_bound(core, s, out);
+    jv_resend_run(core, s, out);
     jv_tunnel_flush_waiting(core, s, out);
     release_held(core, s, held, n, out);
 }
@@ -412,6 +417,10 @@ void jv_request_on_ack(struct jv_core *core, struct jv_session *s, struct jv_pat
         return;
     }
     jv_core_drop(core, slot, JV_DROP_CONSUMED);
+    if (jv_resend_is_false(s, &msg.report)) {
+        jv_session_end(core, s, JV_EV_FATAL_FOUND, JV_WHY_FATAL_PROTOCOL_ERROR, JV_RULE_NONE, out);
+        return;
+    }
     s->v = msg.version;
     commit(core, s, path, &msg, out);
 }

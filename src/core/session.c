@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "resend.h"
 #include "tunnel.h"
 
 enum action {
@@ -111,6 +112,7 @@ struct jv_session *jv_session_open(struct jv_core *core, const struct jv_policy 
 void jv_session_close(struct jv_core *core, struct jv_session *s)
 {
     jv_tunnel_drop_waiting(core, s);
+    jv_resend_drop(core, s);
     core->count.sessions[s->state]--;
     jv_keys_fini(s->keys);
     jv_heap_set(&core->deadlines, s->handle.idx, JV_NEVER);
@@ -343,6 +345,7 @@ void jv_session_end(struct jv_core *core, struct jv_session *s, enum jv_event ev
     core->count.ends++;
     core->count.ends_by_reason[why]++;
     jv_tunnel_drop_waiting(core, s);
+    jv_resend_drop(core, s);
 }
 
 static void expire_limits(struct jv_core *core, struct jv_session *s, struct jv_out *out)

@@ -81,6 +81,14 @@ struct jv_waiting { /* an inner packet that waits for a transport */
     struct jv_handle next;
 };
 
+struct jv_kept { /* a sealed packet that may have to go again */
+    struct jv_slot slot;
+    uint64_t epoch, counter;
+    struct jv_instant at;
+    struct jv_handle next;
+    bool is_due; /* a jump was committed without it */
+};
+
 /* Liveness of the bound path, the same on both ends. */
 struct jv_liveness {
     bool outstanding; /* something that must be answered is unanswered */
@@ -138,6 +146,11 @@ struct jv_session {
     uint32_t mtu;
     struct jv_handle waiting_first, waiting_last;
     uint32_t waiting_len;
+    struct {
+        struct jv_handle first, last;
+        uint32_t len, due;
+        uint64_t resent, pushed_out;
+    } kept;
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     bool dirty; /* its deadline must be computed anew */
     bool ended; /* what follows the end was done */
@@ -305,9 +318,10 @@ struct jv_core {
     /* buffers */
     uint8_t *buf_mem;
     uint32_t *buf_free;
+    uint8_t *buf_refs; /* holders of each buffer: the one it was given to, and the resend */
     uint32_t buf_cap, buf_high, buf_free_len;
     /* sessions */
-    struct jv_slab sessions, key_slab, half_open, waiting;
+    struct jv_slab sessions, key_slab, half_open, waiting, kept;
     struct jv_heap deadlines; /* sessions, then half-open entries, then the core itself */
     uint32_t dirty[JV_BATCH_MAX * 2];
     uint32_t dirty_len;
@@ -339,6 +353,8 @@ struct jv_core {
 bool jv_has_room(const struct jv_out *out);
 /* An empty buffer for a datagram of the core's own; false: none free (counted). */
 bool jv_core_buf(struct jv_core *core, struct jv_slot *slot);
+/* One more holder: it takes another jv_core_give() to free the buffer. */
+void jv_core_hold(struct jv_core *core, const struct jv_slot *slot);
 void jv_core_drop(struct jv_core *core, struct jv_slot *slot, enum jv_drop why);
 /* The session's deadline will be computed anew at the end of the call. */
 void jv_core_touch(struct jv_core *core, struct jv_session *s);

@@ -9,6 +9,7 @@
 #include "liveness.h"
 #include "reattach.h"
 #include "rekey.h"
+#include "resend.h"
 #include "session.h"
 
 /* ---- sealing ---- */
@@ -83,6 +84,7 @@ static void send_packet(struct jv_core *core, struct jv_session *s, struct jv_sl
     }
     s->live.had_data = true;
     jv_liveness_sent(core, s, epoch, epoch->tx_next - 1);
+    jv_resend_keep(core, s, epoch->n, epoch->tx_next - 1, slot);
     jv_core_touch(core, s);
     jv_core_send(core, slot, out);
 }
@@ -139,7 +141,7 @@ void jv_tunnel_packet(struct jv_core *core, struct jv_session *s, const struct j
     }
     (void)jv_inner_clamp_mss(slot->buf + slot->off, slot->len, s->mtu);
     slot->ecn = inner->ecn;
-    if (s->bound == NULL || jv_jump_holds_packets(core, s)) {
+    if (s->bound == NULL || jv_jump_holds_packets(core, s) || jv_resend_is_busy(s)) {
         wait_for_path(core, s, slot);
         return;
     }
@@ -165,7 +167,7 @@ static void remove_waiting(struct jv_core *core, struct jv_session *s, const str
 void jv_tunnel_flush_waiting(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
     struct jv_waiting *w;
-    while (s->bound != NULL && out->tx_len + JV_ROOM_TX < out->tx_cap &&
+    while (s->bound != NULL && !jv_resend_is_busy(s) && out->tx_len + JV_ROOM_TX < out->tx_cap &&
            (w = next_waiting(core, s)) != NULL) {
         struct jv_slot slot = w->slot;
         bool is_old = jv_since_ms(w->at, core->now) > JV_WAITING_MS;
@@ -334,7 +336,13 @@ static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv
         jv_liveness_on_heartbeat(core, s, &frame->u.heartbeat, out);
         break;
     case JV_FRAME_REPORT:
+        if (jv_resend_is_false(s, &frame->u.report.report)) {
+            jv_session_end(core, s, JV_EV_FATAL_FOUND, JV_WHY_FATAL_PROTOCOL_ERROR, JV_RULE_NONE,
+                           out);
+            break;
+        }
         jv_liveness_on_report(core, s, &frame->u.report);
+        jv_resend_reported(core, s, &frame->u.report.report);
         if (is_client) {
             jv_jump_on_report(core, s, &frame->u.report, out);
         } else {

@@ -97,6 +97,31 @@ static void rebinding_takes_two_round_trips_and_is_no_switch(void **state)
     assert_true(p.down.longest_gap_ns <= 2 * 20 * JV_NS_PER_MS + 6 * JV_NS_PER_MS);
 }
 
+static void jump_loses_no_packet_either_way(void **state)
+{
+    (void)state;
+    for (uint32_t round = 0; round < 3; round++) {
+        if (round == 0) {
+            hole(0, true);
+        } else if (round == 1) {
+            hole(0, false);
+            pair_run(&p, 2000);
+            pair_link_down(&p, 1);
+        } else {
+            pair_rebind(&p, 0);
+        }
+        pair_run(&p, 2000);
+        assert_int_equal(status(true).state, JV_ST_ATTACHED);
+    }
+    p.up.on = p.down.on = false;
+    pair_run(&p, 200);
+    assert_int_equal(p.up.received, p.up.sent);
+    assert_int_equal(p.down.received, p.down.sent);
+    pair_run(&p, JV_RESEND_AGE_MS + 1000);
+    assert_int_equal(counters(true).buffers_free, 2048);
+    assert_int_equal(counters(false).buffers_free, 2048);
+}
+
 static void replayed_request_from_another_socket_moves_nothing(void **state)
 {
     (void)state;
@@ -259,6 +284,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(link_down_moves_within_one_round_trip, begin, end),
         cmocka_unit_test_setup_teardown(rebinding_takes_two_round_trips_and_is_no_switch, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(jump_loses_no_packet_either_way, begin, end),
         cmocka_unit_test_setup_teardown(replayed_request_from_another_socket_moves_nothing, begin,
                                         end),
         cmocka_unit_test_setup_teardown(lost_ack_is_answered_again_without_a_second_commit, begin,

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_CORE_RESEND_H
+#define JV_CORE_RESEND_H
+/*
+ * resend -- no loss at a jump: the last sealed packets of a session, kept until the peer reports them or they are too old (design
+ * §4.6).
+ *
+ * At a commit the peer's receive report says what is missing; a kept packet goes again byte for byte, header included, at most once a
+ * commit and before new packets. The receiver's window removes what arrived twice, and no key and nonce seal different bytes.
+ *
+ * Owns     one entry and one reference to a packet buffer for each kept packet.
+ * Limits   JV_RESEND_PACKETS a session, JV_RESEND_AGE_MS old, half of the core's buffers in all. What does not fit pushes the oldest
+ *          out and is counted: the promise is "no loss within the pool".
+ * Threads  the shard's. Hot path: jv_resend_keep() allocates and copies nothing.
+ */
+#include "core.h"
+#include "state.h"
+
+/* A packet was sealed and is about to leave in `slot`. */
+void jv_resend_keep(struct jv_core *core, struct jv_session *s, uint64_t epoch, uint64_t counter,
+                    const struct jv_slot *slot);
+/* What the peer has received need not be kept. */
+void jv_resend_reported(struct jv_core *core, struct jv_session *s, const struct jv_report *report);
+/* A jump was committed: what `report` lacks is due on the path that is bound. Returns how many packets. */
+uint32_t jv_resend_begin(struct jv_core *core, struct jv_session *s,
+                         const struct jv_report *report);
+/* Packets are due: new ones wait behind them. */
+bool jv_resend_is_busy(const struct jv_session *s);
+/* Send what is due, as far as `out` has room. */
+void jv_resend_run(struct jv_core *core, struct jv_session *s, struct jv_out *out);
+/* Drop what is too old. */
+void jv_resend_expire(struct jv_core *core, struct jv_session *s);
+struct jv_instant jv_resend_deadline(const struct jv_core *core, const struct jv_session *s);
+void jv_resend_drop(struct jv_core *core, struct jv_session *s);
+/* True where the report claims a packet that was never sealed: an authenticated lie. */
+bool jv_resend_is_false(struct jv_session *s, const struct jv_report *report);
+#endif /* JV_CORE_RESEND_H */
