@@ -275,8 +275,11 @@ static void open_section(struct reader *r, const struct jv_ini_item *item)
         }
     }
     if (r->in == SECTIONS) {
-        jv_diag_error(r->diag, r->file, item->line, "[%.*s] is not a section of this file",
-                      shown(item->name), item->name.at);
+        jv_diag_error(
+            r->diag, r->file, item->line,
+            "[%.*s] is not a section; a client has [Session], [Transport NAME], [Policy], "
+            "a gateway [Gateway], [Limits], [User NAME], both [Audit], [Metrics]",
+            shown(item->name), item->name.at);
         return;
     }
     const struct section *section = &sections[r->in];

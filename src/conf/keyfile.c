@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,8 +75,9 @@ enum jv_err jv_keyfile_load(const char *path, struct jv_key *key_out,
     /* O_NONBLOCK: a FIFO under the name must not stop the start-up. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 && errno == EACCES) {
-        say(why_out, "cannot be opened: it must belong to user %u, as whom this process runs",
-            (unsigned)geteuid());
+        const struct passwd *user = getpwuid(geteuid());
+        say(why_out, "cannot be read: it must belong to %s, as whom this process runs",
+            user == NULL ? "the user" : user->pw_name);
         return JV_E_PERM;
     }
     if (fd < 0 && errno == ENOENT) {

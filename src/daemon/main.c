@@ -152,8 +152,10 @@ static int make_places(struct daemon *d)
         *slash = '\0';
     }
     if (jv_options_make_dir(d->places.dirs.run, 0755, d->uid, d->gid) != JV_E_OK) {
-        jv_log(JV_LOG_ERROR, "%s: %s", d->places.dirs.run, strerror(errno));
-        return errno == EACCES || errno == EPERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
+        bool is_denied = errno == EACCES || errno == EPERM;
+        jv_log(JV_LOG_ERROR, "cannot make %s: %s%s", d->places.dirs.run, strerror(errno),
+               is_denied ? ": start jvd as root, or give it --run-dir" : "");
+        return is_denied ? EXIT_NO_PERMISSION : EXIT_FAILED;
     }
     if (jv_options_make_dir(d->places.dirs.state, 0700, d->uid, d->gid) != JV_E_OK) {
         jv_log(JV_LOG_WARNING, "%s: %s", d->places.dirs.state, strerror(errno));
@@ -169,12 +171,15 @@ static int open_control(struct daemon *d)
 {
     enum jv_err err = jv_ctl_open(d->places.socket, d->uid, &d->control);
     if (err == JV_E_EXISTS) {
-        jv_log(JV_LOG_ERROR, "%s is running already", d->config->name);
+        jv_log(JV_LOG_ERROR, "%s is running already: %s answers", d->config->name,
+               d->places.socket);
         return EXIT_FAILED;
     }
     if (err != JV_E_OK) {
-        jv_log(JV_LOG_ERROR, "%s: %s (%s)", d->places.socket, jv_err_text(err), strerror(errno));
-        return errno == EACCES || errno == EPERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
+        bool is_denied = errno == EACCES || errno == EPERM;
+        jv_log(JV_LOG_ERROR, "cannot make the control socket %s: %s", d->places.socket,
+               err == JV_E_RANGE ? "the path is too long" : strerror(errno));
+        return err != JV_E_RANGE && is_denied ? EXIT_NO_PERMISSION : EXIT_FAILED;
     }
     return EXIT_OK;
 }

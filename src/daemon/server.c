@@ -56,6 +56,19 @@ static enum jv_err open_loop(struct jv_server *server)
     return err;
 }
 
+static const char *tun_remedy(enum jv_err err)
+{
+    if (err == JV_E_PERM) {
+        return "start jvd as root, or with CAP_NET_ADMIN and a right to /dev/net/tun";
+    }
+    if (err == JV_E_EXISTS) {
+        return "another process has it, or a device of this name is no TUN device";
+    }
+    return errno == ENOENT || errno == ENODEV || errno == ENXIO
+               ? "/dev/net/tun is missing: modprobe tun, or let the container have it"
+               : jv_err_text(err);
+}
+
 static enum jv_err open_tun(struct jv_server *server)
 {
     bool was_there = false;
@@ -64,8 +77,8 @@ static enum jv_err open_tun(struct jv_server *server)
         err = jv_tun_set_persist(server->tun, true);
     }
     if (err != JV_E_OK) {
-        jv_log(JV_LOG_ERROR, "cannot open the TUN device %s: %s (%s)", server->config->interface,
-               jv_err_text(err), strerror(errno));
+        jv_log(JV_LOG_ERROR, "cannot open the TUN device %s: %s: %s", server->config->interface,
+               strerror(errno), tun_remedy(err));
         return err;
     }
     if (was_there) {

@@ -13,8 +13,10 @@
 {CLIENT, "MTU = 1400\a", "", "home.conf:6: the line has a control character"},
 {CLIENT, "", "[Audit", "home.conf:9: the line is not a section: the closing ] is missing"},
 {CLIENT, "", "[]", "home.conf:9: the line is not a section: [Name] or [Name title]"},
-{CLIENT, "", "[Bogus]\nKey = 1", "home.conf:9: [Bogus] is not a section of this file"},
-{CLIENT, "", "[session]", "home.conf:9: [session] is not a section of this file"},
+{CLIENT, "", "[Bogus]\nKey = 1", "home.conf:9: [Bogus] is not a section; a client has [Session], [Transport NAME], [Policy], "
+ "a gateway [Gateway], [Limits], [User NAME], both [Audit], [Metrics]"},
+{CLIENT, "", "[session]", "home.conf:9: [session] is not a section; a client has [Session], [Transport NAME], [Policy], "
+ "a gateway [Gateway], [Limits], [User NAME], both [Audit], [Metrics]"},
 {CLIENT, "", "[Audit x]", "home.conf:9: [Audit x] must be [Audit] without a name"},
 {CLIENT, "", "[Session]\nMTU = 1", "home.conf:9: [Session] is there already, in line 1"},
 {CLIENT, "MTU = 1400\nMTU = 1500", "", "home.conf:7: MTU is set twice; the first is in line 6"},
