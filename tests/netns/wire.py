@@ -21,6 +21,7 @@ import sys
 import time
 
 PORT = 4433
+VERSION = 1 << 6  # the top bits of the first byte
 stopped = False
 
 
@@ -94,9 +95,9 @@ def flood(kind, address, seconds, path=""):
     if kind == "garbage":
         pool = [os.urandom(random.randrange(1, 1400)) for _ in range(512)]
     elif kind == "birth":
-        pool = [b"\x01" + bytes(7) + os.urandom(248) for _ in range(512)]
+        pool = [bytes([VERSION | 1, 0, 0, 1]) + bytes(4) + os.urandom(248) for _ in range(512)]
     elif kind == "locator":
-        pool = [bytes([random.choice((4, 5, 7)), 1]) + os.urandom(14 + random.randrange(100, 1300)) for _ in range(512)]
+        pool = [bytes([VERSION | random.choice((4, 5, 7)), 1]) + os.urandom(14 + random.randrange(100, 1300)) for _ in range(512)]
     else:
         known = [d[3] for t in (4, 5, 7) for d in captured(path, t)[-8:]]
         pool = [k[:16] + os.urandom(len(k) - 16) for k in known for _ in range(16)]
