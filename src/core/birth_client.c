@@ -341,7 +341,7 @@ static void take_ack(struct jv_core *core, struct jv_session *s, const struct jv
     cl->order = cl->order_spent = 0;
     cl->hint_epoch = cl->hint_counter = 0;
     cl->suspected = false;
-    cl->healthy_since = cl->switch_retry_at = JV_NEVER;
+    cl->healthy_since = cl->switch_retry_at = cl->failback_at = JV_NEVER;
     cl->quiet_at = core->now;
     jv_wipe(&cl->request, sizeof cl->request);
 }

@@ -60,6 +60,8 @@
 /* A request without an answer is repeated after this at the earliest. */
 #define JV_REQUEST_RETRY_MIN_MS 40U
 #define JV_REQUEST_RETRY_MAX_MS 2000U
+/* Before a session goes back to a preferred path, that path has answered within this time. */
+#define JV_FAILBACK_FRESH_MS 1000U
 /* Requests on one path before the next candidate is tried. */
 #define JV_REQUEST_TRIES 4U
 /* Traffic that overtook the ACK waits here. */

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "failback.h"
 #include "liveness.h"
 #include "path.h"
 #include "request.h"
@@ -361,6 +362,7 @@ void jv_jump_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
         }
         return;
     }
+    cl->failback_at = core->now;
     if (s->bound == NULL && (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED)) {
         start_switch(core, s, path, JV_WHY_DEAD_TRANSPORT_RECOVERY, JV_RULE_RANKING, out);
     } else if (cl->suspected && !cl->standby_answered && s->bound != NULL) {
@@ -369,6 +371,13 @@ void jv_jump_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
         cl->confirm_at = jv_add_us(core->now, wait);
         jv_core_touch(core, s);
     }
+}
+
+void jv_jump_by_choice(struct jv_core *core, struct jv_session *s, struct jv_path *to,
+                       enum jv_why why, enum jv_rule rule, struct jv_out *out)
+{
+    step(core, s, JV_EV_MOVE_ORDERED, why, rule, out);
+    start_switch(core, s, to, JV_WHY_POLICY_FORCED_RECOVERY, rule, out);
 }
 
 enum jv_err jv_jump_order(struct jv_core *core, struct jv_session *s, uint32_t link,
@@ -398,9 +407,7 @@ enum jv_err jv_jump_order(struct jv_core *core, struct jv_session *s, uint32_t l
     if (!may_switch(core, s, to, out)) {
         return JV_E_REFUSED;
     }
-    note_entry(core);
-    step(core, s, JV_EV_MOVE_ORDERED, JV_WHY_POLICY_TRIGGER, JV_RULE_NONE, out);
-    start_switch(core, s, to, JV_WHY_POLICY_FORCED_RECOVERY, JV_RULE_NONE, out);
+    jv_jump_by_choice(core, s, to, JV_WHY_POLICY_TRIGGER, JV_RULE_NONE, out);
     return JV_E_OK;
 }
 
@@ -430,6 +437,9 @@ struct jv_instant jv_jump_deadline(const struct jv_core *core, const struct jv_s
     }
     if (!cl->suspected) {
         t = jv_earlier(t, jv_liveness_silence_at(core, s));
+    }
+    if (s->state == JV_ST_ATTACHED) {
+        t = jv_earlier(t, cl->failback_at);
     }
     if (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED) {
         t = jv_earlier(t, cl->suspected ? jv_earlier(cl->confirm_at, dead_at(s, cl))
@@ -509,6 +519,8 @@ void jv_jump_expire(struct jv_core *core, struct jv_session *s, struct jv_out *o
             suspect(core, s, JV_WHY_HEARTBEAT_TIMEOUT, out);
         } else if (s->live.beats_unanswered >= s->policy.max_consecutive_drops) {
             suspect(core, s, JV_WHY_CONSECUTIVE_DROP_EXCEEDED, out);
+        } else {
+            jv_failback_consider(core, s, out);
         }
         break;
     case JV_ST_VOLATILE:

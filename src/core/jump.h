@@ -34,6 +34,9 @@ struct jv_path *jv_jump_next_candidate(struct jv_core *core, struct jv_session *
 /* The cap of switches has room for this path; binding the same transport again is no switch. */
 bool jv_jump_may_try(const struct jv_core *core, const struct jv_session *s,
                      const struct jv_path *to);
+/* Leave a path that works, for `why`: the policy was asked before. */
+void jv_jump_by_choice(struct jv_core *core, struct jv_session *s, struct jv_path *to,
+                       enum jv_why why, enum jv_rule rule, struct jv_out *out);
 /* An operator asks for this link. */
 enum jv_err jv_jump_order(struct jv_core *core, struct jv_session *s, uint32_t link,
                           struct jv_out *out);

@@ -335,6 +335,7 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
         JV_MAX(core->client->gateway_time_ms, jv_token_time(reply.token));
     note_observed(core, s, path, &reply.observed, out);
     if (!was_proven) {
+        path->stable_since = core->now;
         struct jv_record *rec = jv_session_record(core, s, JV_REC_PathProven, JV_WHY_PROBE_OK, out);
         jv_record_path(rec, path);
         jv_record_put(rec, JV_FD_rtt_us, jv_rtt_srtt_us(&path->rtt));

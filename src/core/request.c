@@ -370,6 +370,7 @@ static void commit(struct jv_core *core, struct jv_session *s, struct jv_path *p
                                                  .rule = JV_RULE_PIPELINE},
                                out);
         path->probe_due = JV_NEVER;
+        cl->failback_at = core->now;
     }
     path->was_heard = true;
     path->heard = core->now;

@@ -55,6 +55,7 @@ struct jv_path {
     bool has_token;
     uint8_t token[JV_TOKEN_BYTES];
     struct jv_instant token_at;
+    struct jv_instant stable_since; /* answers every probe since then; meaningful while proven */
     /* doubling of the silence floor after false suspicions, with decay */
     uint32_t doublings;
     struct jv_instant doubling_decay;
@@ -260,6 +261,8 @@ struct jv_client {
     struct jv_instant entries[8];    /* into VOLATILE, for the doubling of the stability window */
     uint32_t entries_len;
     struct jv_instant switch_retry_at;
+    struct jv_instant
+        failback_at; /* when to look for a preferred path again; JV_NEVER: nothing to wait for */
     struct jv_instant quiet_at; /* next in-place request for the peer's sake */
     struct jv_slot held[JV_HELD_MAX];
     uint32_t held_len;

@@ -545,7 +545,7 @@ uint32_t pair_leaked(const struct pair *p, bool client)
     uint64_t used = client ? core->client->held_len : 0;
     for (uint32_t i = 0; i < core->sessions.high; i++) {
         const struct jv_session *s = jv_core_session_at(core, i);
-        used += s != NULL ? s->waiting_len : 0;
+        used += s != NULL ? s->waiting_len + s->kept.len : 0;
     }
     return (uint32_t)(BUFFERS - count.buffers_free - used);
 }

@@ -97,6 +97,26 @@ static void rebinding_takes_two_round_trips_and_is_no_switch(void **state)
     assert_true(p.down.longest_gap_ns <= 2 * 20 * JV_NS_PER_MS + 6 * JV_NS_PER_MS);
 }
 
+static void preferred_link_is_taken_back_after_the_dwell(void **state)
+{
+    (void)state;
+    hole(0, true);
+    pair_run(&p, 1000);
+    assert_int_equal(status(true).switches, 1);
+    hole(0, false);
+    pair_run(&p, 1000);
+    assert_int_equal(status(true).switches, 1); /* dwell_ms of the preset is 2000 */
+    pair_run(&p, 4000);
+    p.up.on = p.down.on = false;
+    pair_run(&p, 200);
+    assert_int_equal(status(true).switches, 2);
+    assert_int_equal(status(true).state, JV_ST_ATTACHED);
+    assert_int_equal(
+        pair_count(&p.log_c, JV_REC_SessionStateChange, JV_WHY_PREFERRED_PATH_AVAILABLE), 1);
+    assert_int_equal(p.up.received, p.up.sent);
+    assert_int_equal(p.down.received, p.down.sent);
+}
+
 static void jump_loses_no_packet_either_way(void **state)
 {
     (void)state;
@@ -284,6 +304,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(link_down_moves_within_one_round_trip, begin, end),
         cmocka_unit_test_setup_teardown(rebinding_takes_two_round_trips_and_is_no_switch, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(preferred_link_is_taken_back_after_the_dwell, begin, end),
         cmocka_unit_test_setup_teardown(jump_loses_no_packet_either_way, begin, end),
         cmocka_unit_test_setup_teardown(replayed_request_from_another_socket_moves_nothing, begin,
                                         end),
