@@ -102,10 +102,13 @@ static void path_row(const json_t *path, FILE *file)
                        us % 1000U / 100U);
     }
     uint64_t loss = number(path, "loss_ppm");
+    const char *observed = text(path, "observed");
+    bool is_translated = observed[0] != '\0' && strcmp(observed, text(path, "local")) != 0;
     /* The arrow is three bytes and one column wide. */
-    (void)fprintf(file, "  %-8s %-5s %-50s %10s  %3" PRIu64 ".%" PRIu64 "%%  %s %s\n", name,
+    (void)fprintf(file, "  %-8s %-5s %-50s %10s  %3" PRIu64 ".%" PRIu64 "%%  %s %s%s%s\n", name,
                   slash == NULL ? "" : slash + 1, ends, rtt, loss / 10000U, loss % 10000U / 1000U,
-                  mark(text(path, "role")), text(path, "role"));
+                  mark(text(path, "role")), text(path, "role"), is_translated ? ", seen as " : "",
+                  is_translated ? observed : "");
 }
 
 void jv_form_paths(const json_t *paths, FILE *file)
@@ -171,6 +174,21 @@ static void session_numbers(const json_t *session, FILE *file)
     }
 }
 
+/* The device's MTU is smaller than the session's where a path is narrow. */
+static void device_form(const json_t *status, const json_t *session, FILE *file)
+{
+    uint64_t own = number(status, "interface_mtu");
+    uint64_t mtu = number(session, "mtu");
+    (void)fprintf(file, "     mtu: %" PRIu64, own == 0 ? mtu : own);
+    if (own != 0 && own != mtu) {
+        (void)fprintf(file, " of %" PRIu64, mtu);
+    }
+    if (text(status, "interface")[0] != '\0') {
+        (void)fprintf(file, " on %s", text(status, "interface"));
+    }
+    (void)fprintf(file, "\n");
+}
+
 static void client_form(const struct jv_cli *cli, const json_t *status, FILE *file)
 {
     const json_t *session = json_object_get(status, "session");
@@ -186,9 +204,9 @@ static void client_form(const struct jv_cli *cli, const json_t *status, FILE *fi
         list(file, json_object_get(session, "address"));
         (void)fprintf(file, "      dns: ");
         list(file, json_object_get(session, "dns"));
-        (void)fprintf(file, "%s     mtu: %" PRIu64 "\n",
-                      json_array_size(json_object_get(session, "dns")) == 0 ? "none" : "",
-                      number(session, "mtu"));
+        (void)fprintf(file, "%s",
+                      json_array_size(json_object_get(session, "dns")) == 0 ? "none" : "");
+        device_form(status, session, file);
     }
     session_numbers(session, file);
     (void)fprintf(file, "\n");

@@ -125,6 +125,11 @@ static void tell_reason(const struct jv_cli *cli, const char *name, const json_t
     }
     (void)fprintf(stderr, "%s: %s is not attached: %s, %s\n", cli->program, name, reason,
                   text == NULL ? "" : text);
+    const json_t *warnings = json_object_get(status, "warnings");
+    for (size_t i = 0; i < json_array_size(warnings); i++) {
+        (void)fprintf(stderr, "%s: %s: %s\n", cli->program, name,
+                      json_string_value(json_array_get(warnings, i)));
+    }
 }
 
 /* Until the session is ATTACHED, has ended for good, or the time is over. A gateway is up when it answers. */

@@ -15,6 +15,9 @@ struct jv_apply {
     struct jv_netcfg *net;
     struct jv_tun *tun;
     uint32_t ifindex;
+    uint32_t session_mtu; /* of the last session; 0: there was none */
+    uint32_t path_mtu;    /* 0: no path is known */
+    uint32_t mtu;         /* of the device, 0: not set yet */
     uint64_t failures;
 };
 
@@ -73,6 +76,12 @@ static void prune(struct jv_apply *apply)
     free(routes);
 }
 
+static void set_up(struct jv_apply *apply, uint32_t mtu)
+{
+    judge(apply, jv_netcfg_link_set(apply->net, apply->ifindex, true, mtu), "set the link up");
+    apply->mtu = mtu;
+}
+
 static void set_gateway(struct jv_apply *apply)
 {
     const struct jv_config_pool *pool = &apply->config->gateway.pool;
@@ -80,7 +89,7 @@ static void set_gateway(struct jv_apply *apply)
                                jv_setup_gateway_address(&pool->v6)};
     uint32_t removed = 0;
     uint32_t mtu = apply->config->mtu == 0 ? JV_MTU_DEFAULT : apply->config->mtu;
-    judge(apply, jv_netcfg_link_set(apply->net, apply->ifindex, true, mtu), "set the link up");
+    set_up(apply, mtu);
     for (uint32_t i = 0; i < 2U; i++) {
         if (own[i].ip.family != JV_AF_NONE) {
             judge(apply, jv_netcfg_addr_add(apply->net, apply->ifindex, &own[i]),
@@ -139,13 +148,38 @@ static void route_allowed(struct jv_apply *apply, const struct jv_order *order)
     }
 }
 
+/* The least of what the operator, the gateway and the paths allow. */
+static uint32_t client_mtu(const struct jv_apply *apply)
+{
+    uint32_t mtu = apply->session_mtu;
+    if (apply->config->mtu != 0) {
+        mtu = JV_MIN(mtu, apply->config->mtu);
+    }
+    return apply->path_mtu == 0 ? mtu : JV_MIN(mtu, apply->path_mtu);
+}
+
+void jv_apply_path_mtu(struct jv_apply *apply, uint32_t mtu)
+{
+    if (mtu == 0) {
+        return; /* between two networks the device stays as it is */
+    }
+    apply->path_mtu = mtu;
+    if (apply->session_mtu != 0 && client_mtu(apply) != apply->mtu) {
+        set_up(apply, client_mtu(apply));
+    }
+}
+
+uint32_t jv_apply_mtu(const struct jv_apply *apply)
+{
+    return apply->mtu;
+}
+
 static void configure(struct jv_apply *apply, const struct jv_order *order)
 {
     struct jv_prefix own[2] = {order->address4, order->address6};
-    uint32_t own_mtu = apply->config->mtu;
-    uint32_t mtu = own_mtu != 0 && own_mtu < order->mtu ? own_mtu : order->mtu;
     uint32_t removed = 0;
-    judge(apply, jv_netcfg_link_set(apply->net, apply->ifindex, true, mtu), "set the link up");
+    apply->session_mtu = order->mtu;
+    set_up(apply, client_mtu(apply));
     for (uint32_t i = 0; i < 2U; i++) {
         if (own[i].ip.family != JV_AF_NONE) {
             judge(apply, jv_netcfg_addr_add(apply->net, apply->ifindex, &own[i]),

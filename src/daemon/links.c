@@ -14,6 +14,11 @@
 #include "netwatch.h"
 #include "server.h"
 
+/* Bytes before the first byte of ours. */
+#define IPV4_BYTES 20U
+#define IPV6_BYTES 40U
+#define UDP_BYTES 8U
+
 struct link {
     struct jv_udp *udp; /* NULL: the slot is free, or parked until `parked_until` */
     struct jv_instant parked_until;
@@ -130,6 +135,24 @@ static void on_socket(void *arg, int fd, uint32_t events)
     }
 }
 
+static void tell_closed(const struct jv_links *links, const struct link *link,
+                        const struct jv_endpoint *local, const char *step)
+{
+    int code = errno;
+    char text[JV_ADDR_TEXT_BYTES];
+    jv_endpoint_format(local, text, sizeof(text));
+    if (links->config->role == JV_CONFIG_CLIENT) {
+        jv_log(JV_LOG_WARNING, "%s: cannot open a socket: %s: %s", link->name, step,
+               strerror(code));
+        return;
+    }
+    const char *remedy = code == EADDRINUSE      ? ": another program has the port, see ss -ulnp"
+                         : code == EADDRNOTAVAIL ? ": no device of this host has the address"
+                         : code == EACCES        ? ": ports below 1024 need root"
+                                                 : "";
+    jv_log(JV_LOG_ERROR, "cannot listen on %s: %s: %s%s", text, step, strerror(code), remedy);
+}
+
 /* Open and announce; the slot is free again where that fails. */
 static enum jv_err start(struct jv_links *links, struct link *link, const struct jv_endpoint *local)
 {
@@ -143,8 +166,7 @@ static enum jv_err start(struct jv_links *links, struct link *link, const struct
     enum jv_err err = jv_udp_open(&cfg, &link->udp, &step);
     if (err != JV_E_OK) {
         link->udp = NULL;
-        jv_log(JV_LOG_WARNING, "%s: cannot open a socket: %s: %s", link->name, step,
-               strerror(errno));
+        tell_closed(links, link, local, step);
         return err;
     }
     err =
@@ -185,13 +207,7 @@ static enum jv_err listen_on(struct jv_links *links, const struct jv_endpoint *l
     }
     (void)snprintf(link->name, sizeof(link->name), "listen/udp");
     link->ip = local->ip;
-    enum jv_err err = start(links, link, local);
-    if (err != JV_E_OK) {
-        char text[JV_ADDR_TEXT_BYTES];
-        jv_endpoint_format(local, text, sizeof(text));
-        jv_log(JV_LOG_ERROR, "cannot listen on %s", text);
-    }
-    return err;
+    return start(links, link, local);
 }
 
 static bool listens_on_v4(const struct jv_config_endpoints *listen, uint16_t port)
@@ -469,6 +485,29 @@ static void consider_transport(struct jv_links *links, const struct jv_config_tr
     }
 }
 
+uint32_t jv_links_inner_mtu(uint32_t mtu, enum jv_family family)
+{
+    uint32_t headers =
+        (family == JV_AF_4 ? IPV4_BYTES : IPV6_BYTES) + UDP_BYTES + JV_TRAFFIC_OVERHEAD;
+    return mtu < headers + JV_MTU_MIN ? JV_MTU_MIN : mtu - headers;
+}
+
+/* The session may jump to any of the links without warning, so the narrowest of them counts. */
+static void tell_mtu(struct jv_links *links)
+{
+    uint32_t least = 0;
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        const struct link *link = &links->slots[i];
+        const struct interface *interface =
+            link->udp == NULL ? NULL : interface_of(links, link->ifindex);
+        if (interface != NULL && interface->mtu != 0) {
+            uint32_t mtu = jv_links_inner_mtu(interface->mtu, (enum jv_family)link->ip.family);
+            least = least == 0 ? mtu : JV_MIN(least, mtu);
+        }
+    }
+    jv_apply_path_mtu(jv_server_apply(links->server), least);
+}
+
 void jv_links_reconcile(struct jv_links *links, struct jv_instant now)
 {
     static const struct jv_config_transport any = {.prefer = 100};
@@ -488,6 +527,7 @@ void jv_links_reconcile(struct jv_links *links, struct jv_instant now)
             end_link(links, link, now);
         }
     }
+    tell_mtu(links);
 }
 
 void jv_links_tick(struct jv_links *links, struct jv_instant now)

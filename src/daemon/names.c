@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "names.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct jv_names {
     uint32_t waiting; /* queries without an answer */
     uint32_t attempts;
     uint64_t retry_ms;
+    char trouble[JV_NAMES_TROUBLE_BYTES];
 };
 
 enum jv_err jv_names_open(struct jv_server *server, const struct jv_config *config,
@@ -105,7 +107,9 @@ static void take_answer(void *arg, const char *name, const struct jv_resolve_ans
         }
     }
     if (answer->err != JV_E_OK && names->endpoints_len == 0) {
-        jv_log(JV_LOG_WARNING, "%s does not resolve: %s", name, answer->detail);
+        (void)snprintf(names->trouble, sizeof(names->trouble), "%s does not resolve: %s", name,
+                       answer->detail);
+        jv_log(JV_LOG_WARNING, "%s", names->trouble);
     }
     publish(names);
     if (names->waiting == 0) {
@@ -184,6 +188,11 @@ void jv_names_refresh(struct jv_names *names, struct jv_instant now)
     if (has_name && names->waiting == 0) {
         jv_server_timer(names->server, JV_TIMER_NAMES, jv_add_ms(now, JV_NAMES_PAUSE_MS));
     }
+}
+
+const char *jv_names_trouble(const struct jv_names *names)
+{
+    return names->endpoints_len == 0 && names->trouble[0] != '\0' ? names->trouble : NULL;
 }
 
 const struct jv_endpoint *jv_names_endpoints(const struct jv_names *names, uint32_t *len_out)

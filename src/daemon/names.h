@@ -25,7 +25,8 @@ struct jv_names;
 #define JV_NAMES_RETRY_MIN_MS 1000U
 #define JV_NAMES_RETRY_MAX_MS 30000U
 #define JV_NAMES_FRESH_MS 300000U /* typical lifetime of an address record of a moving gateway */
-#define JV_NAMES_PAUSE_MS 2000U   /* after a change of the network: it seldom comes alone */
+#define JV_NAMES_TROUBLE_BYTES 384U
+#define JV_NAMES_PAUSE_MS 2000U /* after a change of the network: it seldom comes alone */
 
 JV_MUST_USE enum jv_err jv_names_open(struct jv_server *server, const struct jv_config *config,
                                       struct jv_names **out);
@@ -40,6 +41,9 @@ void jv_names_tick(struct jv_names *names, struct jv_instant now);
 void jv_names_refresh(struct jv_names *names, struct jv_instant now);
 /* The endpoints known; `*len_out` 0: none yet. */
 const struct jv_endpoint *jv_names_endpoints(const struct jv_names *names, uint32_t *len_out);
+
+/* What keeps the gateway's name from being resolved, for people; NULL: nothing, or there is no answer yet. */
+const char *jv_names_trouble(const struct jv_names *names);
 
 /* Merge the addresses of each gateway into one list: every gateway's first address comes before anybody's second. Pure. */
 uint32_t jv_names_merge(const struct jv_config_gateways *gateways,

@@ -32,7 +32,7 @@ struct jv_server {
     void *tick_arg[2];
     void (*hangup)(void *arg);
     void *hangup_arg;
-    struct jv_reader *reader; /* the caller's; NULL: we read the profile ourselves */
+    struct jv_reader *reader;      /* the caller's; NULL: we read the profile ourselves */
     uint8_t scratch[JV_BUF_BYTES]; /* where packets end for which the pool has no buffer */
 };
 

@@ -214,18 +214,27 @@ static enum jv_err apply_psk(struct jv_server *server, const struct jv_config *c
     return err;
 }
 
-/* A key that was replaced goes on as the previous one: the other end may read its file later. */
-static void keep_previous(const struct jv_config *old, struct jv_user *users, uint32_t len)
+/*
+ * A key that was replaced goes on as the previous one: the other end may read its file later. `users` are those of `config`, in
+ * its order.
+ */
+static enum jv_err keep_previous(const struct jv_config *old, const struct jv_config *config,
+                                 struct jv_user *users)
 {
-    for (uint32_t i = 0; i < len; i++) {
-        for (uint32_t k = 0; k < old->users_len; k++) {
-            const struct jv_config_user *was = &old->users[k];
-            if (same_key(&was->public_key.key, &users[i].public_key) &&
-                !same_key(&was->preshared.key, &users[i].psk)) {
-                users[i].psk_previous = was->preshared.key;
-            }
+    const struct jv_config_user **was = by_key(old);
+    if (was == NULL) {
+        return JV_E_NOMEM;
+    }
+    for (uint32_t i = 0; i < config->users_len; i++) {
+        const struct jv_config_user *user = &config->users[i];
+        const struct jv_config_user **found =
+            bsearch(&user, was, old->users_len, sizeof(*was), compare_keys);
+        if (found != NULL && !same_key(&(*found)->preshared.key, &users[i].psk)) {
+            users[i].psk_previous = (*found)->preshared.key;
         }
     }
+    free(was);
+    return JV_E_OK;
 }
 
 static enum jv_err apply_users(struct jv_server *server, const struct jv_config *config)
@@ -238,9 +247,11 @@ static enum jv_err apply_users(struct jv_server *server, const struct jv_config 
         jv_log(JV_LOG_ERROR, "user %s: %s", user, jv_err_text(err));
         return err;
     }
-    keep_previous(jv_server_config(server), users, len);
-    struct jv_command command = {.kind = JV_CMD_USERS, .users = users, .users_len = len};
-    err = jv_server_command(server, &command);
+    err = keep_previous(jv_server_config(server), config, users);
+    if (err == JV_E_OK) {
+        struct jv_command command = {.kind = JV_CMD_USERS, .users = users, .users_len = len};
+        err = jv_server_command(server, &command);
+    }
     jv_setup_users_free(users, len);
     return err;
 }

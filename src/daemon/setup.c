@@ -67,7 +67,9 @@ static void fill_gateway(const struct jv_config *config, const struct jv_user *u
     const struct jv_config_server *gateway = &config->gateway;
     out->role = JV_ROLE_GATEWAY;
     out->private_key = gateway->private_key.key;
-    out->buffers = JV_SETUP_BUFFERS_GATEWAY;
+    out->buffers = JV_MIN(
+        JV_MAX(config->limits.sessions * JV_SETUP_BUFFERS_SESSION, JV_SETUP_BUFFERS_GATEWAY_MIN),
+        JV_SETUP_BUFFERS_GATEWAY_MAX);
     out->sessions_max = config->limits.sessions;
     /* A storm of births is metered by cookies; a quarter of the sessions half open at once is already one. */
     out->half_open_max = JV_MIN(JV_MAX(config->limits.sessions / 4U, 64U), 4096U);

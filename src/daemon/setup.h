@@ -16,9 +16,15 @@
 
 /* Users that a reload may add without a restart: at least this many, else as many again as there are. */
 #define JV_SETUP_USERS_MIN 64U
-/* Packet buffers of 2 KiB. A client holds one window of resends and two batches; a gateway many sessions' worth. */
+/*
+ * Packet buffers of 2 KiB; memory for them is reserved, and taken when they are first used. A client holds one window of resends
+ * and two batches. A gateway's sessions share theirs: four each are a TCP flight of those that move at the moment; beyond half a
+ * gigabyte more would only keep packets that are too late.
+ */
 #define JV_SETUP_BUFFERS_CLIENT 4096U
-#define JV_SETUP_BUFFERS_GATEWAY 16384U
+#define JV_SETUP_BUFFERS_SESSION 4U
+#define JV_SETUP_BUFFERS_GATEWAY_MIN 16384U
+#define JV_SETUP_BUFFERS_GATEWAY_MAX 262144U
 
 /* The gateway's users for the core; NULL with *len_out 0 where there are none. JV_E_NOMEM; JV_E_RANGE: `detail` names the user. */
 JV_MUST_USE enum jv_err jv_setup_users(const struct jv_config *config, struct jv_user **out,

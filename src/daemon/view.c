@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "view.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include "apply.h"
 #include "audit.h"
 #include "links.h"
+#include "names.h"
 #include "server.h"
 #include "tun.h"
 
@@ -168,6 +170,20 @@ json_t *jv_view_session(const struct jv_session_status *status)
     return object;
 }
 
+/* Why a client has nobody to talk to. */
+static void warn_client(json_t *list, const struct jv_server *server)
+{
+    const char *trouble = jv_names_trouble(jv_server_names(server));
+    uint32_t endpoints = 0;
+    (void)jv_names_endpoints(jv_server_names(server), &endpoints); /* the number alone counts */
+    if (trouble != NULL) {
+        json_array_append_new(list, json_string(trouble));
+    } else if (endpoints > 0 && jv_links_count(jv_server_links(server)) == 0) {
+        json_array_append_new(list, json_string("no device that a [Transport] names, or none at "
+                                                "all, has an address and a route to the gateway"));
+    }
+}
+
 static json_t *view_warnings(const struct jv_server *server)
 {
     const struct jv_server_facts *facts = jv_server_facts(server);
@@ -180,10 +196,16 @@ static json_t *view_warnings(const struct jv_server *server)
                               json_string("key memory is not locked: keys may be swapped out"));
     }
     if (is_gateway && pool->v4.ip.family != JV_AF_NONE && !facts->forwards4) {
-        json_array_append_new(list, json_string("this host does not forward IPv4"));
+        json_array_append_new(
+            list, json_string("this host does not forward IPv4: sysctl net.ipv4.ip_forward=1"));
     }
     if (is_gateway && pool->v6.ip.family != JV_AF_NONE && !facts->forwards6) {
-        json_array_append_new(list, json_string("this host does not forward IPv6"));
+        json_array_append_new(
+            list,
+            json_string("this host does not forward IPv6: sysctl net.ipv6.conf.all.forwarding=1"));
+    }
+    if (!is_gateway) {
+        warn_client(list, server);
     }
     if (jv_apply_failures(jv_server_apply(server)) > 0) {
         json_array_append_new(list,
@@ -268,6 +290,7 @@ json_t *jv_view_status(const struct jv_server *server)
     json_object_set_new(object, "uptime_ms",
                         number(jv_since_ms(facts->started_at, jv_server_now(server))));
     json_object_set_new(object, "interface", json_string(config->interface));
+    json_object_set_new(object, "interface_mtu", number(jv_apply_mtu(jv_server_apply(server))));
     put_events(object, server);
     json_object_set_new(object, "warnings", view_warnings(server));
     if (facts->last_end != JV_WHY_NONE) {
@@ -309,7 +332,12 @@ static json_t *view_drops(const struct jv_counters *counters)
 {
     json_t *object = json_object();
     for (uint32_t i = 0; i < JV_DROPS; i++) {
-        json_object_set_new(object, jv_drop_name((enum jv_drop)i), number(counters->drops[i]));
+        char name[JV_NAME_BYTES];
+        (void)snprintf(name, sizeof(name), "%s", jv_drop_name((enum jv_drop)i));
+        for (char *at = name; *at != '\0'; at++) {
+            *at = (char)tolower((unsigned char)*at);
+        }
+        json_object_set_new(object, name, number(counters->drops[i]));
     }
     return object;
 }

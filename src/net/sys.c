@@ -41,7 +41,8 @@ void jv_sys_random(void *out, size_t len)
 
 void *jv_sys_alloc_locked(size_t bytes, bool *locked_out)
 {
-    void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (mem == MAP_FAILED) {
         return NULL;
     }

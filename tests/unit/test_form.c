@@ -62,6 +62,20 @@ static void form_shows_a_session(void **state)
     free(text);
 }
 
+static void form_shows_what_the_network_does(void **state)
+{
+    char *text = status_text(
+        "{\"name\":\"home\",\"role\":\"client\",\"interface\":\"home\",\"interface_mtu\":1340,"
+        "\"session\":{\"state\":\"ATTACHED\",\"address\":[\"10.0.0.2/32\"],\"dns\":[],\"mtu\":1420,"
+        "\"paths\":[{\"name\":\"a/udp\",\"local\":\"10.1.0.1:1\",\"remote\":\"10.2.0.1:2\","
+        "\"observed\":\"192.0.2.1:3\",\"role\":\"active\"},{\"name\":\"b/udp\",\"local\":"
+        "\"10.1.0.1:1\",\"observed\":\"10.1.0.1:1\",\"role\":\"silent\"}]}}");
+    assert_non_null(strstr(text, "dns: none     mtu: 1340 of 1420 on home\n"));
+    assert_non_null(strstr(text, "active, seen as 192.0.2.1:3\n"));
+    assert_non_null(strstr(text, "silent\n"));
+    free(text);
+}
+
 static void form_shows_that_there_is_no_session(void **state)
 {
     char *text = status_text("{\"name\":\"home\",\"role\":\"client\",\"session\":null,"
@@ -122,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(form_shows_a_session),
+        cmocka_unit_test(form_shows_what_the_network_does),
         cmocka_unit_test(form_shows_that_there_is_no_session),
         cmocka_unit_test(form_shows_a_gateway),
         cmocka_unit_test(form_gives_the_exit_code_of_each_state),
