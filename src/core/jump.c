@@ -10,6 +10,8 @@
 #include "session.h"
 
 #define DOUBLING_DECAY_MS 60000U
+#define SPARES_LOW 3U
+#define SPARES_PAUSE_MS 5000U
 
 static void step(struct jv_core *core, struct jv_session *s, enum jv_event event, enum jv_why why,
                  enum jv_rule rule, struct jv_out *out)
@@ -335,10 +337,14 @@ void jv_jump_on_report(struct jv_core *core, struct jv_session *s, const struct 
     }
     s->v = f->version;
     bool peer_doubts = f->state == JV_ST_VOLATILE || f->state == JV_ST_DEGRADED;
-    if (peer_doubts && s->state == JV_ST_ATTACHED && !cl->suspected && !cl->request.used &&
-        jv_is_due(cl->quiet_at, core->now)) {
-        /* One side's doubt never ends a session whose path works: prove it anew, in place. */
-        cl->quiet_at = jv_add_ms(core->now, 1000);
+    bool is_short = cl->spares_len < SPARES_LOW;
+    if ((peer_doubts || is_short) && s->state == JV_ST_ATTACHED && !cl->suspected &&
+        !cl->request.used && jv_is_due(cl->quiet_at, core->now)) {
+        /*
+         * One side's doubt never ends a session whose path works: prove it anew, in place. The ACK brings fresh locators as well:
+         * without one left, a link that comes up could not even be probed.
+         */
+        cl->quiet_at = jv_add_ms(core->now, peer_doubts ? 1000 : SPARES_PAUSE_MS);
         jv_request_begin(
             core, s,
             &(struct jv_request_aim){
@@ -441,6 +447,9 @@ struct jv_instant jv_jump_deadline(const struct jv_core *core, const struct jv_s
     if (s->state == JV_ST_ATTACHED) {
         t = jv_earlier(t, cl->failback_at);
     }
+    if (s->state == JV_ST_RECOVERING && cl->suspected) {
+        t = jv_earlier(t, dead_at(s, cl));
+    }
     if (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED) {
         t = jv_earlier(t, cl->suspected ? jv_earlier(cl->confirm_at, dead_at(s, cl))
                                         : healthy_at(core, s));
@@ -530,6 +539,10 @@ void jv_jump_expire(struct jv_core *core, struct jv_session *s, struct jv_out *o
     case JV_ST_RECOVERING:
         if (s->bound != NULL && !cl->suspected && is_silent(core, s)) {
             suspect(core, s, JV_WHY_HEARTBEAT_TIMEOUT, out);
+        } else if (s->bound != NULL && cl->suspected && jv_is_due(dead_at(s, cl), core->now)) {
+            /* The clock without transport starts here too: requests that nobody answers must not put it off. */
+            forget_suspicion(cl);
+            lose_path(core, s, JV_RULE_DEAD, out);
         }
         break;
     case JV_ST_BIRTH:

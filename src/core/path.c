@@ -101,6 +101,12 @@ static void remove_path(struct jv_core *core, struct jv_path *path, struct jv_ou
         jv_record_path(rec, path);
         jv_jump_path_gone(core, s, path, out);
     }
+    struct jv_client *cl = core->client;
+    if (path->locator != 0 && !path->was_heard && cl->spares_len < JV_SPARE_MAX) {
+        /* Nobody ever answered under it: a link that flaps without working uses up nothing. */
+        cl->spares[cl->spares_len++] = path->locator;
+        path->locator = 0;
+    }
     jv_path_leave_locator(core, path);
     memset(path, 0, sizeof *path);
 }

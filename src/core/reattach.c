@@ -454,6 +454,7 @@ void jv_reattach_on_request(struct jv_core *core, struct jv_session *s,
             s->commit.next_counter = s->keys->epochs[JV_EPOCH_CURRENT].tx_next;
             memcpy(s->commit.random, req.random, sizeof s->commit.random);
             s->ack_left = 0;
+            jv_locator_top_up(core, s);
         }
         send_ack(core, s, out);
         break;
