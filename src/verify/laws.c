@@ -105,6 +105,7 @@ static void catch_up(const struct jv_verify *v, struct jv_verify_session *s)
 {
     if (s->era != v->era && s->state != JV_ST_TERMINATED) {
         s->known = 0;
+        s->path[0] = '\0'; /* what was lost may have been a switch */
         s->has_moved = false;
         s->recovering_at = s->bare_at = 0;
         s->jumps_len = 0;
@@ -350,8 +351,10 @@ static bool check_alive(struct jv_verify *v, struct jv_verify_session *s,
     } else if (rec->event == JV_REC_TransportSwitch || rec->event == JV_REC_TransportRebound) {
         return check_move(v, s, rec);
     } else if (rec->event == JV_REC_TransportDead) {
-        /* A standby path may die as well; that changes no binding. */
-        if (rec->path[0] == '\0' || s->path[0] == '\0' || strcmp(rec->path, s->path) == 0) {
+        /* A standby path may die as well; that changes no binding. Which one is bound is not known behind a gap. */
+        bool is_any =
+            rec->path[0] == '\0' || (s->path[0] == '\0' && (s->known & KNOWS_BINDING) != 0);
+        if (is_any || strcmp(rec->path, s->path) == 0) {
             unbind(v, s);
         }
     } else if (rec->event == JV_REC_SessionTerminated) {

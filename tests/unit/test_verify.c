@@ -496,6 +496,32 @@ static void verify_starts_again_behind_a_restart(void **state)
     expect_ok();
 }
 
+static void verify_forgets_the_bound_path_in_a_gap(void **state)
+{
+    born();
+    /* The switch from fibre to lte is among what was lost. */
+    st.count += 3;
+    st.seq += 5;
+    struct jv_sid sid = st.sid;
+    memset(&st.sid, 0, sizeof st.sid);
+    stream_next(&st, JV_REC_TelemetryDegraded, 10);
+    jv_record_put(&st.rec, JV_FD_count, 6);
+    jv_record_put(&st.rec, JV_FD_first_lost_seq, 4);
+    jv_record_put(&st.rec, JV_FD_last_lost_seq, 9);
+    stream_emit(&st);
+    st.sid = sid;
+    stream_next(&st, JV_REC_TransportDead, 10)->reason = JV_WHY_TRANSPORT_DEAD;
+    stream_path(&st, "lte/udp");
+    stream_emit(&st);
+    stream_row(&st, ROW_TR_04, JV_ST_ATTACHED, JV_ST_VOLATILE, JV_WHY_TRANSPORT_DEAD, 10);
+    stream_emit(&st);
+    stream_row(&st, ROW_TR_06, JV_ST_VOLATILE, JV_ST_RECOVERING, JV_WHY_DEAD_TRANSPORT_RECOVERY,
+               10);
+    stream_emit(&st);
+    stream_arrive(&st, "lte/udp", "fibre/udp", 1);
+    expect_ok();
+}
+
 static void verify_accepts_a_birth_that_failed(void **state)
 {
     for (uint8_t id = 0; id < 2; id++) {
@@ -571,6 +597,7 @@ int main(void)
         cmocka_unit_test(verify_refuses_a_cause_that_is_not_earlier),
         cmocka_unit_test(verify_tolerates_a_clock_set_back),
         cmocka_unit_test(verify_starts_again_behind_a_restart),
+        cmocka_unit_test(verify_forgets_the_bound_path_in_a_gap),
         cmocka_unit_test(verify_accepts_a_birth_that_failed),
         cmocka_unit_test(verify_forgets_the_oldest_end_first),
     };
