@@ -245,8 +245,11 @@ static void record_commit(struct jv_core *core, struct jv_session *s, const stru
     struct jv_client *cl = core->client;
     struct jv_instant heard = from != NULL && from->was_heard ? from->heard : cl->last_heard;
     bool was_out = cl->suspected || s->bound == NULL;
-    uint64_t outage_us = was_out ? jv_since_us(heard, core->now) : 0;
-    uint64_t detect_us = was_out ? jv_since_us(heard, s->volatile_at) : 0;
+    /* Silence began with the last sign of life, a link that the host took away when it did: an idle path was no outage before. */
+    bool was_taken = !jv_is_never(s->unbound_at) && !jv_is_before(s->volatile_at, s->unbound_at);
+    struct jv_instant since = was_taken ? s->unbound_at : heard;
+    uint64_t outage_us = was_out ? jv_since_us(since, core->now) : 0;
+    uint64_t detect_us = was_out ? jv_since_us(since, s->volatile_at) : 0;
     enum jv_why why = cl->request.why;
     uint64_t reattach_us = jv_since_us(cl->request.started, core->now);
     bool is_switch =
