@@ -286,11 +286,15 @@ static enum jv_err load(struct jv_server *server, struct jv_config **out,
     struct jv_reader *reader = jv_server_reader(server);
     enum jv_err err = reader != NULL ? jv_reader_load(reader, out, &diag)
                                      : jv_config_load(jv_server_dirs(server)->config, out, &diag);
+    size_t used = 0;
+    (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s", jv_err_text(err));
     for (uint32_t i = 0; i < diag.len; i++) {
         jv_log(err == JV_E_OK ? JV_LOG_WARNING : JV_LOG_ERROR, "%s", diag.lines[i]);
+        if (used + strlen(diag.lines[i]) + 2U < JV_RELOAD_TEXT_BYTES) {
+            used += (size_t)snprintf(why + used, JV_RELOAD_TEXT_BYTES - used, "%s%s",
+                                     used == 0 ? "" : "\n", diag.lines[i]);
+        }
     }
-    (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s",
-                   diag.len > 0 ? diag.lines[0] : jv_err_text(err));
     jv_diag_fini(&diag);
     return err;
 }
@@ -305,23 +309,32 @@ static const char *refusal_text(enum jv_err err)
                               : jv_err_text(err);
 }
 
+/* What is well in itself and cannot be taken under running sessions. */
+static enum jv_err take(struct jv_server *server, struct jv_config *config,
+                        char why[JV_RELOAD_TEXT_BYTES])
+{
+    const char *blocker = jv_reload_blocker(jv_server_config(server), config);
+    enum jv_err err = JV_E_UNSUPPORTED;
+    if (blocker != NULL) {
+        (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s changed: that needs a restart", blocker);
+    } else {
+        err = apply(server, config);
+        (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s", refusal_text(err));
+    }
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "%s", why);
+        jv_config_free(config);
+    }
+    return err;
+}
+
 enum jv_err jv_reload(struct jv_server *server, char why[JV_RELOAD_TEXT_BYTES])
 {
     struct jv_config *config = NULL;
     jv_notify_send("RELOADING=1");
     enum jv_err err = load(server, &config, why);
     if (err == JV_E_OK) {
-        const char *blocker = jv_reload_blocker(jv_server_config(server), config);
-        if (blocker != NULL) {
-            (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s changed: that needs a restart", blocker);
-            err = JV_E_UNSUPPORTED;
-        } else {
-            err = apply(server, config);
-            (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s", refusal_text(err));
-        }
-        if (err != JV_E_OK) {
-            jv_config_free(config);
-        }
+        err = take(server, config, why);
     }
     if (err == JV_E_OK) {
         if (jv_server_audit(server) != NULL) {
@@ -330,7 +343,7 @@ enum jv_err jv_reload(struct jv_server *server, char why[JV_RELOAD_TEXT_BYTES])
         jv_links_reconcile(jv_server_links(server), jv_server_now(server));
         jv_log(JV_LOG_NOTICE, "configuration reloaded");
     } else {
-        jv_log(JV_LOG_ERROR, "reload refused, the old configuration stays: %s", why);
+        jv_log(JV_LOG_ERROR, "reload refused: the old configuration stays");
     }
     jv_server_note(server, err == JV_E_OK ? JV_REC_PolicyChanged : JV_REC_PolicyInvalid,
                    err == JV_E_OK ? "configuration reloaded" : "reload refused");

@@ -18,9 +18,9 @@
 
 struct jv_server;
 
-#define JV_RELOAD_TEXT_BYTES 512U
+#define JV_RELOAD_TEXT_BYTES 4096U /* what does not fit stands in the log */
 
-/* JV_E_OK, or the refusal with its first reason in `why`; all reasons are logged. */
+/* JV_E_OK, or the refusal with its reasons in `why`, a line each; they are logged too. */
 JV_MUST_USE enum jv_err jv_reload(struct jv_server *server, char why[JV_RELOAD_TEXT_BYTES]);
 /* The first setting that differs and needs a restart, or NULL. Pure. */
 const char *jv_reload_blocker(const struct jv_config *old, const struct jv_config *new_config);

@@ -201,15 +201,13 @@ enum jv_err jv_server_open(struct jv_config *config, const struct jv_dirs *dirs,
 static void warn_forwarding(struct jv_server *server)
 {
     const struct jv_config_pool *pool = &server->config->gateway.pool;
-    server->facts.forwards4 = jv_apply_forwards(JV_AF_4);
-    server->facts.forwards6 = jv_apply_forwards(JV_AF_6);
     if (server->config->role != JV_CONFIG_GATEWAY) {
         return;
     }
-    if (pool->v4.ip.family != JV_AF_NONE && !server->facts.forwards4) {
+    if (pool->v4.ip.family != JV_AF_NONE && !jv_apply_forwards(JV_AF_4)) {
         jv_log(JV_LOG_WARNING, "this host does not forward IPv4: sysctl net.ipv4.ip_forward=1");
     }
-    if (pool->v6.ip.family != JV_AF_NONE && !server->facts.forwards6) {
+    if (pool->v6.ip.family != JV_AF_NONE && !jv_apply_forwards(JV_AF_6)) {
         jv_log(JV_LOG_WARNING,
                "this host does not forward IPv6: sysctl net.ipv6.conf.all.forwarding=1");
     }

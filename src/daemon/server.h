@@ -56,7 +56,6 @@ struct jv_dirs {
 /* What the operator should see, beside the sessions. */
 struct jv_server_facts {
     bool is_locked; /* the core's memory cannot be swapped out */
-    bool forwards4, forwards6;
     bool is_stopping;
     struct jv_instant started_at;
     uint64_t given_up;  /* inputs that the core did not take after JV_SERVER_TRIES calls */

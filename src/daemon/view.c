@@ -195,11 +195,11 @@ static json_t *view_warnings(const struct jv_server *server)
         json_array_append_new(list,
                               json_string("key memory is not locked: keys may be swapped out"));
     }
-    if (is_gateway && pool->v4.ip.family != JV_AF_NONE && !facts->forwards4) {
+    if (is_gateway && pool->v4.ip.family != JV_AF_NONE && !jv_apply_forwards(JV_AF_4)) {
         json_array_append_new(
             list, json_string("this host does not forward IPv4: sysctl net.ipv4.ip_forward=1"));
     }
-    if (is_gateway && pool->v6.ip.family != JV_AF_NONE && !facts->forwards6) {
+    if (is_gateway && pool->v6.ip.family != JV_AF_NONE && !jv_apply_forwards(JV_AF_6)) {
         json_array_append_new(
             list,
             json_string("this host does not forward IPv6: sysctl net.ipv6.conf.all.forwarding=1"));

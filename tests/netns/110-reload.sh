@@ -47,10 +47,11 @@ before=$(sid)
 
 # What is wrong is told with its place, and nothing is lost.
 cp "$W/g.conf" "$W/g.good"
-printf '[Limits]\nSessions = none\n' >>"$W/g.conf"
+printf '[Limits]\nSessions = none\nBogus = 1\n' >>"$W/g.conf"
 jv_g reload g 2>"$W/err"
 need 'a bad profile does not give 6' test $? -eq 6
 need 'the message names no line' grep -q 'g.conf:[0-9]*: Sessions is none; it must be 1 to 1000000' "$W/err"
+need 'the second message is missing' grep -q 'g.conf:[0-9]*: Bogus is not a key of \[Limits\]' "$W/err"
 cat "$W/g.good" >"$W/g.conf"
 chmod 644 "$W/psk.key"
 jv_g reload g 2>"$W/err"
