@@ -119,6 +119,7 @@ jvt_cleanup() {
         wait "$pid" 2>/dev/null
     done
     for n in "${JVT_NS[@]}"; do ip netns del "$n" 2>/dev/null; done
+    for n in "$W"/mnt-*; do ! mountpoint -q "$n" || umount "$n"; done
     if [ "${KEEP:-}" ]; then say "kept: $W"; else rm -rf "$W"; fi
     exit "$status"
 }
