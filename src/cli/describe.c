@@ -40,6 +40,8 @@ static const struct phrase seen_phrases[] = {
     {JV_FD_prefer, JV_FD_END, "preference ", "", UNIT_COUNT},
     {JV_FD_first_lost_seq, JV_FD_END, "lost from seq ", "", UNIT_COUNT},
     {JV_FD_last_lost_seq, JV_FD_END, "to seq ", "", UNIT_COUNT},
+    {JV_FD_resent, JV_FD_END, "sent again: ", "", UNIT_COUNT},
+    {JV_FD_pushed_out, JV_FD_END, "too late to send again: ", "", UNIT_COUNT},
 };
 
 static const struct phrase limit_phrases[] = {
