@@ -29,9 +29,9 @@ wait_attached 10
 mtu=$(client_get .session.mtu)
 need 'the MTU is not 1420' test "$mtu" = 1420
 need 'the device has another MTU' test "$(in_ns c cat /sys/class/net/jvc/mtu)" = "$mtu"
-need "a packet of $mtu bytes does not pass" quiet in_ns c ping -c 2 -i 0.2 -W 1 -q -M do -s $((mtu - 28)) "$INNER_G"
-need "an answer of $mtu bytes does not pass" quiet in_ns g ping -c 2 -i 0.2 -W 1 -q -M do -s $((mtu - 28)) "$INNER_C"
-in_ns c ping -c 1 -W 1 -M do -s $((mtu - 27)) "$INNER_G" >"$W/big.log" 2>&1 && fail "a packet of $((mtu + 1)) bytes passes"
+need "a packet of $mtu bytes does not pass" quiet in_ns c ping -c 2 -i 0.2 -W 1 -q -M 'do' -s $((mtu - 28)) "$INNER_G"
+need "an answer of $mtu bytes does not pass" quiet in_ns g ping -c 2 -i 0.2 -W 1 -q -M 'do' -s $((mtu - 28)) "$INNER_C"
+in_ns c ping -c 1 -W 1 -M 'do' -s $((mtu - 27)) "$INNER_G" >"$W/big.log" 2>&1 && fail "a packet of $((mtu + 1)) bytes passes"
 need 'the sender is not told of the MTU' grep -q "mtu *= *$mtu" "$W/big.log"
 
 # TCP: both ends announce what fits into the MTU, and what is in use is no more (12 bytes are timestamps).

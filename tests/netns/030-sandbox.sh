@@ -57,8 +57,13 @@ for change in 'reload c' 'down c' 'up c --timeout 1s' 'switch a c' "kick $(clien
     other $change && fail "another user may: jv $change"
     need "jv $change: not told that it is about permission" grep -qi 'permi\|root' "$W/other.log"
 done
-need 'the session did not survive' is_state ATTACHED
+# A member of the socket's group looks, and changes nothing.
+member() { setpriv --reuid 12345 --regid "$(stat -c %g "$W/run-c/c.sock")" --clear-groups "$JV" --run-dir "$W/run-c" "$@" >"$W/other.log" 2>&1; }
 chmod 660 "$W/run-c/c.sock"
+need 'a member of the group may not look' member status c
+member down c
+need 'a member of the group may change, or is not told that it may not' test $? = 7
+need 'the session did not survive' is_state ATTACHED
 other status c && fail 'another user may look'
 
 # Key files that the group or anybody may read.
