@@ -181,6 +181,11 @@ enum jv_err jv_core_init(void *mem, const struct jv_core_cfg *cfg, struct jv_ent
     return err;
 }
 
+static void wipe_used(const struct jv_slab *slab)
+{
+    jv_wipe(slab->objects, slab->high * slab->object_bytes);
+}
+
 void jv_core_fini(struct jv_core *core)
 {
     for (uint32_t i = 0; i < core->key_slab.high; i++) {
@@ -189,7 +194,17 @@ void jv_core_fini(struct jv_core *core)
             jv_keys_fini(keys);
         }
     }
-    struct layout l = lay_out(&core->cfg, core);
-    jv_wipe(core,
-            (size_t)((uint8_t *)l.buf_free - (uint8_t *)core)); /* everything but packet buffers */
+    /* What holds keys, as far as it was ever used: writing to the rest would make memory of what is only reserved. */
+    wipe_used(&core->key_slab);
+    wipe_used(&core->sessions);
+    wipe_used(&core->half_open);
+    for (uint32_t i = 0; i < core->cfg.users_max; i++) {
+        if (core->users[i].used) {
+            jv_wipe(&core->users[i], sizeof core->users[i]);
+        }
+    }
+    if (core->client != NULL) {
+        jv_wipe(core->client, sizeof *core->client);
+    }
+    jv_wipe(core, sizeof *core);
 }
