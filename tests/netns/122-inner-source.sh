@@ -21,7 +21,7 @@ sent=$(counter c tx_packets)
 for source in 10.99.0.77 192.0.2.1 "$INNER_G"; do
     in_ns c python3 "$WIRE" inner jvc "$source" "$INNER_G" 10 >/dev/null || fail 'the packet is not sent'
 done
-wait_for 2 sh -c "test \$('$JV' --run-dir '$W/run-c' counters c | jq .drops.INNER_SOURCE) -ge $((before + 30))" ||
+wait_for 2 sh -c "test \$('$JV' --run-dir '$W/run-c' counters c | jq .drops.inner_source) -ge $((before + 30))" ||
     fail "of 30 packets with a foreign source $(($(drops c INNER_SOURCE) - before)) were counted"
 need 'packets with a foreign source left' test "$(counter c tx_packets)" = "$sent"
 # With its own source the same packet passes: the test would notice a tool that sends nothing.

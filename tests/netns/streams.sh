@@ -41,10 +41,10 @@ tcp_stop() {
 # What sessions say of themselves.
 client_get() { jv_c status --json c | jq -r "$1"; }
 gateway_get() { jv_g sessions --json | jq -r "$1"; }
-# drops c|g NAME: a drop counter.
-drops() { "jv_$1" counters "$1" | jq -r ".drops.$2"; }
+# drops c|g NAME: a drop counter (src/core/drop.def).
+drops() { "jv_$1" counters "$1" | jq -er ".drops.${2,,}"; }
 # counter c|g FIELD
-counter() { "jv_$1" counters "$1" | jq -r ".$2"; }
+counter() { "jv_$1" counters "$1" | jq -er ".$2"; }
 
 # hold_both: both audit files hold, and the last jump can be explained on both ends.
 hold_both() {
