@@ -298,7 +298,8 @@ void pair_run_us(struct pair *p, uint64_t us)
         }
         idle = t == p->now_ns ? idle + 1 : 0;
         if (idle > 100000) {
-            fprintf(stderr, "pair: no progress of time at %" PRIu64 " ns\n", t);
+            fprintf(stderr, "pair: no progress of time at %" PRIu64 " ns, seed %" PRIu64 "\n", t,
+                    p->seed);
             abort();
         }
         p->now_ns = t;
@@ -499,6 +500,7 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
         abort();
     }
     p->now_ns = JV_NS_PER_S;
+    p->seed = cfg->seed;
     p->entropy_c.state = cfg->seed * 3 + 1;
     p->entropy_g.state = cfg->seed * 3 + 2;
     p->net.state = cfg->seed * 3 + 3;

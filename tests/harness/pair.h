@@ -52,7 +52,7 @@ struct pair_log {
 };
 
 struct pair {
-    uint64_t now_ns;
+    uint64_t now_ns, seed;
     struct jv_core *client, *gateway;
     void *client_mem, *gateway_mem;
     struct pair_link links[PAIR_LINKS];

@@ -73,6 +73,9 @@ static void on_record(struct pair *p, bool client, const struct jv_record *rec)
     w->tally.rebinds += client && rec->event == JV_REC_TransportRebound ? 1 : 0;
     w->tally.rekeys += client && rec->event == JV_REC_KeyRotated ? 1 : 0;
     w->tally.ends += rec->event == JV_REC_SessionTerminated ? 1 : 0;
+    if (rec->event == JV_REC_SessionTerminated && !is_ttl) {
+        w->must_live = false; /* another limit ended one side, and the other cannot come home */
+    }
     if (w->must_live && rec->event == JV_REC_SessionTerminated && is_ttl) {
         (void)wrong(w, "the links are well, and the session ends without a transport");
     }
