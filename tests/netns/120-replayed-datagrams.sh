@@ -28,6 +28,7 @@ veth_pair n m0 10.203.0.1/24 g m0 10.203.0.2/24
 ip -n "${JVT}n" route add "$OUTER" via 10.203.0.2
 ip -n "${JVT}g" link set m0 up
 write_configs
+sed -i 's/^Prefer = .*/Prefer = 100/' "$W/c.conf" # equal paths: nothing but an attacker moves the session
 start_gateway
 spawn capture g python3 "$WIRE" capture "$W/wire.txt"
 wait_for 5 test -e "$W/wire.txt.ready" || fail 'the capture does not start'
