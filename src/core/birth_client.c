@@ -111,6 +111,7 @@ static void try_next(struct jv_core *core, struct jv_out *out)
     uint32_t n = jv_path_ranked(core, order);
     if (n == 0) {
         attempt->retry_at = JV_NEVER; /* a path that appears sets it */
+        attempt->waited = true;
         return;
     }
     uint32_t round = attempt->tries / n;
@@ -197,6 +198,10 @@ void jv_birth_expire(struct jv_core *core, struct jv_out *out)
             return;
         }
         s = own_session(core);
+    }
+    if (attempt->waited) {
+        attempt->waited = false;
+        s->created = core->now;
     }
     if (jv_since_ms(s->created, core->now) >= s->policy.birth_timeout_ms) {
         give_up(core, s, out);
@@ -310,11 +315,15 @@ void jv_birth_on_cookie(struct jv_core *core, const struct jv_header *header, st
         jv_core_drop(core, slot, JV_DROP_BIRTH_AUTH);
         return;
     }
+    bool is_first = !attempt->has_cookie;
     memcpy(attempt->cookie, cookie, sizeof attempt->cookie);
     attempt->has_cookie = true;
     /* A flooded gateway wants it again, not at once by everybody. */
-    attempt->tries = attempt->tries > 0 ? attempt->tries - 1 : 0;
-    attempt->retry_at = jv_add_ms(core->now, jv_prng_below(&core->jitter, 50));
+    if (is_first) {
+        /* Anyone who knows the gateway's public key can make one: only the first hurries, the others wait for the next attempt. */
+        attempt->tries = attempt->tries > 0 ? attempt->tries - 1 : 0;
+        attempt->retry_at = jv_add_ms(core->now, jv_prng_below(&core->jitter, 50));
+    }
     jv_core_drop(core, slot, JV_DROP_CONSUMED);
 }
 

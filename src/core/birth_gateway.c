@@ -26,9 +26,15 @@ static void record_refusal(struct jv_core *core, const struct jv_user *user, enu
 
 /* ---- message 1 ---- */
 
+static const struct jv_rate births_of_all = {JV_BIRTHS_PER_S, 1, JV_BIRTHS_PER_S};
+
+/* Half of the table, or half of what may be computed in a second, is taken: from here on only senders with an address count. */
 static bool is_under_load(const struct jv_core *core)
 {
-    return core->half_open.used >= (core->cfg.half_open_max + 1) / 2;
+    struct jv_bucket births = core->births;
+    bool has_token = jv_bucket_take(&births, &births_of_all, core->now);
+    return !has_token || births.credit < JV_BIRTHS_PER_S / 2 * JV_NS_PER_S ||
+           core->half_open.used >= (core->cfg.half_open_max + 1) / 2;
 }
 
 static void send_cookie(struct jv_core *core, const struct jv_header *header,
@@ -71,27 +77,35 @@ static bool is_mac1_valid(const struct jv_core *core, const uint8_t *msg)
     return jv_equal(mac, msg + len, JV_MAC_BYTES);
 }
 
-/* MAC2 under the cookie of this very source; the cookie is made anew, nothing was stored. */
+/* MAC2 under the cookie of this very source, of this secret or the one before; made anew, nothing was stored. */
 static bool is_mac2_valid(const struct jv_core *core, const uint8_t *msg,
                           const struct jv_endpoint *remote, uint8_t cookie_out[JV_COOKIE_BYTES])
 {
-    uint8_t mac[JV_MAC_BYTES];
     size_t len = JV_BIRTH_INIT_BYTES - JV_MAC_BYTES;
     const struct jv_bytes body = {msg, len};
+    uint8_t mac[JV_MAC_BYTES];
     jv_cookies_make(&core->cookies, remote, cookie_out);
+    jv_mac(cookie_out, JV_COOKIE_BYTES, &body, 1, mac);
+    if (jv_equal(mac, msg + len, JV_MAC_BYTES)) {
+        return true;
+    }
+    if (!jv_cookies_make_previous(&core->cookies, remote, cookie_out)) {
+        return false;
+    }
     jv_mac(cookie_out, JV_COOKIE_BYTES, &body, 1, mac);
     return jv_equal(mac, msg + len, JV_MAC_BYTES);
 }
 
 static struct jv_half_open *find_ephemeral(struct jv_core *core, const uint8_t *ephemeral,
-                                           uint64_t *hash_out)
+                                           const struct jv_endpoint *remote, uint64_t *hash_out)
 {
     uint64_t hash = jv_siphash(core->hash_key, ephemeral, JV_KEY_BYTES);
     uint64_t idx;
     *hash_out = hash;
     for (uint64_t cursor = 0; jv_map_find(&core->ephemerals, hash, &cursor, &idx);) {
         struct jv_half_open *half_open = jv_slab_at(&core->half_open, (uint32_t)idx, NULL);
-        if (half_open != NULL && memcmp(half_open->ephemeral.b, ephemeral, JV_KEY_BYTES) == 0) {
+        if (half_open != NULL && jv_endpoint_is_equal(&half_open->remote, remote) &&
+            memcmp(half_open->ephemeral.b, ephemeral, JV_KEY_BYTES) == 0) {
             return half_open;
         }
     }
@@ -220,9 +234,8 @@ static enum jv_drop add_half_open(struct jv_core *core, struct first_message *m,
 static bool may_compute(struct jv_core *core, const struct jv_ip *unverified_source)
 {
     static const struct jv_rate of_source = {JV_BIRTHS_SOURCE_PER_S, 1, JV_BIRTHS_SOURCE_BURST};
-    static const struct jv_rate of_all = {JV_BIRTHS_PER_S, 1, JV_BIRTHS_PER_S};
     return jv_sources_take(&core->sources, &of_source, core->now, unverified_source) &&
-           jv_bucket_take(&core->births, &of_all, core->now);
+           jv_bucket_take(&core->births, &births_of_all, core->now);
 }
 
 /* Cheap before dear: length, keyed MAC, look-up, cookie; only then any Diffie-Hellman. */
@@ -240,10 +253,10 @@ void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, stru
         return;
     }
     uint64_t hash;
-    const struct jv_half_open *known = find_ephemeral(core, msg + JV_HEADER_BYTES, &hash);
+    const struct jv_half_open *known =
+        find_ephemeral(core, msg + JV_HEADER_BYTES, &slot->remote, &hash);
     if (known != NULL) {
-        if (jv_endpoint_is_equal(&known->remote, &slot->remote) &&
-            known->client_locator == header->locator) {
+        if (known->client_locator == header->locator) {
             send_reply(core, known, out);
         }
         jv_core_drop(core, slot, JV_DROP_BIRTH_REPEATED);
@@ -486,7 +499,9 @@ void jv_birth_on_confirm(struct jv_core *core, struct jv_half_open *half_open,
     struct jv_user_state *user = &core->users[s->user];
     struct jv_session *old = jv_slab_get(&core->sessions, user->session);
     enum jv_why why = JV_WHY_NONE;
-    if (!user->used || !is_birth_allowed(user, core->now)) {
+    if (old == NULL && core->sessions.used > core->sessions_limit) {
+        why = JV_WHY_CAPACITY_EXCEEDED;
+    } else if (!user->used || !is_birth_allowed(user, core->now)) {
         why = JV_WHY_RATE_LIMITED;
     } else if (jv_policy_clamp(&frame.u.confirm.policy, &core->cfg.clamp, &s->policy) != JV_E_OK) {
         why = JV_WHY_POLICY_INVALID;

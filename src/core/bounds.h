@@ -11,6 +11,8 @@
 #define JV_ENDPOINT_MAX 8U
 /* Locators of one session: the bound one, one for each standby path, and as many left behind as fit in the resend age. */
 #define JV_LOCATOR_MAX 24U
+/* Probes without an answer before a standby gets another locator. */
+#define JV_LOCATOR_PATIENCE 2U
 /* Spare locators that a client holds: one for each path that it may have to probe afresh. */
 #define JV_SPARE_MAX 8U
 /* A half-open entry lives as long as a slow round trip and one retransmission of the confirmation. */
@@ -22,12 +24,12 @@
 #define JV_BIRTH_RETRY_MAX_MS 4000U
 /* The confirmation is repeated at this pace until the BIRTH_ACK comes. */
 #define JV_CONFIRM_RETRY_MS 200U
-/* A cookie secret is replaced after two minutes; the one before is still accepted (WireGuard §5.4.7). */
-#define JV_COOKIE_SECRET_MS 120000U
 /* 2^28 sealed packets a key: far below the bound of AES-GCM for 2^-32 advantage at 1500 bytes (RFC 8446 §5.5 reasons alike). */
 #define JV_KEY_SEAL_MAX (1ULL << 28)
 /* 2^36 failed opens a key: the forgery bound of RFC 9001 §6.6 for ChaCha20-Poly1305 is 2^36. */
 #define JV_KEY_OPEN_FAIL_MAX (1ULL << 36)
+/* A session whose keys grew old without a transport has this long for a rekey when it is back. */
+#define JV_KEY_RETURN_MS 30000U
 /* The previous receive key outlives a packet that was delayed by a jump. */
 #define JV_KEY_PREVIOUS_MS 10000U
 /* A rekey offer that stays unanswered is repeated at this pace. */
@@ -49,6 +51,8 @@
 #define JV_RTT_INITIAL_US 250000U
 /* Late by more than this, a deadline shows a stall of this process: silence is counted anew (design §4.4). */
 #define JV_STALL_MS 15U
+/* And so once in this time at most: a process that is always late must still notice a silence. */
+#define JV_STALL_PAUSE_MS 1000U
 /* A path without an answer is probed again after this, doubled up to the cap. */
 #define JV_PROBE_RETRY_MIN_MS 100U
 #define JV_PROBE_RETRY_MAX_MS 5000U
@@ -75,8 +79,8 @@
 #define JV_WAITING_MS 1000U
 /* Datagrams from unbound addresses that are opened, per second and session. */
 #define JV_UNBOUND_OPENS_PER_S 50U
-/* Control datagrams opened per second and session before the proof is known. */
-#define JV_CONTROL_OPENS_PER_S 200U
+/* Control datagrams opened per second and locator (client: and path) before the proof is known; ten times what a path in trouble needs. */
+#define JV_CONTROL_OPENS_PER_S 100U
 /* A hint a second and session at most, doubling up to this while nothing commits. */
 #define JV_HINT_MIN_MS 1000U
 #define JV_HINT_MAX_MS 64000U

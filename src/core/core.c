@@ -207,6 +207,7 @@ void jv_core_settle(struct jv_core *core, struct jv_out *out)
         }
     }
     core->dirty_len = 0;
+    core->ends_pending = 0;
     struct jv_instant own =
         jv_core_is_client(core) ? jv_birth_deadline(core) : jv_cookies_deadline(&core->cookies);
     jv_heap_set(&core->deadlines, own_deadline_idx(core), own);
@@ -225,7 +226,9 @@ static void expire_session(struct jv_core *core, struct jv_session *s, struct jv
                            struct jv_out *out)
 {
     jv_core_touch(core, s);
-    if (jv_since_ms(due, core->now) > JV_STALL_MS) {
+    if (jv_since_ms(due, core->now) > JV_STALL_MS &&
+        jv_since_ms(s->live.stalled_at, core->now) >= JV_STALL_PAUSE_MS) {
+        s->live.stalled_at = core->now;
         jv_liveness_restart(core, s);
     }
     if (s->retired.used && jv_is_due(s->retired.until, core->now)) {
@@ -352,7 +355,7 @@ static void client_control(struct jv_core *core, struct jv_session *s,
         jv_core_drop(core, slot, JV_DROP_UNKNOWN_LOCATOR);
         return;
     }
-    if (!jv_bucket_take(&s->control_opens, &rate, core->now)) {
+    if (!jv_bucket_take(&path->opens, &rate, core->now)) {
         jv_core_drop(core, slot, JV_DROP_CONTROL_RATE);
         return;
     }
@@ -387,6 +390,9 @@ static void client_datagram(struct jv_core *core, const struct jv_header *header
                             struct jv_slot *slot, struct jv_out *out)
 {
     struct jv_session *s = jv_core_session_at(core, 0);
+    if (s != NULL) {
+        s->rows = 0;
+    }
     if (header->type == JV_TYPE_BIRTH_REPLY) {
         jv_birth_on_reply(core, header, slot, out);
     } else if (header->type == JV_TYPE_COOKIE) {
@@ -404,10 +410,11 @@ static void gateway_traffic(struct jv_core *core, struct jv_session *s,
                             const struct jv_header *header, struct jv_slot *slot,
                             struct jv_out *out)
 {
-    if (is_from(s->bound, slot)) {
-        s->bound->local = slot->local;
+    bool is_local = s->bound != NULL && jv_ip_is_equal(&s->bound->local.ip, &slot->local.ip);
+    if (is_local && is_from(s->bound, slot)) {
         (void)jv_tunnel_datagram(core, s, JV_FROM_BOUND, header, slot, out);
-    } else if (is_from_retired(s, slot, core->now)) {
+    } else if (is_from_retired(s, slot, core->now) &&
+               jv_ip_is_equal(&s->retired.local, &slot->local.ip)) {
         (void)jv_tunnel_datagram(core, s, JV_FROM_RETIRED, header, slot, out);
     } else {
         jv_reattach_on_unbound(core, s, header, slot, out);
@@ -435,6 +442,7 @@ static void gateway_session_datagram(struct jv_core *core, const struct jv_heade
     }
     struct jv_session *s = jv_core_session_at(core, (uint32_t)value);
     JV_ASSERT(s != NULL);
+    s->rows = 0;
     if (s->state == JV_ST_TERMINATED) {
         jv_core_drop(core, slot, JV_DROP_TERMINATED);
     } else if (header->type == JV_TYPE_TRAFFIC) {
@@ -473,6 +481,10 @@ enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now, struc
     while (batch->done < batch->len && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
         one_datagram(core, &batch->slots[batch->done], out);
         batch->done++;
+        if (core->ends_pending > 0) {
+            jv_core_settle(
+                core, out); /* what an end gives back is within the room of this one datagram */
+        }
     }
     jv_core_settle(core, out);
     return batch->done == batch->len ? JV_E_OK : JV_E_AGAIN;

@@ -89,6 +89,7 @@ static void get_report(struct jv_rd *rd, struct jv_frame_report *out)
 static void put_rekey(struct jv_wr *wr, const struct jv_frame_rekey *frame)
 {
     jv_wr_u64(wr, frame->epoch);
+    jv_wr_u64(wr, frame->order);
     jv_wr_bytes(wr, frame->ephemeral_public.b, JV_KEY_BYTES);
     jv_wr_bytes(wr, frame->random, sizeof frame->random);
 }
@@ -149,6 +150,7 @@ static void get_body(struct jv_rd *rd, struct jv_frame *out)
     case JV_FRAME_REKEY_INIT:
     case JV_FRAME_REKEY_REPLY:
         out->u.rekey.epoch = jv_rd_u64(rd);
+        out->u.rekey.order = jv_rd_u64(rd);
         jv_rd_bytes(rd, out->u.rekey.ephemeral_public.b, JV_KEY_BYTES);
         jv_rd_bytes(rd, out->u.rekey.random, sizeof out->u.rekey.random);
         break;

@@ -68,6 +68,7 @@ struct jv_frame_birth_ack {
 };
 struct jv_frame_rekey { /* INIT and REPLY */
     uint64_t epoch;     /* the one that begins */
+    uint64_t order; /* of the offer: drawn from the order numbers of requests, spent by the reply */
     struct jv_key ephemeral_public;
     uint8_t random[16];
 };

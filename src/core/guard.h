@@ -100,7 +100,8 @@ void jv_cookies_rotate(struct jv_cookies *cookies, struct jv_instant now,
 /* Keyed BLAKE2s over family, address and port. A secret must have been set. */
 void jv_cookies_make(const struct jv_cookies *cookies, const struct jv_endpoint *unverified_remote,
                      uint8_t cookie_out[JV_COOKIE_BYTES]);
-/* Was it made for this address and port under the current or the previous secret? */
-bool jv_cookies_is_valid(const struct jv_cookies *cookies, const struct jv_endpoint *remote,
-                         const uint8_t unverified_cookie[JV_COOKIE_BYTES]);
+/* The same under the secret before; false: there is none. */
+JV_MUST_USE bool jv_cookies_make_previous(const struct jv_cookies *cookies,
+                                          const struct jv_endpoint *unverified_remote,
+                                          uint8_t cookie_out[JV_COOKIE_BYTES]);
 #endif /* JV_CORE_GUARD_H */

@@ -22,9 +22,12 @@ void jv_jump_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
 /* A local fact: the path's link or address is gone. Called before the slot is emptied. */
 void jv_jump_path_gone(struct jv_core *core, struct jv_session *s, struct jv_path *path,
                        struct jv_out *out);
-/* The gateway sees the bound path come from another address; `token` proves this one. */
+/*
+ * The gateway sees the bound path come from another address; `token` proves this one. `mark` names a packet that left before: if
+ * the bound address delivered it, nothing was rebound. `is_hint`: the token was made for the mark.
+ */
 void jv_jump_rebind(struct jv_core *core, struct jv_session *s, const uint8_t token[JV_TOKEN_BYTES],
-                    const struct jv_hint *hint, struct jv_out *out);
+                    const struct jv_hint *mark, bool is_hint, struct jv_out *out);
 /* The request in flight failed for good; `why` for the record. */
 void jv_jump_failed(struct jv_core *core, struct jv_session *s, enum jv_why why,
                     struct jv_out *out);

@@ -6,6 +6,9 @@
 #include "state.h"
 #include "users.h"
 
+/* A birth that replaces a session lives beside it until it is proven. */
+#define SESSIONS_SPARE 8U
+
 /* One walk over the layout serves both the count of bytes (mem == NULL) and the placing. */
 struct arena {
     uint8_t *mem;
@@ -78,6 +81,9 @@ static struct layout lay_out(const struct jv_core_cfg *cfg, void *mem)
 static bool normalise(const struct jv_core_cfg *cfg, struct jv_core_cfg *out)
 {
     *out = *cfg;
+    if (cfg->role == JV_ROLE_GATEWAY) {
+        out->sessions_max += SESSIONS_SPARE;
+    }
     if (cfg->role == JV_ROLE_CLIENT) {
         out->sessions_max = 1;
         out->half_open_max = out->users_max = 1;
@@ -160,6 +166,7 @@ enum jv_err jv_core_init(void *mem, const struct jv_core_cfg *cfg, struct jv_ent
     core->jitter.state = c.jitter_seed;
     core->now = core->started = now;
     core->seq = c.first_seq;
+    core->sessions_limit = cfg->sessions_max;
     core->own.private_key = c.private_key;
     enum jv_err err = jv_dh_public(&core->own.private_key, &core->own.public_key);
     if (err != JV_E_OK) {

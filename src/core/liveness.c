@@ -122,8 +122,9 @@ void jv_liveness_on_report(struct jv_core *core, struct jv_session *s,
 {
     struct jv_liveness *live = &s->live;
     on_progress(core, s, &f->report);
-    if (f->echo_us != 0 && f->echo_us == live->beat_time_us) {
-        uint64_t now_us = jv_core_time_us(core);
+    uint64_t now_us = jv_core_time_us(core);
+    if (f->echo_us > live->echoed_us && f->echo_us < now_us) {
+        live->echoed_us = f->echo_us;
         uint64_t age = now_us > f->echo_us ? now_us - f->echo_us : 0;
         jv_rtt_sample(&s->bound->rtt, age > f->hold_us ? age - f->hold_us : age);
         live->beat_time_us = 0;

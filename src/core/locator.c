@@ -36,7 +36,7 @@ static struct jv_locator *find_place(struct jv_core *core, struct jv_session *s)
 void jv_locator_adopt(struct jv_core *core, struct jv_session *s, uint64_t value)
 {
     struct jv_locator *place = find_place(core, s);
-    *place = (struct jv_locator){value, false, core->now};
+    *place = (struct jv_locator){.value = value, .at = core->now};
     enum jv_err err = jv_map_add(&core->locators, value, s->handle.idx);
     JV_ASSERT(err == JV_E_OK); /* the map is sized for every session's maximum */
 }
@@ -54,10 +54,29 @@ void jv_locator_top_up(struct jv_core *core, struct jv_session *s)
     for (uint32_t n = jv_locator_spares(s, spares); n < JV_SPARE_MAX; n++) {
         uint64_t value = jv_locator_draw(core);
         struct jv_locator *place = find_place(core, s);
-        *place = (struct jv_locator){value, true, core->now};
+        *place = (struct jv_locator){.value = value, .spare = true, .at = core->now};
         enum jv_err err = jv_map_add(&core->locators, value, s->handle.idx);
         JV_ASSERT(err == JV_E_OK);
     }
+}
+
+void jv_locator_renew_spares(struct jv_core *core, struct jv_session *s)
+{
+    for (uint32_t i = 0; i < JV_LOCATOR_MAX; i++) {
+        s->locators[i].spare = false;
+    }
+    jv_locator_top_up(core, s);
+}
+
+bool jv_locator_may_open(struct jv_core *core, struct jv_session *s, uint64_t value)
+{
+    static const struct jv_rate rate = {JV_CONTROL_OPENS_PER_S, 1, JV_CONTROL_OPENS_PER_S};
+    for (uint32_t i = 0; i < JV_LOCATOR_MAX; i++) {
+        if (s->locators[i].value == value) {
+            return jv_bucket_take(&s->locators[i].opens, &rate, core->now);
+        }
+    }
+    return false;
 }
 
 void jv_locator_seen(struct jv_core *core, struct jv_session *s, uint64_t value)

@@ -17,8 +17,12 @@ uint64_t jv_locator_draw(struct jv_core *core);
 void jv_locator_adopt(struct jv_core *core, struct jv_session *s, uint64_t value);
 /* A fresh one for the bound path. */
 uint64_t jv_locator_fresh(struct jv_core *core, struct jv_session *s);
+/* Fresh spares: those handed out before and not seen are plain locators from here on. */
+void jv_locator_renew_spares(struct jv_core *core, struct jv_session *s);
 /* Fill up the spares to JV_SPARE_MAX. */
 void jv_locator_top_up(struct jv_core *core, struct jv_session *s);
+/* A control datagram came under it: may it be opened? Each locator has a budget of its own, so that garbage under one starves nobody else. */
+bool jv_locator_may_open(struct jv_core *core, struct jv_session *s, uint64_t value);
 /* Authenticated use: it is a spare no more. */
 void jv_locator_seen(struct jv_core *core, struct jv_session *s, uint64_t value);
 /* Copy the spares; returns how many. */

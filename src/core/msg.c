@@ -169,7 +169,9 @@ bool jv_request_decode(const uint8_t *in, size_t len, struct jv_request *out)
     jv_part_get_endpoint(&rd, &out->target);
     jv_rd_zero(&rd, 34);
     jv_part_get_report(&rd, &out->report);
-    return is_whole(&rd) && out->flags <= (JV_REQ_HAS_TOKEN | JV_REQ_HINT);
+    const uint8_t marks = JV_REQ_HINT | JV_REQ_UNLESS;
+    return is_whole(&rd) && out->flags <= (JV_REQ_HAS_TOKEN | marks) &&
+           (out->flags & marks) != marks;
 }
 
 void jv_challenge_encode(const struct jv_challenge *msg, uint8_t *out)

@@ -123,13 +123,15 @@ struct jv_probe_reply {
 };
 
 #define JV_REQ_HAS_TOKEN 1U
-#define JV_REQ_HINT 2U /* the token came from a hint: hint_epoch and hint_counter belong to it */
+#define JV_REQ_HINT 2U /* the token came from a hint and was made for hint_epoch and hint_counter */
+#define JV_REQ_UNLESS 4U /* any other token of a rebinding: the client names the counter itself */
 struct jv_request {
     uint64_t order;   /* 0: the client has forgotten its number and asks for a challenge */
     uint64_t version; /* last acknowledged */
     uint8_t random[16];
     uint8_t token[JV_TOKEN_BYTES];
-    uint64_t hint_epoch, hint_counter;
+    uint64_t hint_epoch,
+        hint_counter; /* with a flag: void once the bound address delivered this counter or a later one */
     uint64_t gateway_time_ms; /* newest one that the gateway told this client */
     uint8_t protocol;         /* enum jv_protocol */
     uint8_t path_id; /* the client's number of the candidate: the same socket keeps its number */

@@ -72,6 +72,16 @@ bool jv_path_give_locator(struct jv_core *core, struct jv_path *path)
     return path->locator != 0;
 }
 
+void jv_path_refresh_locator(struct jv_core *core, struct jv_session *s, struct jv_path *path)
+{
+    bool is_silent = path != s->bound && path->unanswered >= JV_LOCATOR_PATIENCE;
+    if (is_silent && !path->is_replaced && core->client->spares_len > 0) {
+        /* The gateway may have forgotten it, or somebody spends its budget: nobody knows a spare. */
+        jv_path_leave_locator(core, path);
+        path->is_replaced = true;
+    }
+}
+
 void jv_path_leave_locator(struct jv_core *core, struct jv_path *path)
 {
     struct jv_client *cl = core->client;
@@ -101,14 +111,24 @@ static void remove_path(struct jv_core *core, struct jv_path *path, struct jv_ou
         jv_record_path(rec, path);
         jv_jump_path_gone(core, s, path, out);
     }
-    struct jv_client *cl = core->client;
-    if (path->locator != 0 && !path->was_heard && cl->spares_len < JV_SPARE_MAX) {
-        /* Nobody ever answered under it: a link that flaps without working uses up nothing. */
-        cl->spares[cl->spares_len++] = path->locator;
-        path->locator = 0;
-    }
     jv_path_leave_locator(core, path);
     memset(path, 0, sizeof *path);
+}
+
+/* Numbers come round after 255: one that a path or the last binding has is passed over. */
+static uint8_t fresh_number(struct jv_core *core)
+{
+    struct jv_client *cl = core->client;
+    for (;;) {
+        uint8_t number = ++cl->next_number;
+        bool is_taken = number == cl->last_number;
+        for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+            is_taken = is_taken || (cl->paths[i].used && cl->paths[i].number == number);
+        }
+        if (!is_taken) {
+            return number;
+        }
+    }
 }
 
 static void add_path(struct jv_core *core, const struct jv_client_link *link,
@@ -125,7 +145,7 @@ static void add_path(struct jv_core *core, const struct jv_client_link *link,
         memset(path, 0, sizeof *path);
         path->used = true;
         path->id = i;
-        path->number = ++cl->next_number;
+        path->number = fresh_number(core);
         path->link = link->link;
         memcpy(path->name, link->name, sizeof path->name);
         path->local = link->local;
@@ -277,6 +297,12 @@ void jv_path_probe(struct jv_core *core, struct jv_session *s, struct jv_path *p
     if (path->probe_time_us != 0) {
         path->unanswered++;
     }
+    jv_path_refresh_locator(core, s, path);
+    if (path == s->bound) {
+        jv_liveness_send_heartbeat(core, s, out);
+        path->mark_epoch = s->live.eliciting_epoch;
+        path->mark_counter = s->live.eliciting_counter;
+    }
     if (jv_path_give_locator(core, path)) {
         uint8_t body[JV_PROBE_BODY];
         const struct jv_probe probe = {jv_core_time_us(core), core->client->order_spent};
@@ -284,7 +310,7 @@ void jv_path_probe(struct jv_core *core, struct jv_session *s, struct jv_path *p
         const struct jv_control_to to = {path->link, path->remote, path->local, path->locator};
         if (jv_control_send(core, &s->keys->epochs[JV_EPOCH_CURRENT], JV_TYPE_PROBE, &to, body,
                             sizeof body, out)) {
-            path->probe_time_us = probe.time_us;
+            path->probe_time_us = path->newest_us = probe.time_us;
             path->probe_sent = core->now;
         }
     }
@@ -320,14 +346,18 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
         jv_core_drop(core, slot, JV_DROP_MALFORMED);
         return;
     }
-    if (path->probe_time_us == 0 || reply.time_us != path->probe_time_us) {
+    bool is_latest = path->probe_time_us != 0 && reply.time_us == path->probe_time_us;
+    if (reply.time_us <= path->answered_us || reply.time_us > path->newest_us) {
         jv_core_drop(core, slot, JV_DROP_CONTROL_STALE);
         return;
     }
     jv_core_drop(core, slot, JV_DROP_CONSUMED);
-    jv_rtt_sample(&path->rtt, jv_since_us(path->probe_sent, core->now));
+    uint64_t now_us = jv_core_time_us(core);
+    jv_rtt_sample(&path->rtt, now_us > reply.time_us ? now_us - reply.time_us : 0);
+    path->answered_us = reply.time_us;
+    path->is_replaced = false;
     bool was_proven = jv_path_is_proven(core, s, path);
-    path->probe_time_us = 0;
+    path->probe_time_us = is_latest ? 0 : path->probe_time_us;
     path->unanswered = 0;
     path->was_heard = true;
     path->heard = core->now;

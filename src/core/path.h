@@ -30,6 +30,8 @@ bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
                        const struct jv_path *path);
 /* A fresh locator for a path that has none; false: no spare is left. */
 bool jv_path_give_locator(struct jv_core *core, struct jv_path *path);
+/* A standby that stays silent gets another locator, once. */
+void jv_path_refresh_locator(struct jv_core *core, struct jv_session *s, struct jv_path *path);
 /* The path was left: its locator is used for nothing but late packets. */
 void jv_path_leave_locator(struct jv_core *core, struct jv_path *path);
 bool jv_path_knows_locator(const struct jv_core *core, uint64_t locator);

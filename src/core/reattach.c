@@ -12,7 +12,6 @@
 #include "token.h"
 #include "tunnel.h"
 
-static const struct jv_rate control_rate = {JV_CONTROL_OPENS_PER_S, 1, JV_CONTROL_OPENS_PER_S};
 static const struct jv_rate unbound_rate = {JV_UNBOUND_OPENS_PER_S, 1, JV_UNBOUND_OPENS_PER_S};
 static const struct jv_rate security_records = {1, 1, 5};
 
@@ -21,10 +20,12 @@ static struct jv_control_to back_to(const struct jv_header *header, const struct
     return (struct jv_control_to){slot->link, slot->remote, slot->local, header->locator};
 }
 
+/* Both ends of it: another address of this gateway makes another transport. */
 static bool is_bound_address(const struct jv_session *s, const struct jv_slot *slot)
 {
     return s->bound != NULL && s->bound->link == slot->link &&
-           jv_endpoint_is_equal(&s->bound->remote, &slot->remote);
+           jv_endpoint_is_equal(&s->bound->remote, &slot->remote) &&
+           jv_ip_is_equal(&s->bound->local.ip, &slot->local.ip);
 }
 
 static struct jv_token_claim claim_of(const struct jv_session *s, const struct jv_slot *slot)
@@ -39,8 +40,7 @@ static bool open_control(struct jv_core *core, struct jv_session *s, const struc
 {
     struct jv_epoch *epoch;
     enum jv_drop drop = JV_DROP_CONTROL_RATE;
-    if (!jv_bucket_take(&s->control_opens, &control_rate, core->now) &&
-        !is_bound_address(s, slot)) {
+    if (!jv_locator_may_open(core, s, header->locator)) {
         jv_core_drop(core, slot, JV_DROP_CONTROL_RATE);
         return false;
     }
@@ -225,6 +225,7 @@ static void commit(struct jv_core *core, struct jv_session *s, const struct jv_h
                 (struct jv_retired){.used = true,
                                     .link = s->own.link,
                                     .remote = s->own.remote,
+                                    .local = s->own.local.ip,
                                     .until = jv_add_ms(core->now, s->policy.retired_rx_grace_ms)};
         }
         s->own.link = slot->link;
@@ -256,7 +257,7 @@ static void commit(struct jv_core *core, struct jv_session *s, const struct jv_h
     memcpy(s->commit.random, req->random, sizeof s->commit.random);
     s->ack_left = JV_ACK_TRIES;
     s->hint_wait_ms = JV_HINT_MIN_MS; /* a commit ends the doubling */
-    jv_locator_top_up(core, s);
+    jv_locator_renew_spares(core, s);
     send_ack(core, s, out);
     jv_resend_run(core, s, out);
     jv_tunnel_flush_waiting(core, s, out);
@@ -330,17 +331,19 @@ static struct judgement judge_token(const struct jv_core *core, struct jv_sessio
     uint64_t now_ms = jv_core_gateway_time(core);
     uint64_t age_ms = 0;
     struct jv_token_claim claim = claim_of(s, slot);
-    if ((req->flags & JV_REQ_HAS_TOKEN) == 0) {
-        return challenge;
-    }
     if (req->flags & JV_REQ_HINT) {
         claim.hint_epoch = req->hint_epoch;
         claim.hint_counter = req->hint_counter;
+    }
+    if (req->flags & (JV_REQ_HINT | JV_REQ_UNLESS)) {
         const struct jv_epoch *epoch = jv_keys_at(s->keys, req->hint_epoch);
         if (epoch == NULL || (epoch->window.any && epoch->window.top >= req->hint_counter)) {
             /* The bound address has delivered that counter or a higher one: a raced copy leads nowhere, not even to a challenge. */
             return (struct judgement){VERDICT_DROP, JV_WHY_FRESHNESS_INVALID, 0};
         }
+    }
+    if ((req->flags & JV_REQ_HAS_TOKEN) == 0) {
+        return challenge;
     }
     if (!jv_token_check(core->token_key, &claim, now_ms, req->token, &age_ms) ||
         age_ms >= s->policy.path_valid_ms) {
@@ -353,6 +356,11 @@ static struct judgement judge_token(const struct jv_core *core, struct jv_sessio
     return (struct judgement){.verdict = VERDICT_COMMIT};
 }
 
+static struct jv_rate request_rate(const struct jv_session *s)
+{
+    return (struct jv_rate){s->policy.reattach_per_min, 60, s->policy.reattach_per_min / 4 + 1};
+}
+
 static struct judgement judge(struct jv_core *core, struct jv_session *s,
                               const struct jv_slot *slot, const struct jv_request *req)
 {
@@ -361,10 +369,10 @@ static struct judgement judge(struct jv_core *core, struct jv_session *s,
         return j;
     }
     /* The policy's tight limit counts proven requests of new orders: neither garbage nor replays starve the client. */
-    const struct jv_rate rate = {s->policy.reattach_per_min, 60,
-                                 s->policy.reattach_per_min / 4 + 1};
-    if (!jv_bucket_take(&s->requests, &rate, core->now)) {
-        return reject(JV_WHY_RATE_LIMITED, jv_bucket_wait_ms(&s->requests, &rate, core->now));
+    const struct jv_rate rate = request_rate(s);
+    uint64_t wait_ms = jv_bucket_wait_ms(&s->requests, &rate, core->now);
+    if (wait_ms > 0) {
+        return reject(JV_WHY_RATE_LIMITED, wait_ms);
     }
     bool is_move = !is_bound_address(s, slot);
     if (!is_move && s->state == JV_ST_ATTACHED) {
@@ -410,6 +418,9 @@ static void charge(struct jv_core *core, struct jv_session *s, const struct jv_s
 {
     const struct jv_rate rebinds = {s->policy.rebind_max_per_min, 60, s->policy.rebind_max_per_min};
     const struct jv_rate switches = jv_session_switch_rate(s);
+    const struct jv_rate requests = request_rate(s);
+    bool is_counted = jv_bucket_take(&s->requests, &requests, core->now);
+    JV_ASSERT(is_counted); /* judge() saw a token */
     if (is_bound_address(s, slot)) {
         return;
     }
@@ -446,6 +457,7 @@ void jv_reattach_on_request(struct jv_core *core, struct jv_session *s,
         break;
     case VERDICT_ACK_AGAIN:
         if (req.order > s->order) {
+            charge(core, s, slot, &req);
             /* The transport that is bound, in a session that is well: no row moves, the number is spent by the answer. */
             s->order = s->commit.order = req.order;
             s->commit.path_id = req.path_id;
@@ -454,7 +466,7 @@ void jv_reattach_on_request(struct jv_core *core, struct jv_session *s,
             s->commit.next_counter = s->keys->epochs[JV_EPOCH_CURRENT].tx_next;
             memcpy(s->commit.random, req.random, sizeof s->commit.random);
             s->ack_left = 0;
-            jv_locator_top_up(core, s);
+            jv_locator_renew_spares(core, s);
         }
         send_ack(core, s, out);
         break;

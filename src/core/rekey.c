@@ -25,14 +25,21 @@ static struct jv_instant half_age(const struct jv_session *s)
     return jv_add_ms(s->keys->epochs[JV_EPOCH_CURRENT].since, s->policy.key_max_age_ms / 2);
 }
 
+/* A session that was without transport for long rekeys first of all when it is back: it gets the time for that. */
+static struct jv_instant too_old_at(const struct jv_session *s)
+{
+    struct jv_instant old =
+        jv_add_ms(s->keys->epochs[JV_EPOCH_CURRENT].since, s->policy.key_max_age_ms);
+    struct jv_instant back = jv_add_ms(s->bound_since, JV_KEY_RETURN_MS);
+    return jv_is_before(old, back) ? back : old;
+}
+
 struct jv_instant jv_rekey_deadline(const struct jv_core *core, const struct jv_session *s)
 {
     if (s->bound == NULL || s->state == JV_ST_BIRTH || s->state == JV_ST_TERMINATED) {
         return JV_NEVER;
     }
-    struct jv_instant hard =
-        jv_add_ms(s->keys->epochs[JV_EPOCH_CURRENT].since, s->policy.key_max_age_ms);
-    struct jv_instant t = jv_earlier(hard, s->keys->previous_until);
+    struct jv_instant t = jv_earlier(too_old_at(s), s->keys->previous_until);
     if (!jv_core_is_client(core)) {
         return t;
     }
@@ -46,6 +53,7 @@ static void send_init(struct jv_core *core, struct jv_session *s, struct jv_out 
     struct jv_client *cl = core->client;
     struct jv_frame frame = {.type = JV_FRAME_REKEY_INIT};
     frame.u.rekey.epoch = cl->rekey.n;
+    frame.u.rekey.order = cl->rekey.order;
     frame.u.rekey.ephemeral_public = cl->rekey.own_public;
     memcpy(frame.u.rekey.random, cl->rekey.random, 16);
     (void)jv_tunnel_frames(core, s, &frame, 1, 0,
@@ -63,6 +71,7 @@ static void start(struct jv_core *core, struct jv_session *s, struct jv_out *out
     }
     cl->rekey.used = true;
     cl->rekey.n = s->keys->epochs[JV_EPOCH_CURRENT].n + 1;
+    cl->rekey.order = ++cl->order; /* requests and other offers from before are dead with it */
     cl->rekey_asked = false;
     send_init(core, s, out);
 }
@@ -81,7 +90,7 @@ void jv_rekey_expire(struct jv_core *core, struct jv_session *s, struct jv_out *
     if (s->bound == NULL || s->state == JV_ST_BIRTH || s->state == JV_ST_TERMINATED) {
         return;
     }
-    bool too_old = jv_since_ms(current->since, core->now) >= s->policy.key_max_age_ms;
+    bool too_old = jv_is_due(too_old_at(s), core->now);
     if (too_old || current->tx_next >= JV_KEY_SEAL_MAX ||
         current->open_fails >= JV_KEY_OPEN_FAIL_MAX) {
         struct jv_record *rec =
@@ -91,7 +100,8 @@ void jv_rekey_expire(struct jv_core *core, struct jv_session *s, struct jv_out *
         jv_session_end(core, s, JV_EV_KEYS_EXPIRED, JV_WHY_KEY_EXPIRED, JV_RULE_KEY_AGE, out);
         return;
     }
-    bool by_volume = is_volume_beyond(s, current, 2);
+    bool by_volume =
+        is_volume_beyond(s, current, 2) || current->open_fails >= JV_KEY_OPEN_FAIL_MAX / 2;
     if (!jv_core_is_client(core)) {
         if (by_volume && s->keys->epochs[JV_EPOCH_NEXT].n == 0 &&
             jv_is_due(s->rekey.ask_at, core->now)) {
@@ -122,30 +132,42 @@ static void announce(struct jv_core *core, struct jv_session *s, bool by_volume,
     jv_record_put(rec, JV_FD_packets, s->keys->epochs[JV_EPOCH_PREVIOUS].tx_next);
 }
 
+/* An offer from before a later request or offer is a held one: a copy that is let go when it hurts. */
+static bool accept_offer(struct jv_core *core, struct jv_session *s, const struct jv_frame_rekey *f)
+{
+    struct jv_rekey_mix mix = {.peer_public = f->ephemeral_public};
+    struct jv_key own_public;
+    if (f->order <= s->order) {
+        return false;
+    }
+    jv_core_random(core, mix.own_private.b, JV_KEY_BYTES);
+    jv_core_random(core, mix.gateway_random, sizeof mix.gateway_random);
+    memcpy(mix.client_random, f->random, sizeof mix.client_random);
+    bool ok = jv_dh_public(&mix.own_private, &own_public) == JV_E_OK &&
+              jv_keys_prepare(s->keys, f->epoch, &mix) == JV_E_OK;
+    if (ok) {
+        s->order = s->rekey.order = f->order;
+        s->rekey.client_public = f->ephemeral_public;
+        s->rekey.own_public = own_public;
+        memcpy(s->rekey.own_random, mix.gateway_random, sizeof s->rekey.own_random);
+    }
+    jv_wipe(&mix, sizeof mix);
+    return ok;
+}
+
 /* The same offer is answered with the same reply; another one replaces NEXT as long as nothing was opened under it. */
 void jv_rekey_on_init(struct jv_core *core, struct jv_session *s, const struct jv_frame_rekey *f,
                       struct jv_out *out)
 {
     struct jv_epoch *next = &s->keys->epochs[JV_EPOCH_NEXT];
-    bool again = next->n == f->epoch && next->n != 0 &&
+    bool again = next->n == f->epoch && next->n != 0 && f->order == s->rekey.order &&
                  jv_equal(&s->rekey.client_public, &f->ephemeral_public, JV_KEY_BYTES);
-    if (!again) {
-        struct jv_rekey_mix mix;
-        jv_core_random(core, mix.own_private.b, JV_KEY_BYTES);
-        jv_core_random(core, s->rekey.own_random, 16);
-        mix.peer_public = f->ephemeral_public;
-        memcpy(mix.client_random, f->random, 16);
-        memcpy(mix.gateway_random, s->rekey.own_random, 16);
-        bool ok = jv_dh_public(&mix.own_private, &s->rekey.own_public) == JV_E_OK &&
-                  jv_keys_prepare(s->keys, f->epoch, &mix) == JV_E_OK;
-        jv_wipe(&mix, sizeof mix);
-        if (!ok) {
-            return; /* a stale or malformed offer: the client's next one is judged anew */
-        }
-        s->rekey.client_public = f->ephemeral_public;
+    if (!again && !accept_offer(core, s, f)) {
+        return; /* stale or malformed: the client's next offer is judged anew */
     }
     struct jv_frame frame = {.type = JV_FRAME_REKEY_REPLY};
     frame.u.rekey.epoch = f->epoch;
+    frame.u.rekey.order = f->order;
     frame.u.rekey.ephemeral_public = s->rekey.own_public;
     memcpy(frame.u.rekey.random, s->rekey.own_random, 16);
     (void)jv_tunnel_frames(core, s, &frame, 1, 0, out); /* the client repeats its offer */
@@ -155,7 +177,7 @@ void jv_rekey_on_reply(struct jv_core *core, struct jv_session *s, const struct 
                        struct jv_out *out)
 {
     struct jv_client *cl = core->client;
-    if (!cl->rekey.used || f->epoch != cl->rekey.n) {
+    if (!cl->rekey.used || f->epoch != cl->rekey.n || f->order != cl->rekey.order) {
         return;
     }
     bool by_volume = is_volume_beyond(s, &s->keys->epochs[JV_EPOCH_CURRENT], 2) || cl->rekey_asked;

@@ -27,6 +27,9 @@ static void fill(struct jv_core *core, struct jv_session *s, const struct jv_pat
     if (req->has_token) {
         memcpy(msg->token, req->token, sizeof msg->token);
         msg->flags = (uint8_t)(JV_REQ_HAS_TOKEN | (req->is_hint ? JV_REQ_HINT : 0));
+    }
+    if (req->is_hint || req->is_unless) {
+        msg->flags |= (uint8_t)(req->is_hint ? JV_REQ_HINT : JV_REQ_UNLESS);
         msg->hint_epoch = req->hint_epoch;
         msg->hint_counter = req->hint_counter;
     }
@@ -44,6 +47,10 @@ static void transmit(struct jv_core *core, struct jv_session *s, struct jv_out *
     struct jv_path *path = &core->client->paths[req->path];
     struct jv_request msg;
     uint8_t body[JV_REQUEST_BODY];
+    if (req->tries > 0 && !req->is_hint && jv_path_is_proven(core, s, path)) {
+        memcpy(req->token, path->token, sizeof req->token); /* the younger one */
+        req->has_token = true;
+    }
     if (jv_path_give_locator(core, path)) {
         fill(core, s, path, &msg);
         jv_request_encode(&msg, body);
@@ -81,6 +88,7 @@ void jv_request_begin(struct jv_core *core, struct jv_session *s, const struct j
     uint8_t token[JV_TOKEN_BYTES];
     const uint8_t *token_from = aim->token != NULL ? aim->token : aim->path->token;
     memcpy(token, token_from, sizeof token); /* `aim` may point into what abandoning wipes */
+    const struct jv_hint mark = aim->mark != NULL ? *aim->mark : (struct jv_hint){0};
     bool is_young = jv_since_ms(aim->path->token_at, core->now) < s->policy.path_valid_ms;
     jv_request_abandon(core);
     jv_rekey_cancel(core, s);
@@ -93,10 +101,11 @@ void jv_request_begin(struct jv_core *core, struct jv_session *s, const struct j
     jv_core_random(core, req->random, sizeof req->random);
     req->has_token = aim->token != NULL || (aim->path->has_token && is_young);
     memcpy(req->token, token, sizeof req->token);
-    if (aim->hint != NULL) {
-        req->is_hint = true;
-        req->hint_epoch = aim->hint->epoch;
-        req->hint_counter = aim->hint->counter;
+    if (aim->mark != NULL) {
+        req->is_hint = aim->is_hint;
+        req->is_unless = !aim->is_hint;
+        req->hint_epoch = mark.epoch;
+        req->hint_counter = mark.counter;
     }
     req->why = aim->why;
     req->started = started;
@@ -151,12 +160,14 @@ void jv_request_expire(struct jv_core *core, struct jv_session *s, struct jv_out
                                out);
         return;
     }
-    struct jv_request_aim aim = {
-        .path = path, .why = req->why, .in_place = req->in_place, .rebind = req->rebind};
-    if (next != NULL && jv_jump_may_try(core, s, next)) {
-        aim = (struct jv_request_aim){.path = next, .why = req->why};
+    if (next == NULL || !jv_jump_may_try(core, s, next)) {
+        /* The same number again: an answer that takes longer than thought still counts. */
+        req->challenged = false;
+        req->tries = JV_REQUEST_TRIES / 2;
+        transmit(core, s, out);
+        return;
     }
-    jv_request_begin(core, s, &aim, out);
+    jv_request_begin(core, s, &(struct jv_request_aim){.path = next, .why = req->why}, out);
 }
 
 /* ---- answers ---- */
@@ -204,8 +215,8 @@ void jv_request_on_challenge(struct jv_core *core, struct jv_session *s, struct 
     struct jv_request_out *req = &cl->request;
     req->challenged = true;
     req->has_token = true;
+    req->is_unless = req->is_unless || req->is_hint; /* what made the hint void still does */
     req->is_hint = false;
-    req->hint_epoch = req->hint_counter = 0;
     memcpy(req->token, msg.token, sizeof req->token);
     req->tries = 0;
     cl->gateway_time_ms = JV_MAX(cl->gateway_time_ms, jv_token_time(msg.token));
@@ -240,7 +251,7 @@ static void count_switch(struct jv_core *core, struct jv_session *s, enum jv_why
 }
 
 static void record_commit(struct jv_core *core, struct jv_session *s, const struct jv_path *from,
-                          const struct jv_path *to, bool is_move, struct jv_out *out)
+                          const struct jv_path *to, struct jv_out *out)
 {
     struct jv_client *cl = core->client;
     struct jv_instant heard = from != NULL && from->was_heard ? from->heard : cl->last_heard;
@@ -252,8 +263,7 @@ static void record_commit(struct jv_core *core, struct jv_session *s, const stru
     uint64_t detect_us = was_out ? jv_since_us(since, s->volatile_at) : 0;
     enum jv_why why = cl->request.why;
     uint64_t reattach_us = jv_since_us(cl->request.started, core->now);
-    bool is_switch =
-        is_move && !cl->request.rebind && !cl->request.in_place && to->number != cl->last_number;
+    bool is_switch = !cl->request.rebind && to->number != cl->last_number;
     enum jv_event_type event = is_switch            ? JV_REC_TransportSwitch
                                : cl->request.rebind ? JV_REC_TransportRebound
                                                     : JV_REC_TransportAttached;
@@ -356,7 +366,7 @@ static void commit(struct jv_core *core, struct jv_session *s, struct jv_path *p
     take_locators(core, path, ack);
     if (!quiet) {
         (void)jv_resend_begin(core, s, &ack->report);
-        record_commit(core, s, old, path, ack->is_move, out);
+        record_commit(core, s, old, path, out);
         if (old != NULL && old != path) {
             retire(core, s, old, ack);
             jv_path_leave_locator(core, old);
@@ -444,7 +454,8 @@ static bool correct(struct jv_core *core, struct jv_session *s, struct jv_path *
     if (req->corrected) {
         return false;
     }
-    aim.hint = req->is_hint ? &hint : NULL;
+    aim.mark = req->is_hint || req->is_unless ? &hint : NULL;
+    aim.is_hint = req->is_hint;
     jv_request_begin(core, s, &aim, out);
     req->corrected = true;
     return true;
@@ -543,5 +554,5 @@ void jv_request_on_hint(struct jv_core *core, struct jv_session *s, struct jv_pa
     jv_record_path(rec, path);
     rec->remote = msg.observed;
     path->observed = msg.observed;
-    jv_jump_rebind(core, s, msg.token, &msg, out);
+    jv_jump_rebind(core, s, msg.token, &msg, true, out);
 }

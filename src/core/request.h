@@ -16,7 +16,8 @@ struct jv_request_aim {
     enum jv_why why;
     bool in_place, quiet, rebind;
     const uint8_t *token;       /* NULL: the path's own, where it has one */
-    const struct jv_hint *hint; /* NULL: the token is no hint's */
+    const struct jv_hint *mark; /* NULL, or what makes a rebinding void */
+    bool is_hint;               /* the token was made for the mark */
 };
 /* Give up what is in flight and send a new one. */
 void jv_request_begin(struct jv_core *core, struct jv_session *s, const struct jv_request_aim *aim,

@@ -122,7 +122,7 @@ void jv_resend_run(struct jv_core *core, struct jv_session *s, struct jv_out *ou
         if (!kept->is_due) {
             continue;
         }
-        if (out->tx_len + JV_ROOM_TX >= out->tx_cap) {
+        if (out->tx_cap - out->tx_len < JV_ROOM_TX) {
             break;
         }
         struct jv_slot slot = kept->slot;

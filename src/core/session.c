@@ -173,6 +173,9 @@ uint32_t jv_session_switches_in_window(const struct jv_session *s, struct jv_ins
 static void bind_path(struct jv_core *core, struct jv_session *s)
 {
     JV_ASSERT(s->bind_next != NULL);
+    if (s->bound == NULL) {
+        s->bound_since = core->now;
+    }
     s->bound = s->bind_next;
     s->bind_next = NULL;
     s->unbound_at = JV_NEVER;
@@ -283,6 +286,7 @@ bool jv_session_apply(struct jv_core *core, struct jv_session *s, const struct j
         s->v++;
     }
     s->state = to;
+    core->ends_pending += to == JV_ST_TERMINATED ? 1 : 0;
     s->why = step->why;
     core->count.sessions[from]--;
     core->count.sessions[to]++;

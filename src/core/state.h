@@ -51,7 +51,12 @@ struct jv_path {
     struct jv_instant probe_sent;
     uint64_t probe_time_us; /* 0: no probe outstanding */
     uint32_t unanswered;    /* probes in a row */
-    bool is_doubted;        /* ICMP spoke of it: one probe */
+    uint64_t mark_epoch,
+        mark_counter; /* of the heartbeat that went before the probe of the bound path */
+    uint64_t answered_us, newest_us; /* times of the newest probe answered and sent */
+    bool is_replaced;                /* nobody answered under its locator: it has another one */
+    struct jv_bucket opens;          /* control datagrams of this path that may be opened */
+    bool is_doubted;                 /* ICMP spoke of it: one probe */
     bool has_token;
     uint8_t token[JV_TOKEN_BYTES];
     struct jv_instant token_at;
@@ -65,15 +70,17 @@ struct jv_retired { /* the path just left */
     bool used;
     uint32_t link;
     struct jv_endpoint remote;
+    struct jv_ip local; /* gateway: the address of ours that it led to */
     struct jv_instant until;
     bool has_mark;
     uint64_t mark_epoch, mark_counter; /* counters from here on are not taken from it */
 };
 
-struct jv_locator {       /* gateway: a locator that leads to the session */
-    uint64_t value;       /* 0: free */
-    bool spare;           /* handed out, not seen yet */
-    struct jv_instant at; /* handed out or last seen */
+struct jv_locator {         /* gateway: a locator that leads to the session */
+    uint64_t value;         /* 0: free */
+    bool spare;             /* handed out, not seen yet */
+    struct jv_bucket opens; /* control datagrams under it that may be opened */
+    struct jv_instant at;   /* handed out or last seen */
 };
 
 struct jv_waiting { /* an inner packet that waits for a transport */
@@ -98,6 +105,8 @@ struct jv_liveness {
     struct jv_instant
         since; /* silence is counted from here at the earliest: binding, or a stall of this process */
     struct jv_instant heartbeat_due;
+    uint64_t echoed_us; /* newest heartbeat that was echoed */
+    struct jv_instant stalled_at;
     uint64_t beat_time_us; /* of the heartbeat that is out; 0: answered */
     struct jv_instant beat_at;
     uint32_t beats_unanswered;
@@ -124,8 +133,8 @@ struct jv_session {
     /* deadlines, JV_NEVER where not armed */
     struct jv_instant lifetime_at, ttl_at, degrade_at, degraded_max_at, recovery_until,
         probation_until;
-    struct jv_instant unbound_at;
-    struct jv_instant volatile_at; /* when the present trouble began */
+    struct jv_instant unbound_at, bound_since; /* since when there is a transport without a pause */
+    struct jv_instant volatile_at;             /* when the present trouble began */
     struct jv_policy policy;
     uint32_t policy_id;
     struct jv_keys *keys;
@@ -173,12 +182,13 @@ struct jv_session {
     struct jv_instant ack_due; /* the ACK is repeated until it is confirmed */
     uint32_t ack_left;
     struct jv_locator locators[JV_LOCATOR_MAX];
-    struct jv_bucket control_opens, unbound_opens, requests;
+    struct jv_bucket unbound_opens, requests;
     struct jv_instant hint_next;
     uint32_t hint_wait_ms;
     struct { /* the rekey offer that NEXT was made from */
         struct jv_key client_public, own_public;
         uint8_t own_random[16];
+        uint64_t order;
         struct jv_instant ask_at; /* a nearing limit is told to the client from then on */
     } rekey;
 };
@@ -196,6 +206,7 @@ struct jv_client_link {
 struct jv_attempt { /* a birth */
     bool wanted;    /* a session is wanted and there is none */
     bool running;   /* a first message is out */
+    bool waited;    /* there was no path: the clock of the birth begins anew with one */
     struct jv_noise noise;
     uint64_t locator;
     uint8_t mac1[JV_MAC_BYTES];
@@ -221,7 +232,7 @@ struct jv_request_out { /* the reattach request in flight */
     uint64_t order;
     uint8_t random[16];
     uint8_t token[JV_TOKEN_BYTES];
-    bool has_token, is_hint;
+    bool has_token, is_hint, is_unless;
     uint64_t hint_epoch, hint_counter;
     enum jv_why why;
     struct jv_instant started, retry_at;
@@ -269,6 +280,7 @@ struct jv_client {
     struct { /* a rekey in flight */
         bool used;
         uint64_t n;
+        uint64_t order;
         struct jv_key own_private, own_public;
         uint8_t random[16];
         struct jv_instant retry_at;
@@ -324,10 +336,13 @@ struct jv_core {
     uint8_t *buf_refs; /* holders of each buffer: the one it was given to, and the resend */
     uint32_t buf_cap, buf_high, buf_free_len;
     /* sessions */
+    uint32_t
+        sessions_limit; /* what the operator allows; the slab has room for births that replace one */
     struct jv_slab sessions, key_slab, half_open, waiting, kept;
     struct jv_heap deadlines; /* sessions, then half-open entries, then the core itself */
     uint32_t dirty[JV_BATCH_MAX * 2];
     uint32_t dirty_len;
+    uint32_t ends_pending;    /* sessions that ended and are not settled */
     struct jv_map locators;   /* locator -> session or half-open entry */
     struct jv_map ephemerals; /* hash of a client's ephemeral -> half-open entry */
     /* gateway */
@@ -351,7 +366,7 @@ struct jv_core {
 /* Room that one unit of work may need; checked before it begins (reserve, then commit). */
 #define JV_ROOM_TX 40U
 #define JV_ROOM_RECORDS 48U
-#define JV_ROOM_ORDERS 12U
+#define JV_ROOM_ORDERS (2U * JV_USER_NETS_MAX + 2U) /* one session replaced by another */
 #define JV_ROOM_TUN (JV_HELD_MAX + 1U)
 bool jv_has_room(const struct jv_out *out);
 /* An empty buffer for a datagram of the core's own; false: none free (counted). */

@@ -167,7 +167,7 @@ static void remove_waiting(struct jv_core *core, struct jv_session *s, const str
 void jv_tunnel_flush_waiting(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
     struct jv_waiting *w;
-    while (s->bound != NULL && !jv_resend_is_busy(s) && out->tx_len + JV_ROOM_TX < out->tx_cap &&
+    while (s->bound != NULL && !jv_resend_is_busy(s) && out->tx_cap - out->tx_len >= JV_ROOM_TX &&
            (w = next_waiting(core, s)) != NULL) {
         struct jv_slot slot = w->slot;
         bool is_old = jv_since_ms(w->at, core->now) > JV_WAITING_MS;

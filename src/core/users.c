@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "birth.h"
 #include "session.h"
 
 static uint64_t hash_of(const struct jv_core *core, const struct jv_key *public_key)
@@ -147,6 +148,13 @@ static void drop(struct jv_core *core, uint32_t idx, struct jv_out *out)
         jv_session_end(core, s, JV_EV_OPERATOR_ENDED, JV_WHY_OPERATOR_TERMINATED, JV_RULE_NONE,
                        out);
         jv_core_settle(core, out);
+    }
+    for (uint32_t i = 0; i < core->half_open.high; i++) {
+        struct jv_half_open *half_open = jv_slab_at(&core->half_open, i, NULL);
+        if (half_open != NULL && half_open->user == idx) {
+            jv_birth_half_open_expire(core,
+                                      half_open); /* or it would become the slot's next user */
+        }
     }
     jv_addresses_release(&core->addresses, &state->user.address4, owner_of(core, &state->user),
                          core->now);

@@ -46,8 +46,8 @@ static void frame_bodies_have_their_sizes(void **state)
     } sizes[] = {{JV_FRAME_HEARTBEAT, 8},
                  {JV_FRAME_REPORT, JV_REPORT_BYTES + 37},
                  {JV_FRAME_CONFIRM, 2 + 4 * JV_POLICY_FIELDS},
-                 {JV_FRAME_REKEY_INIT, 56},
-                 {JV_FRAME_REKEY_REPLY, 56},
+                 {JV_FRAME_REKEY_INIT, 64},
+                 {JV_FRAME_REKEY_REPLY, 64},
                  {JV_FRAME_REKEY_ASK, 0},
                  {JV_FRAME_TERMINATE, 1},
                  {JV_FRAME_BOUND, 22}};

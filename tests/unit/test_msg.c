@@ -160,7 +160,9 @@ static void msg_refuses_values_outside_their_sets(void **state)
     assert_false(jv_probe_reply_decode(bytes, JV_PROBE_BODY, &msg.probe_reply));
     codec_request_d(&prng, &msg);
     jv_request_encode(&msg.request, bytes);
-    bytes[80] = 4;
+    bytes[80] = 8;
+    assert_false(jv_request_decode(bytes, JV_REQUEST_BODY, &msg.request));
+    bytes[80] = JV_REQ_HINT | JV_REQ_UNLESS;
     assert_false(jv_request_decode(bytes, JV_REQUEST_BODY, &msg.request));
     codec_ack_d(&prng, &msg);
     msg.ack.spares_len = JV_SPARE_MAX;
