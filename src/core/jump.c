@@ -73,6 +73,7 @@ static void suspect(struct jv_core *core, struct jv_session *s, enum jv_why why,
     for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
         if (cl->paths[i].used) {
             cl->paths[i].probe_due = core->now;
+            cl->paths[i].answered_us = cl->paths[i].newest_us;
             cl->paths[i].probe_time_us = 0; /* what is out was no question about this silence */
         }
     }
@@ -174,6 +175,13 @@ bool jv_jump_may_try(const struct jv_core *core, const struct jv_session *s,
     return to->number == core->client->last_number || switch_wait_ms(core, s) == 0;
 }
 
+/* A limit said when to ask again. */
+static bool must_wait(const struct jv_core *core)
+{
+    const struct jv_client *cl = core->client;
+    return !jv_is_never(cl->switch_retry_at) && !jv_is_due(cl->switch_retry_at, core->now);
+}
+
 /* The cap holds for every switch; recovery from a dead path is exempt from the cooldown only (design §5). */
 static bool may_switch(struct jv_core *core, struct jv_session *s, const struct jv_path *to,
                        struct jv_out *out)
@@ -183,7 +191,7 @@ static bool may_switch(struct jv_core *core, struct jv_session *s, const struct 
     if (jv_jump_may_try(core, s, to)) {
         return true;
     }
-    bool waits = !jv_is_never(cl->switch_retry_at) && !jv_is_due(cl->switch_retry_at, core->now);
+    bool waits = must_wait(core);
     if (!waits) {
         struct jv_record *rec = jv_session_record(core, s, JV_REC_TransportSwitchDenied,
                                                   JV_WHY_SWITCH_RATE_LIMITED, out);
@@ -284,7 +292,7 @@ void jv_jump_path_gone(struct jv_core *core, struct jv_session *s, struct jv_pat
 }
 
 void jv_jump_rebind(struct jv_core *core, struct jv_session *s, const uint8_t token[JV_TOKEN_BYTES],
-                    const struct jv_hint *hint, struct jv_out *out)
+                    const struct jv_hint *mark, bool is_hint, struct jv_out *out)
 {
     const struct jv_rate rate = {s->policy.rebind_max_per_min, 60, s->policy.rebind_max_per_min};
     if (!jv_bucket_take(&s->rebinds, &rate, core->now)) {
@@ -294,7 +302,8 @@ void jv_jump_rebind(struct jv_core *core, struct jv_session *s, const uint8_t to
                                        .why = JV_WHY_NAT_REBIND_DETECTED,
                                        .rebind = true,
                                        .token = token,
-                                       .hint = hint};
+                                       .mark = mark,
+                                       .is_hint = is_hint};
     core->client->attempts = 0;
     if (s->state == JV_ST_ATTACHED) {
         note_entry(core);
@@ -359,7 +368,8 @@ void jv_jump_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
     struct jv_client *cl = core->client;
     if (path == s->bound) {
         if (!reply->is_bound && reply->state != JV_ST_TERMINATED && !cl->request.used) {
-            jv_jump_rebind(core, s, reply->token, NULL, out);
+            const struct jv_hint mark = {.epoch = path->mark_epoch, .counter = path->mark_counter};
+            jv_jump_rebind(core, s, reply->token, &mark, false, out);
         } else if (reply->is_bound && cl->suspected) {
             if (cl->one_way) {
                 s->live.beats_unanswered = 0; /* this round trip went both ways */
@@ -369,7 +379,14 @@ void jv_jump_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
         return;
     }
     cl->failback_at = core->now;
-    if (s->bound == NULL && (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED)) {
+    if (s->bound == NULL && s->state == JV_ST_RECOVERING && !cl->request.used &&
+        jv_jump_may_try(core, s, path)) {
+        /* The path of the request went away and no other was proven: this one is. */
+        jv_request_begin(
+            core, s, &(struct jv_request_aim){.path = path, .why = JV_WHY_DEAD_TRANSPORT_RECOVERY},
+            out);
+    } else if (s->bound == NULL && !must_wait(core) &&
+               (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED)) {
         start_switch(core, s, path, JV_WHY_DEAD_TRANSPORT_RECOVERY, JV_RULE_RANKING, out);
     } else if (cl->suspected && !cl->standby_answered && s->bound != NULL) {
         cl->standby_answered = true;
@@ -472,12 +489,13 @@ static void judge_suspected(struct jv_core *core, struct jv_session *s, struct j
     if (jv_is_due(cl->confirm_at, core->now)) {
         cl->confirm_at = JV_NEVER;
     }
-    if (next != NULL && (confirmed || probes_failed)) {
+    if (next != NULL && (confirmed || probes_failed) && !must_wait(core)) {
         start_switch(core, s, next, JV_WHY_DEAD_TRANSPORT_RECOVERY,
                      confirmed ? JV_RULE_CONFIRM : JV_RULE_PROBES, out);
         if (s->state == JV_ST_RECOVERING) {
             return;
         }
+        /* Refused: the path that is silent may still turn out dead. */
     }
     if (jv_is_due(dead_at(s, cl), core->now)) {
         forget_suspicion(cl);
