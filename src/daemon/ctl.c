@@ -249,7 +249,10 @@ static json_t *do_switch(struct jv_server *server, const struct jv_ctlreq *req)
     if (command.link == 0) {
         return refusal(req->id, "no_path", "no such path");
     }
-    return done(req->id, jv_server_command(server, &command));
+    enum jv_err err = jv_server_command(server, &command);
+    return err == JV_E_NOTFOUND
+               ? refusal(req->id, "state", "this path is active already, or answers no probe")
+               : done(req->id, err);
 }
 
 static json_t *do_up(struct jv_server *server, uint64_t id)

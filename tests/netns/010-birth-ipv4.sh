@@ -25,6 +25,11 @@ need 'packets are not counted' test "$(gateway_get '.[0].rx_packets')" -ge 8
 need 'routes are not marked with our protocol' test -n "$(ip -n "${JVT}c" route show proto 74)"
 need 'jv sessions of the gateway does not know the user' test "$(gateway_get '.[0].user')" = alice
 need 'status -q is not 0' jv_c status -q c
+jv_c switch a c >"$W/switch.log" 2>&1
+need 'a switch to the path that is active does not fail with 1' test $? = 1
+need 'it does not say why' grep -q 'active already' "$W/switch.log"
+jv_c switch nowhere c >"$W/switch.log" 2>&1 && fail 'a switch to a path that is not there is taken'
+need 'it does not say why' grep -q 'no such path' "$W/switch.log"
 need 'jv down fails' jv_c down c
 wait_for 5 sh -c "! kill -0 $(pid_of client)" || fail 'the client runs after jv down'
 in_ns c ip link show jvc >/dev/null 2>&1 && fail 'the device is left after jv down'
