@@ -37,6 +37,8 @@ class Session:
         self.seen, self.frames = set(), set()
         self.resent = self.packets = 0
         self.requests, self.acked, self.offer = {}, set(), None
+        self.orders = set()  # of requests and offers
+        self.links = {}  # locator: the link of the client that used it
 
     def find_private(self, public):
         """The private key of the client that belongs to `public`: a draw of 32 bytes, at a multiple of 8."""
@@ -90,7 +92,9 @@ class Session:
             if kind == 3:
                 assert place == (0, 1, counter) and not self.frames - {3, 4}
             elif kind == 5:
+                assert frame == self.offer or frame["order"] > max(self.orders, default=0), "an offer has an order number of its own"
                 self.offer = frame
+                self.orders.add(frame["order"])
             elif kind == 6 and frame["epoch"] not in self.keys:
                 self.rekey(frame)
             elif kind == 9:
@@ -99,7 +103,7 @@ class Session:
 
     def rekey(self, reply):
         n = reply["epoch"]
-        assert self.offer["epoch"] == n
+        assert self.offer["epoch"] == n and self.offer["order"] == reply["order"]
         shared = p.x25519(self.find_private(bytes.fromhex(self.offer["ephemeral_public"])), bytes.fromhex(reply["ephemeral_public"]))
         root = doc.kdf(self.keys[n - 1]["root"], "jv1 rekey", shared, bytes.fromhex(self.offer["random"]), bytes.fromhex(reply["random"]),
                        self.sid, n.to_bytes(8, "big"))
@@ -112,8 +116,11 @@ class Session:
         body = doc.CONTROL[kind](r)
         r.end()
         if kind == 7:
-            assert body["order"] not in self.requests or self.requests[body["order"]] == body["random"]
+            fresh = body["order"] not in self.orders and body["order"] > max(self.orders, default=0)
+            assert fresh or self.requests[body["order"]] == body["random"]
+            assert not body["flags"] & 6 or (0, body["hint_epoch"], body["hint_counter"]) in self.sealed
             self.requests[body["order"]] = body["random"]
+            self.orders.add(body["order"])
         elif kind in (8, 9, 10):
             assert self.requests[body["order"]] == body["random"]
         if kind == 9:
@@ -121,9 +128,11 @@ class Session:
         if kind == 6:
             assert struct.unpack(">Q", bytes.fromhex(body["token"])[:8])[0] > 0
 
-    def take(self, to_client, msg):
+    def take(self, to_client, link, msg):
         kind = msg[0] & 0x1F
         assert msg[0] >> 5 == 0b010
+        if not to_client and kind != 4:  # traffic that goes again carries the locator of the path before
+            assert self.links.setdefault(msg[8:16], link) == link, "a locator was used on two paths"
         self.seen.add(kind)
         if kind == 1:
             self.init(msg)
@@ -146,9 +155,9 @@ def main():
         print("%s %d - %s" % ("ok" if ok else "not ok", number, name))
 
     opened = 0
-    for to_client, _, text in dumped["datagrams"]:
+    for to_client, link, text in dumped["datagrams"]:
         try:
-            session.take(to_client, bytes.fromhex(text))
+            session.take(to_client, link, bytes.fromhex(text))
             opened += 1
         except (AssertionError, p.Forged, KeyError, ValueError) as error:
             print("# %s %s: %s %s" % ("down" if to_client else "up", text[:64], type(error).__name__, error))

@@ -137,6 +137,7 @@ def request(r):
     out = {"order": r.num(8), "version": r.num(8), "random": r.take(16).hex(), "token": r.take(24).hex(), "hint_epoch": r.num(8),
            "hint_counter": r.num(6), "gateway_time_ms": r.num(8), "protocol": r.num(1), "path_id": r.num(1), "flags": r.num(1),
            "why": r.num(1), "target": endpoint(r)}
+    assert out["flags"] <= 7 and out["flags"] & 6 != 6, "flags of REQUEST"
     r.zero(34)
     return out | {"report": report(r)}
 
@@ -179,7 +180,7 @@ BODY_BYTES = {5: 72, 6: 72, 7: 352, 8: 88, 9: 400, 10: 48, 11: 64}
 
 
 def rekey(r):
-    return {"epoch": r.num(8), "ephemeral_public": r.take(32).hex(), "random": r.take(16).hex()}
+    return {"epoch": r.num(8), "order": r.num(8), "ephemeral_public": r.take(32).hex(), "random": r.take(16).hex()}
 
 
 def report_frame(r):

@@ -101,12 +101,13 @@ static inline void vector_report_frame(struct json *j)
 static inline void vector_rekey_frame(struct json *j, enum jv_frame_type type, const char *name)
 {
     const struct jv_rekey_mix mix = vector_mix();
-    struct jv_frame f = {.type = (uint8_t)type, .u.rekey = {.epoch = 2}};
+    struct jv_frame f = {.type = (uint8_t)type, .u.rekey = {.epoch = 2, .order = 6}};
     bool init = type == JV_FRAME_REKEY_INIT;
     f.u.rekey.ephemeral_public = init ? vector_pair(0x22).public_key : mix.peer_public;
     memcpy(f.u.rekey.random, init ? mix.client_random : mix.gateway_random, 16);
     vector_frame_begin(j, name);
     json_number(j, "epoch", f.u.rekey.epoch);
+    json_number(j, "order", f.u.rekey.order);
     json_hex(j, "ephemeral_public", f.u.rekey.ephemeral_public.b, JV_KEY_BYTES);
     json_hex(j, "random", f.u.rekey.random, 16);
     vector_frame_end(j, &f);

@@ -401,7 +401,8 @@ static inline void vector_probes(struct vector_control *c, const uint8_t token[J
     vector_seal(c, JV_TYPE_PROBE_REPLY, true, body, sizeof body);
 }
 
-static inline void vector_request(struct vector_control *c, const uint8_t token[JV_TOKEN_BYTES])
+static inline void vector_request(struct vector_control *c, uint8_t mark,
+                                  const uint8_t token[JV_TOKEN_BYTES])
 {
     uint8_t body[JV_REQUEST_BODY];
     struct jv_request req = {.order = 5,
@@ -411,13 +412,13 @@ static inline void vector_request(struct vector_control *c, const uint8_t token[
                              .gateway_time_ms = 60000,
                              .protocol = JV_PROTO_UDP,
                              .path_id = 2,
-                             .flags = JV_REQ_HAS_TOKEN | JV_REQ_HINT,
+                             .flags = (uint8_t)(JV_REQ_HAS_TOKEN | mark),
                              .why = JV_WHY_NAT_REBIND_DETECTED,
                              .target = vector_endpoint6(1, 4433),
                              .report = vector_report()};
     vector_fill(req.random, sizeof req.random, 0x61);
     memcpy(req.token, token, JV_TOKEN_BYTES);
-    vector_begin(c, "REQUEST");
+    vector_begin(c, mark == JV_REQ_HINT ? "REQUEST" : "REQUEST_UNLESS");
     json_number(c->j, "order", req.order);
     json_number(c->j, "version", req.version);
     json_hex(c->j, "random", req.random, sizeof req.random);
@@ -564,7 +565,8 @@ static inline void vector_write_control(FILE *to)
     json_open(&j, "datagrams", '[');
     struct vector_control c = {&j, &keys, 1};
     vector_probes(&c, token);
-    vector_request(&c, hint_token);
+    vector_request(&c, JV_REQ_HINT, hint_token);
+    vector_request(&c, JV_REQ_UNLESS, token);
     vector_challenge(&c, token);
     vector_ack(&c, token);
     vector_reject_and_hint(&c, hint_token);
