@@ -465,7 +465,8 @@ static void verify_law_9_holds_the_switches_of_a_minute(void **state)
 static void verify_refuses_a_cause_that_is_not_earlier(void **state)
 {
     born();
-    stream_next(&st, JV_REC_PathProven, 10)->cause = st.seq;
+    struct jv_record *rec = stream_next(&st, JV_REC_PathProven, 10);
+    rec->cause = st.seq;
     stream_emit(&st);
     expect_wrong(JV_LAW_CAUSE, 4);
 }
