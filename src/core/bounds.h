@@ -13,6 +13,8 @@
 #define JV_LOCATOR_MAX 24U
 /* Probes without an answer before a standby gets another locator. */
 #define JV_LOCATOR_PATIENCE 2U
+/* Locators that a client remembers of paths that it has left. */
+#define JV_LEFT_MAX 16U
 /* Spare locators that a client holds: one for each path that it may have to probe afresh. */
 #define JV_SPARE_MAX 8U
 /* A half-open entry lives as long as a slow round trip and one retransmission of the confirmation. */

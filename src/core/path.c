@@ -63,11 +63,28 @@ bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
            jv_since_ms(path->token_at, core->now) < s->policy.path_valid_ms;
 }
 
+/*
+ * A transport that comes and goes while there is no session to ask for spares gets its own last locator again: whoever sees it
+ * there learns that it is the same link, and nothing of the others. No locator is used on two transports.
+ */
+static uint64_t take_left(struct jv_client *cl, const char *name)
+{
+    for (uint32_t i = 0; i < JV_LEFT_MAX; i++) {
+        if (cl->left[i].value != 0 && memcmp(cl->left[i].name, name, JV_NAME_BYTES) == 0) {
+            uint64_t value = cl->left[i].value;
+            cl->left[i].value = 0;
+            return value;
+        }
+    }
+    return 0;
+}
+
 bool jv_path_give_locator(struct jv_core *core, struct jv_path *path)
 {
     struct jv_client *cl = core->client;
-    if (path->locator == 0 && cl->spares_len > 0) {
-        path->locator = cl->spares[--cl->spares_len];
+    if (path->locator == 0) {
+        path->locator =
+            cl->spares_len > 0 ? cl->spares[--cl->spares_len] : take_left(cl, path->name);
     }
     return path->locator != 0;
 }
@@ -86,8 +103,9 @@ void jv_path_leave_locator(struct jv_core *core, struct jv_path *path)
 {
     struct jv_client *cl = core->client;
     if (path->locator != 0) {
-        cl->left[cl->left_next] = path->locator;
-        cl->left_next = (cl->left_next + 1) % JV_PATH_MAX;
+        cl->left[cl->left_next].value = path->locator;
+        memcpy(cl->left[cl->left_next].name, path->name, JV_NAME_BYTES);
+        cl->left_next = (cl->left_next + 1) % JV_LEFT_MAX;
         path->locator = 0;
     }
 }
@@ -95,12 +113,14 @@ void jv_path_leave_locator(struct jv_core *core, struct jv_path *path)
 bool jv_path_knows_locator(const struct jv_core *core, uint64_t locator)
 {
     const struct jv_client *cl = core->client;
+    bool is_known = false;
     for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
-        if ((cl->paths[i].used && cl->paths[i].locator == locator) || cl->left[i] == locator) {
-            return locator != 0;
-        }
+        is_known = is_known || (cl->paths[i].used && cl->paths[i].locator == locator);
     }
-    return false;
+    for (uint32_t i = 0; i < JV_LEFT_MAX; i++) {
+        is_known = is_known || cl->left[i].value == locator;
+    }
+    return is_known && locator != 0;
 }
 
 static void remove_path(struct jv_core *core, struct jv_path *path, struct jv_out *out)

@@ -246,7 +246,11 @@ struct jv_client {
     struct jv_path paths[JV_PATH_MAX];
     uint64_t spares[JV_SPARE_MAX];
     uint32_t spares_len;
-    uint64_t left[JV_PATH_MAX]; /* locators left behind, for late packets */
+    struct
+    { /* locators left behind: for late packets, and for the same transport where no spare is left */
+        uint64_t value;
+        char name[JV_NAME_BYTES];
+    } left[JV_LEFT_MAX];
     uint32_t left_next;
     struct jv_attempt attempt;
     struct jv_request_out request;
