@@ -7,6 +7,11 @@
 
 static const uint8_t zero_nonce[12];
 
+struct jv_control_to jv_control_back_to(const struct jv_header *header, const struct jv_slot *slot)
+{
+    return (struct jv_control_to){slot->link, slot->remote, slot->local, header->locator};
+}
+
 bool jv_control_send(struct jv_core *core, const struct jv_epoch *epoch, enum jv_type type,
                      const struct jv_control_to *to, const uint8_t *body, size_t len,
                      struct jv_out *out)

@@ -19,6 +19,8 @@ struct jv_control_to {
     uint64_t locator;
 };
 
+/* Back to where a datagram came from, under its own locator. */
+struct jv_control_to jv_control_back_to(const struct jv_header *header, const struct jv_slot *slot);
 /* Seal `len` bytes of body and send them. False: no buffer (counted), nothing sent. */
 bool jv_control_send(struct jv_core *core, const struct jv_epoch *epoch, enum jv_type type,
                      const struct jv_control_to *to, const uint8_t *body, size_t len,

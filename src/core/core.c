@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "birth.h"
+#include "hint.h"
 #include "inner.h"
 #include "jump.h"
 #include "liveness.h"
@@ -417,7 +418,7 @@ static void gateway_traffic(struct jv_core *core, struct jv_session *s,
                jv_ip_is_equal(&s->retired.local, &slot->local.ip)) {
         (void)jv_tunnel_datagram(core, s, JV_FROM_RETIRED, header, slot, out);
     } else {
-        jv_reattach_on_unbound(core, s, header, slot, out);
+        jv_hint_on_unbound(core, s, header, slot, out);
     }
 }
 

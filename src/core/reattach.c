@@ -12,13 +12,7 @@
 #include "token.h"
 #include "tunnel.h"
 
-static const struct jv_rate unbound_rate = {JV_UNBOUND_OPENS_PER_S, 1, JV_UNBOUND_OPENS_PER_S};
 static const struct jv_rate security_records = {1, 1, 5};
-
-static struct jv_control_to back_to(const struct jv_header *header, const struct jv_slot *slot)
-{
-    return (struct jv_control_to){slot->link, slot->remote, slot->local, header->locator};
-}
 
 /* Both ends of it: another address of this gateway makes another transport. */
 static bool is_bound_address(const struct jv_session *s, const struct jv_slot *slot)
@@ -26,12 +20,6 @@ static bool is_bound_address(const struct jv_session *s, const struct jv_slot *s
     return s->bound != NULL && s->bound->link == slot->link &&
            jv_endpoint_is_equal(&s->bound->remote, &slot->remote) &&
            jv_ip_is_equal(&s->bound->local.ip, &slot->local.ip);
-}
-
-static struct jv_token_claim claim_of(const struct jv_session *s, const struct jv_slot *slot)
-{
-    return (struct jv_token_claim){
-        .sid = s->sid, .remote = slot->remote, .local = slot->local, .protocol = JV_PROTO_UDP};
 }
 
 /* P4, P7: a bounded number of opens a second, then the seal. A tag that verifies under NEXT confirms a rekey. */
@@ -81,10 +69,10 @@ void jv_reattach_on_probe(struct jv_core *core, struct jv_session *s,
                                    .state = (uint8_t)s->state,
                                    .is_bound = is_bound_address(s, slot),
                                    .version = s->v};
-    const struct jv_token_claim claim = claim_of(s, slot);
+    const struct jv_token_claim claim = jv_token_claim_of(&s->sid, slot);
     jv_token_make(core->token_key, &claim, jv_core_gateway_time(core), reply.token);
     jv_probe_reply_encode(&reply, body);
-    const struct jv_control_to to = back_to(header, slot);
+    const struct jv_control_to to = jv_control_back_to(header, slot);
     (void)jv_control_send(core, &s->keys->epochs[JV_EPOCH_CURRENT], JV_TYPE_PROBE_REPLY, &to, body,
                           sizeof body, out);
     jv_core_drop(core, slot, JV_DROP_CONSUMED);
@@ -100,10 +88,10 @@ static void send_challenge(struct jv_core *core, struct jv_session *s,
         .order = req->order, .last_order = s->order, .version = s->v, .observed = slot->remote};
     uint8_t body[JV_CHALLENGE_BODY];
     memcpy(msg.random, req->random, sizeof msg.random);
-    const struct jv_token_claim claim = claim_of(s, slot);
+    const struct jv_token_claim claim = jv_token_claim_of(&s->sid, slot);
     jv_token_make(core->token_key, &claim, jv_core_gateway_time(core), msg.token);
     jv_challenge_encode(&msg, body);
-    const struct jv_control_to to = back_to(header, slot);
+    const struct jv_control_to to = jv_control_back_to(header, slot);
     (void)jv_control_send(core, &s->keys->epochs[JV_EPOCH_CURRENT], JV_TYPE_CHALLENGE, &to, body,
                           sizeof body, out);
 }
@@ -121,7 +109,7 @@ static void send_reject(struct jv_core *core, struct jv_session *s, const struct
     uint8_t body[JV_REJECT_BODY];
     memcpy(msg.random, req->random, sizeof msg.random);
     jv_reject_encode(&msg, body);
-    const struct jv_control_to to = back_to(header, slot);
+    const struct jv_control_to to = jv_control_back_to(header, slot);
     (void)jv_control_send(core, &s->keys->epochs[JV_EPOCH_CURRENT], JV_TYPE_REJECT, &to, body,
                           sizeof body, out);
     core->count.reattach_denied++;
@@ -330,7 +318,7 @@ static struct judgement judge_token(const struct jv_core *core, struct jv_sessio
     const struct judgement challenge = {.verdict = VERDICT_CHALLENGE};
     uint64_t now_ms = jv_core_gateway_time(core);
     uint64_t age_ms = 0;
-    struct jv_token_claim claim = claim_of(s, slot);
+    struct jv_token_claim claim = jv_token_claim_of(&s->sid, slot);
     if (req->flags & JV_REQ_HINT) {
         claim.hint_epoch = req->hint_epoch;
         claim.hint_counter = req->hint_counter;
@@ -485,44 +473,6 @@ void jv_reattach_on_request(struct jv_core *core, struct jv_session *s,
         break;
     }
     jv_core_drop(core, slot, drop);
-}
-
-/* ---- data from another address ---- */
-
-static void send_hint(struct jv_core *core, struct jv_session *s, const struct jv_header *header,
-                      const struct jv_slot *slot, struct jv_out *out)
-{
-    const struct jv_epoch *epoch = jv_keys_find(s->keys, header->epoch);
-    if (epoch == NULL) {
-        return;
-    }
-    struct jv_hint msg = {.epoch = epoch->n, .counter = header->counter, .observed = slot->remote};
-    struct jv_token_claim claim = claim_of(s, slot);
-    claim.hint_epoch = msg.epoch;
-    claim.hint_counter = msg.counter;
-    jv_token_make(core->token_key, &claim, jv_core_gateway_time(core), msg.token);
-    uint8_t body[JV_HINT_BODY];
-    jv_hint_encode(&msg, body);
-    const struct jv_control_to to = back_to(header, slot);
-    (void)jv_control_send(core, &s->keys->epochs[JV_EPOCH_CURRENT], JV_TYPE_HINT, &to, body,
-                          sizeof body, out);
-    s->hint_next = jv_add_ms(core->now, s->hint_wait_ms);
-    s->hint_wait_ms = JV_MIN(2 * s->hint_wait_ms, JV_HINT_MAX_MS);
-}
-
-void jv_reattach_on_unbound(struct jv_core *core, struct jv_session *s,
-                            const struct jv_header *header, struct jv_slot *slot,
-                            struct jv_out *out)
-{
-    bool may_hint = slot->len >= JV_HINT_BYTES && jv_is_due(s->hint_next, core->now);
-    if (!jv_bucket_take(&s->unbound_opens, &unbound_rate, core->now)) {
-        jv_core_drop(core, slot, JV_DROP_UNBOUND_RATE);
-        return;
-    }
-    if (may_hint && jv_tunnel_peek(core, s, header, slot)) {
-        send_hint(core, s, header, slot, out);
-    }
-    jv_core_drop(core, slot, JV_DROP_UNBOUND);
 }
 
 void jv_reattach_on_report(struct jv_session *s, const struct jv_frame_report *f)

@@ -2,7 +2,7 @@
 #ifndef JV_CORE_REATTACH_H
 #define JV_CORE_REATTACH_H
 /*
- * reattach -- the gateway's side of the exchange that commits a jump: probe, request, challenge, answer, hint (design §4.5).
+ * reattach -- the gateway's side of the exchange that commits a jump: probe, request, challenge, answer (design §4.5).
  *
  * The pipeline goes cheap before dear and reads before it writes; until the seal verifies only counters and limiters move, and
  * nothing is stored before the commit.
@@ -15,10 +15,6 @@
 void jv_reattach_on_probe(struct jv_core *core, struct jv_session *s,
                           const struct jv_header *header, struct jv_slot *slot, struct jv_out *out);
 void jv_reattach_on_request(struct jv_core *core, struct jv_session *s,
-                            const struct jv_header *header, struct jv_slot *slot,
-                            struct jv_out *out);
-/* Traffic from an address that is neither bound nor just left: at most a hint comes of it. Consumes the slot. */
-void jv_reattach_on_unbound(struct jv_core *core, struct jv_session *s,
                             const struct jv_header *header, struct jv_slot *slot,
                             struct jv_out *out);
 /* The client has given up these order numbers. */

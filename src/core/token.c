@@ -5,6 +5,7 @@
 
 #include "crypto.h"
 #include "parts.h"
+#include "policy.h"
 #include "wire.h"
 
 #define CLAIM_BYTES (JV_SID_BYTES + 20U + 20U + 1U + 8U + 8U + 6U)
@@ -24,6 +25,12 @@ static void mac_of(const uint8_t key[32], const struct jv_token_claim *claim, ui
     JV_ASSERT(!wr.err && wr.left == 0);
     const struct jv_bytes part = {bytes, sizeof bytes};
     jv_mac(key, 32, &part, 1, out);
+}
+
+struct jv_token_claim jv_token_claim_of(const struct jv_sid *sid, const struct jv_slot *slot)
+{
+    return (struct jv_token_claim){
+        .sid = *sid, .remote = slot->remote, .local = slot->local, .protocol = JV_PROTO_UDP};
 }
 
 void jv_token_make(const uint8_t key[32], const struct jv_token_claim *claim,

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base.h"
+#include "batch.h"
 #include "endpoint.h"
 #include "msg.h"
 
@@ -22,6 +23,9 @@ struct jv_token_claim {
     uint8_t protocol;
     uint64_t hint_epoch, hint_counter; /* zero: no hint */
 };
+
+/* The claim of a datagram that just arrived: its two ends, no hint. */
+struct jv_token_claim jv_token_claim_of(const struct jv_sid *sid, const struct jv_slot *slot);
 
 void jv_token_make(const uint8_t key[32], const struct jv_token_claim *claim,
                    uint64_t gateway_time_ms, uint8_t token_out[JV_TOKEN_BYTES]);
