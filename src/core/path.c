@@ -67,10 +67,12 @@ bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
  * A transport that comes and goes while there is no session to ask for spares gets its own last locator again: whoever sees it
  * there learns that it is the same link, and nothing of the others. No locator is used on two transports.
  */
-static uint64_t take_left(struct jv_client *cl, const char *name)
+static uint64_t take_left(struct jv_client *cl, const struct jv_path *path)
 {
     for (uint32_t i = 0; i < JV_LEFT_MAX; i++) {
-        if (cl->left[i].value != 0 && memcmp(cl->left[i].name, name, JV_NAME_BYTES) == 0) {
+        if (cl->left[i].value != 0 && memcmp(cl->left[i].name, path->name, JV_NAME_BYTES) == 0 &&
+            jv_ip_is_equal(&cl->left[i].local, &path->local.ip) &&
+            jv_endpoint_is_equal(&cl->left[i].remote, &path->remote)) {
             uint64_t value = cl->left[i].value;
             cl->left[i].value = 0;
             return value;
@@ -83,8 +85,7 @@ bool jv_path_give_locator(struct jv_core *core, struct jv_path *path)
 {
     struct jv_client *cl = core->client;
     if (path->locator == 0) {
-        path->locator =
-            cl->spares_len > 0 ? cl->spares[--cl->spares_len] : take_left(cl, path->name);
+        path->locator = cl->spares_len > 0 ? cl->spares[--cl->spares_len] : take_left(cl, path);
     }
     return path->locator != 0;
 }
@@ -105,6 +106,8 @@ void jv_path_leave_locator(struct jv_core *core, struct jv_path *path)
     if (path->locator != 0) {
         cl->left[cl->left_next].value = path->locator;
         memcpy(cl->left[cl->left_next].name, path->name, JV_NAME_BYTES);
+        cl->left[cl->left_next].local = path->local.ip;
+        cl->left[cl->left_next].remote = path->remote;
         cl->left_next = (cl->left_next + 1) % JV_LEFT_MAX;
         path->locator = 0;
     }

@@ -250,6 +250,8 @@ struct jv_client {
     { /* locators left behind: for late packets, and for the same transport where no spare is left */
         uint64_t value;
         char name[JV_NAME_BYTES];
+        struct jv_ip local;
+        struct jv_endpoint remote;
     } left[JV_LEFT_MAX];
     uint32_t left_next;
     struct jv_attempt attempt;
