@@ -461,6 +461,30 @@ static bool correct(struct jv_core *core, struct jv_session *s, struct jv_path *
     return true;
 }
 
+/*
+ * The gateway committed an earlier request of this client, on a path that is still there, and every ACK was lost: ask there again,
+ * which the gateway answers like a retransmission, instead of switching once more. False: it named nothing new.
+ */
+static bool adopt(struct jv_core *core, struct jv_session *s, const struct jv_path *path,
+                  const struct jv_reject *msg, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    uint64_t known = cl->committed.any ? cl->committed.order : 0;
+    if (msg->last_order <= known || msg->last_order >= cl->request.order || cl->request.corrected) {
+        return false;
+    }
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        struct jv_path *other = &cl->paths[i];
+        if (other->used && other != path && other->number == msg->path_id) {
+            jv_request_begin(core, s,
+                             &(struct jv_request_aim){.path = other, .why = cl->request.why}, out);
+            cl->request.corrected = true;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void on_reject(struct jv_core *core, struct jv_session *s, struct jv_path *path,
                       const struct jv_reject *msg, struct jv_out *out)
 {
@@ -471,6 +495,9 @@ static void on_reject(struct jv_core *core, struct jv_session *s, struct jv_path
     jv_record_put(rec, JV_FD_order, msg->order);
     jv_record_put(rec, JV_FD_peer_v, msg->version);
     s->v = JV_MAX(s->v, msg->version);
+    if (adopt(core, s, path, msg, out)) {
+        return;
+    }
     if (why == JV_WHY_INVALID_STATE_VERSION && correct(core, s, path, out)) {
         return;
     }

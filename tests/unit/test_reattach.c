@@ -187,6 +187,40 @@ static void lost_ack_is_answered_again_without_a_second_commit(void **state)
     assert_int_equal(pair_count(&p.log_g, JV_REC_TransportSwitch, JV_WHY_NONE), 1);
 }
 
+static bool swallow_link1_down(struct pair *world, const struct pair_event *e)
+{
+    (void)world;
+    return e->to_gateway || e->link != 1 || (e->bytes[0] & 0x1f) != 9;
+}
+
+static void commit_whose_acks_were_lost_is_adopted(void **state)
+{
+    struct pair_cfg cfg = two_links;
+    struct jv_policy policy = jv_policy_presets[JV_PRESET_FAST];
+    (void)state;
+    pair_fini(&p);
+    cfg.links = 3;
+    cfg.rtt_us[2] = 30000;
+    policy.max_switches_per_min = 2; /* the gateway has no token left for the second candidate */
+    policy.switch_burst = 1;
+    policy.transport_lost_ttl_ms = 3600000;
+    cfg.policy = &policy;
+    pair_init(&p, &cfg);
+    assert_true(pair_attach(&p, 300));
+    pair_flow_start(&p, &p.up, 5000, 200);
+    pair_run(&p, 2000);
+    p.filter = swallow_link1_down;
+    hole(0, true);
+    pair_run(&p, 1500);
+    p.filter = NULL;
+    pair_run(&p, 3000);
+    assert_int_equal(status(true).state, JV_ST_ATTACHED);
+    assert_int_equal(status(false).state, JV_ST_ATTACHED);
+    assert_int_equal(status(true).switches, 1);
+    assert_int_equal(status(false).switches, 1);
+    assert_true(pair_count(&p.log_c, JV_REC_ReattachResult, JV_WHY_SWITCH_RATE_LIMITED) > 0);
+}
+
 static void request_without_a_valid_token_is_challenged(void **state)
 {
     (void)state;
@@ -310,6 +344,7 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(lost_ack_is_answered_again_without_a_second_commit, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(commit_whose_acks_were_lost_is_adopted, begin, end),
         cmocka_unit_test_setup_teardown(request_without_a_valid_token_is_challenged, begin, end),
         cmocka_unit_test_setup_teardown(forgotten_order_number_is_learnt_from_the_challenge, begin,
                                         end),
