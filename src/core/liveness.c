@@ -184,6 +184,8 @@ void jv_liveness_send_heartbeat(struct jv_core *core, struct jv_session *s, stru
         jv_liveness_sent(core, s, epoch, epoch->tx_next - 1);
         live->beat_time_us = frame.u.heartbeat.time_us;
         live->beat_at = core->now;
+        live->beat_epoch = epoch->n;
+        live->beat_counter = epoch->tx_next - 1;
     }
     live->heartbeat_due = jv_add_ms(core->now, heartbeat_ms(core, s));
 }

@@ -79,6 +79,23 @@ void jv_request_abandon(struct jv_core *core)
     jv_wipe(&cl->request, sizeof cl->request);
 }
 
+/*
+ * What voids a raced copy must be at the gateway before the request is: it left half a round trip ago. The answer to an honest packet
+ * takes a whole one, so a true rebinding waits for nothing.
+ */
+static struct jv_instant void_before(const struct jv_core *core, const struct jv_session *s,
+                                     const struct jv_path *path, const struct jv_hint *mark)
+{
+    bool is_of_probe = path->mark_epoch == mark->epoch && path->mark_counter == mark->counter;
+    bool is_of_beat = s->live.beat_epoch == mark->epoch && s->live.beat_counter == mark->counter;
+    struct jv_instant sent = is_of_probe  ? path->probe_sent
+                             : is_of_beat ? s->live.beat_at
+                                          : jv_resend_sent_at(core, s, mark->epoch, mark->counter);
+    uint64_t wait_us = jv_rtt_srtt_us(&path->rtt) / 2 + jv_rtt_jitter_us(&path->rtt);
+    /* What a sleep did to the samples makes nobody wait. */
+    return jv_add_us(sent, JV_MIN(wait_us, (uint64_t)JV_RTT_INITIAL_US));
+}
+
 void jv_request_begin(struct jv_core *core, struct jv_session *s, const struct jv_request_aim *aim,
                       struct jv_out *out)
 {
@@ -113,7 +130,13 @@ void jv_request_begin(struct jv_core *core, struct jv_session *s, const struct j
     jv_record_path(rec, aim->path);
     jv_record_put(rec, JV_FD_order, req->order);
     jv_record_put(rec, JV_FD_attempts, cl->attempts);
-    transmit(core, s, out);
+    if (aim->mark != NULL) {
+        req->retry_at = void_before(core, s, aim->path, &mark);
+        jv_core_touch(core, s);
+    }
+    if (aim->mark == NULL || jv_is_due(req->retry_at, core->now)) {
+        transmit(core, s, out);
+    }
 }
 
 void jv_request_hold(struct jv_core *core, struct jv_slot *slot)
@@ -335,6 +358,8 @@ static void send_bound(struct jv_core *core, struct jv_session *s, struct jv_out
         jv_liveness_sent(core, s, epoch, epoch->tx_next - 1);
         s->live.beat_time_us = frames[1].u.heartbeat.time_us;
         s->live.beat_at = core->now;
+        s->live.beat_epoch = epoch->n;
+        s->live.beat_counter = epoch->tx_next - 1;
     }
 }
 

@@ -156,6 +156,19 @@ struct jv_instant jv_resend_deadline(const struct jv_core *core, const struct jv
     return s->kept.due > 0 && s->bound != NULL ? core->now : jv_add_ms(kept->at, JV_RESEND_AGE_MS);
 }
 
+struct jv_instant jv_resend_sent_at(const struct jv_core *core, const struct jv_session *s,
+                                    uint64_t epoch, uint64_t counter)
+{
+    const struct jv_kept *kept;
+    for (struct jv_handle h = s->kept.first; (kept = jv_slab_get(&core->kept, h)) != NULL;
+         h = kept->next) {
+        if (kept->epoch == epoch && kept->counter == counter) {
+            return kept->at;
+        }
+    }
+    return core->now;
+}
+
 void jv_resend_drop(struct jv_core *core, struct jv_session *s)
 {
     while (s->kept.len > 0) {

@@ -31,6 +31,9 @@ void jv_resend_run(struct jv_core *core, struct jv_session *s, struct jv_out *ou
 /* Drop what is too old. */
 void jv_resend_expire(struct jv_core *core, struct jv_session *s);
 struct jv_instant jv_resend_deadline(const struct jv_core *core, const struct jv_session *s);
+/* When this packet was sealed; now, where it is not kept. */
+struct jv_instant jv_resend_sent_at(const struct jv_core *core, const struct jv_session *s,
+                                    uint64_t epoch, uint64_t counter);
 void jv_resend_drop(struct jv_core *core, struct jv_session *s);
 /* True where the report claims a packet that was never sealed: an authenticated lie. */
 bool jv_resend_is_false(struct jv_session *s, const struct jv_report *report);

@@ -109,6 +109,7 @@ struct jv_liveness {
     struct jv_instant stalled_at;
     uint64_t beat_time_us; /* of the heartbeat that is out; 0: answered */
     struct jv_instant beat_at;
+    uint64_t beat_epoch, beat_counter; /* what carried it */
     uint32_t beats_unanswered;
     struct jv_instant last_data;
     bool had_data;

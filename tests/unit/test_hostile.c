@@ -104,8 +104,8 @@ static bool observe(struct pair *p, const struct pair_event *e)
     return true;
 }
 
-/* The copies of probe, reply and request are three times on a way of 8 ms, the original once on one of 20. */
-static void raced_copies_do_not_move_the_binding(void **state)
+/* The copies of probe, reply and request are three times on the observer's way, the original once on one of 20 ms. */
+static void race(uint32_t delay_us)
 {
     begin(&(struct pair_cfg){.seed = 1, .links = 4, .rtt_us = {40000, 40000, 40000, 40000}});
     for (uint32_t i = 1; i < 4; i++) {
@@ -114,7 +114,7 @@ static void raced_copies_do_not_move_the_binding(void **state)
     attach_with_traffic(20000);
     world.links[OBSERVER_LINK].up = true;
     attack.types = TYPE(JV_TYPE_PROBE) | TYPE(JV_TYPE_REQUEST) | TYPE(JV_TYPE_TRAFFIC);
-    attack.delay_us = 8000;
+    attack.delay_us = delay_us;
     world.filter = observe;
     for (uint32_t i = 0; i < 10; i++) {
         const struct jv_command doubt = {
@@ -130,6 +130,17 @@ static void raced_copies_do_not_move_the_binding(void **state)
     /* The client was told of the observer's address, and what it asked for then was void. */
     assert_true(pair_count(&world.log_c, JV_REC_AddressObserved, JV_WHY_NONE) > 0);
     assert_int_equal(pair_count(&world.log_g, JV_REC_TransportRebound, JV_WHY_NONE), 0);
+}
+
+static void raced_copies_do_not_move_the_binding(void **state)
+{
+    race(8000);
+}
+
+/* The client's request waits until what voids it has had the time to arrive. */
+static void copies_of_a_much_faster_observer_do_not_move_it_either(void **state)
+{
+    race(1000);
 }
 
 static void forgery_to_another_local_address_moves_nothing(void **state)
@@ -428,6 +439,7 @@ static void released_rekey_offer_does_not_part_the_keys(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {T(raced_copies_do_not_move_the_binding),
+                                       T(copies_of_a_much_faster_observer_do_not_move_it_either),
                                        T(forgery_to_another_local_address_moves_nothing),
                                        T(garbage_under_the_bound_locator_does_not_stop_the_jump),
                                        T(replays_from_elsewhere_do_not_empty_the_request_limit),
