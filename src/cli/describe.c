@@ -19,7 +19,7 @@ static const struct phrase seen_phrases[] = {
     {JV_FD_unanswered, JV_FD_unanswered_limit, "", " unanswered", UNIT_COUNT},
     {JV_FD_rtt_us, JV_FD_END, "round trip ", "", UNIT_US},
     {JV_FD_jitter_us, JV_FD_END, "jitter ", "", UNIT_US},
-    {JV_FD_loss_ppm, JV_FD_END, "loss ", "", UNIT_PPM},
+    {JV_FD_loss_ppm, JV_FD_loss_limit_ppm, "loss ", "", UNIT_PPM},
     {JV_FD_candidates, JV_FD_END, "candidates: ", "", UNIT_COUNT},
     {JV_FD_attempts, JV_FD_END, "attempts: ", "", UNIT_COUNT},
     {JV_FD_order, JV_FD_END, "request ", "", UNIT_COUNT},
@@ -60,6 +60,8 @@ static const struct phrase limit_phrases[] = {
     {JV_FD_stability_window_ms, JV_FD_stable_ms, "stability window ", "", UNIT_MS},
     {JV_FD_retry_after_ms, JV_FD_END, "retry after ", "", UNIT_MS},
     {JV_FD_births_limit, JV_FD_count, "births ", " per min", UNIT_COUNT},
+    {JV_FD_loss_limit_ppm, JV_FD_loss_ppm, "loss ", "", UNIT_PPM},
+    {JV_FD_loss_window_ms, JV_FD_END, "in windows of ", "", UNIT_MS},
 };
 
 /* Append what fits; a description that is cut stays readable. */

@@ -66,6 +66,11 @@
 /* A request without an answer is repeated after this at the earliest. */
 #define JV_REQUEST_RETRY_MIN_MS 40U
 #define JV_REQUEST_RETRY_MAX_MS 2000U
+/* Packets of a window before their loss is a ratio. */
+#define JV_LOSS_SAMPLE_MIN 20U
+/* A path that was left because of loss is no aim of a choice for this long, doubled each time up to the cap. */
+#define JV_SHUN_MIN_MS 30000U
+#define JV_SHUN_DOUBLINGS_MAX 6U
 /* Before a session goes back to a preferred path, that path has answered within this time. */
 #define JV_FAILBACK_FRESH_MS 1000U
 /* Requests on one path before the next candidate is tried. */

@@ -9,6 +9,7 @@
 #include "jump.h"
 #include "liveness.h"
 #include "locator.h"
+#include "loss.h"
 #include "path.h"
 #include "reattach.h"
 #include "rekey.h"
@@ -231,6 +232,7 @@ static void expire_session(struct jv_core *core, struct jv_session *s, struct jv
         jv_since_ms(s->live.stalled_at, core->now) >= JV_STALL_PAUSE_MS) {
         s->live.stalled_at = core->now;
         jv_liveness_restart(core, s);
+        jv_loss_restart(core, s);
     }
     if (s->retired.used && jv_is_due(s->retired.until, core->now)) {
         s->retired.used = false;

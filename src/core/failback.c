@@ -2,6 +2,7 @@
 #include "failback.h"
 
 #include "jump.h"
+#include "loss.h"
 #include "path.h"
 #include "session.h"
 
@@ -11,7 +12,8 @@ static struct jv_path *preferred_path(struct jv_core *core, struct jv_session *s
     uint32_t n = jv_path_ranked(core, order);
     for (uint32_t i = 0; i < n; i++) {
         struct jv_path *path = &core->client->paths[order[i]];
-        if (path->prefer > s->bound->prefer && jv_path_is_proven(core, s, path)) {
+        if (path->prefer > s->bound->prefer && !jv_loss_is_shunned(core, path) &&
+            jv_path_is_proven(core, s, path)) {
             return path;
         }
     }

@@ -5,6 +5,7 @@
 
 #include "failback.h"
 #include "liveness.h"
+#include "loss.h"
 #include "path.h"
 #include "request.h"
 #include "session.h"
@@ -39,7 +40,7 @@ static void forget_suspicion(struct jv_client *cl)
     cl->confirm_at = JV_NEVER;
 }
 
-static void note_entry(struct jv_core *core)
+void jv_jump_note_entry(struct jv_core *core)
 {
     struct jv_client *cl = core->client;
     cl->entries[cl->entries_len++ % JV_ARRAY_LEN(cl->entries)] = core->now;
@@ -91,7 +92,7 @@ static void suspect(struct jv_core *core, struct jv_session *s, enum jv_why why,
     jv_record_put(rec, JV_FD_unanswered, s->live.beats_unanswered);
     jv_record_put(rec, JV_FD_silence_limit_us, jv_liveness_limit_us(core, s));
     jv_record_put(rec, JV_FD_unanswered_limit, s->policy.max_consecutive_drops);
-    note_entry(core);
+    jv_jump_note_entry(core);
     step(core, s, JV_EV_INSTABILITY_SEEN, why, rule, out);
 }
 
@@ -255,7 +256,7 @@ static void lose_path(struct jv_core *core, struct jv_session *s, enum jv_rule r
     jv_record_put(rec, JV_FD_silent_us, jv_liveness_silent_us(core, s));
     core->client->last_heard = s->bound->was_heard ? s->bound->heard : core->now;
     if (s->state == JV_ST_ATTACHED) {
-        note_entry(core);
+        jv_jump_note_entry(core);
     }
     step(core, s, JV_EV_PATH_LOST, JV_WHY_TRANSPORT_DEAD, rule, out);
 }
@@ -306,7 +307,7 @@ void jv_jump_rebind(struct jv_core *core, struct jv_session *s, const uint8_t to
                                        .is_hint = is_hint};
     core->client->attempts = 0;
     if (s->state == JV_ST_ATTACHED) {
-        note_entry(core);
+        jv_jump_note_entry(core);
         step(core, s, JV_EV_MOVE_SEEN, JV_WHY_NAT_REBIND_DETECTED, JV_RULE_HINT, out);
     }
     if (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED) {
@@ -332,6 +333,16 @@ void jv_jump_failed(struct jv_core *core, struct jv_session *s, enum jv_why why,
         step(core, s, JV_EV_REATTACH_REFUSED, JV_WHY_REATTACH_VALIDATION_FAILED, JV_RULE_PIPELINE,
              out);
     }
+}
+
+bool jv_jump_because_of(struct jv_core *core, struct jv_session *s, struct jv_path *to,
+                        enum jv_why why, enum jv_rule rule, struct jv_out *out)
+{
+    if (must_wait(core)) {
+        return false;
+    }
+    start_switch(core, s, to, why, rule, out);
+    return s->state == JV_ST_RECOVERING;
 }
 
 /* ---- evidence ---- */
@@ -461,6 +472,7 @@ struct jv_instant jv_jump_deadline(const struct jv_core *core, const struct jv_s
     if (!cl->suspected) {
         t = jv_earlier(t, jv_liveness_silence_at(core, s));
     }
+    t = jv_earlier(t, jv_loss_deadline(s));
     if (s->state == JV_ST_ATTACHED) {
         t = jv_earlier(t, cl->failback_at);
     }
@@ -468,8 +480,9 @@ struct jv_instant jv_jump_deadline(const struct jv_core *core, const struct jv_s
         t = jv_earlier(t, dead_at(s, cl));
     }
     if (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED) {
-        t = jv_earlier(t, cl->suspected ? jv_earlier(cl->confirm_at, dead_at(s, cl))
-                                        : healthy_at(core, s));
+        t = jv_earlier(t, cl->suspected  ? jv_earlier(cl->confirm_at, dead_at(s, cl))
+                          : cl->is_lossy ? JV_NEVER
+                                         : healthy_at(core, s));
         t = jv_earlier(t, cl->switch_retry_at);
     }
     return t;
@@ -523,6 +536,8 @@ static void judge_doubtful(struct jv_core *core, struct jv_session *s, struct jv
         judge_suspected(core, s, out);
     } else if (is_silent(core, s)) {
         suspect(core, s, JV_WHY_HEARTBEAT_TIMEOUT, out);
+    } else if (cl->is_lossy) {
+        /* The windows of loss decide, jv_loss_judge() knows how. */
     } else if (jv_is_never(cl->healthy_since)) {
         cl->healthy_since = core->now;
     } else if (jv_is_due(healthy_at(core, s), core->now)) {
@@ -542,6 +557,7 @@ void jv_jump_expire(struct jv_core *core, struct jv_session *s, struct jv_out *o
         s->bound->doublings--;
         s->bound->doubling_decay = jv_add_ms(core->now, DOUBLING_DECAY_MS);
     }
+    jv_loss_judge(core, s, out);
     switch (s->state) {
     case JV_ST_ATTACHED:
         if (s->bound != NULL && is_silent(core, s)) {

@@ -113,6 +113,7 @@ static void on_progress(struct jv_core *core, struct jv_session *s, const struct
     live->reported_received = r->received;
     bool all = r->epoch > live->eliciting_epoch ||
                (r->epoch == live->eliciting_epoch && r->highest >= live->eliciting_counter);
+    live->beats_unanswered = 0; /* what this side sends arrives: a lost echo is loss, not silence */
     live->outstanding = live->outstanding && !all;
     live->outstanding_at = core->now;
 }

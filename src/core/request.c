@@ -6,6 +6,7 @@
 #include "control.h"
 #include "jump.h"
 #include "liveness.h"
+#include "loss.h"
 #include "path.h"
 #include "rekey.h"
 #include "resend.h"
@@ -400,7 +401,7 @@ static void commit(struct jv_core *core, struct jv_session *s, struct jv_path *p
         s->bind_next = path;
         cl->last_number = path->number;
         memcpy(cl->last_name, path->name, sizeof cl->last_name);
-        cl->suspected = cl->standby_answered = false;
+        cl->suspected = cl->standby_answered = cl->is_lossy = false;
         cl->confirm_at = cl->healthy_since = cl->switch_retry_at = JV_NEVER;
         (void)jv_session_apply(core, s,
                                &(struct jv_step){.event = JV_EV_REATTACH_PROVEN,
@@ -409,6 +410,9 @@ static void commit(struct jv_core *core, struct jv_session *s, struct jv_path *p
                                out);
         path->probe_due = JV_NEVER;
         cl->failback_at = core->now;
+        if (!cl->one_way) {
+            jv_loss_restart(core, s); /* a silence that is over is no loss of the path */
+        }
     }
     path->was_heard = true;
     path->heard = core->now;

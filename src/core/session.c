@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "loss.h"
 #include "resend.h"
 #include "tunnel.h"
 
@@ -175,6 +176,9 @@ static void bind_path(struct jv_core *core, struct jv_session *s)
     JV_ASSERT(s->bind_next != NULL);
     if (s->bound == NULL) {
         s->bound_since = core->now;
+    }
+    if (s->bound != s->bind_next) {
+        jv_loss_restart(core, s);
     }
     s->bound = s->bind_next;
     s->bind_next = NULL;

@@ -60,6 +60,9 @@ struct jv_path {
     bool has_token;
     uint8_t token[JV_TOKEN_BYTES];
     struct jv_instant token_at;
+    struct jv_instant
+        shunned_until; /* it was left because of loss: no move by choice leads to it before */
+    uint32_t shuns;    /* in a row: each doubles the time */
     struct jv_instant stable_since; /* answers every probe since then; meaningful while proven */
     /* doubling of the silence floor after false suspicions, with decay */
     uint32_t doublings;
@@ -122,6 +125,10 @@ struct jv_liveness {
     uint32_t loss_ppm;
 };
 
+struct jv_loss_count { /* of one direction */
+    uint64_t epoch, highest, count;
+};
+
 struct jv_session {
     struct jv_handle handle;
     struct jv_sid sid;
@@ -144,6 +151,11 @@ struct jv_session {
     struct jv_path *bind_next; /* what BIND binds */
     struct jv_retired retired;
     struct jv_liveness live;
+    struct {
+        struct jv_loss_count sent, received; /* at the beginning of the window */
+        struct jv_instant window_at;         /* its end */
+        bool is_warm;                        /* a whole window was on this binding */
+    } loss;
     uint32_t rows; /* applied within this dispatch */
     /* switching */
     struct jv_bucket switches, rebinds;
@@ -266,6 +278,7 @@ struct jv_client {
     uint8_t last_number, next_number;
     char last_name[JV_NAME_BYTES];
     struct jv_instant last_heard;
+    bool is_lossy;     /* the bound path lost too much in the last window */
     bool one_way;      /* the suspicion is about heartbeats that go unanswered, not about silence */
     uint32_t attempts; /* requests to further candidates in this recovery */
     uint64_t order, order_spent;

@@ -193,6 +193,48 @@ static bool swallow_link1_down(struct pair *world, const struct pair_event *e)
     return e->to_gateway || e->link != 1 || (e->bytes[0] & 0x1f) != 9;
 }
 
+static void lossy_link_is_left_after_two_windows_and_shunned(void **state)
+{
+    (void)state;
+    p.links[0].loss_ppm = 300000;
+    pair_run(&p, 1900);
+    assert_int_equal(status(true).switches, 0); /* not before a whole window */
+    pair_run(&p, 5000);
+    assert_int_equal(status(true).switches, 1);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_SessionStateChange, JV_WHY_LOSS_RECOVERY), 1);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_VolatilitySignal, JV_WHY_LOSS_THRESHOLD_EXCEEDED),
+                     1);
+    p.links[0].loss_ppm = 0;
+    pair_run(&p, 20000);
+    assert_int_equal(status(true).switches, 1); /* preferred again, but not so soon */
+    pair_run(&p, 20000);
+    assert_int_equal(status(true).switches, 2);
+}
+
+static void loss_below_the_threshold_changes_nothing(void **state)
+{
+    (void)state;
+    p.links[0].loss_ppm = 100000;
+    pair_run(&p, 30000);
+    assert_int_equal(
+        pair_count(&p.log_c, JV_REC_SessionStateChange, JV_WHY_LOSS_THRESHOLD_EXCEEDED), 0);
+    assert_int_equal(status(true).switches, 0);
+    assert_int_equal(status(true).state, JV_ST_ATTACHED);
+}
+
+static void lossy_session_is_well_again_when_the_loss_ends(void **state)
+{
+    (void)state;
+    p.links[0].loss_ppm = p.links[1].loss_ppm = 300000;
+    hole(1, true);
+    pair_run(&p, 6000);
+    assert_int_not_equal(status(true).state, JV_ST_ATTACHED);
+    p.links[0].loss_ppm = 0;
+    pair_run(&p, 12000);
+    assert_int_equal(status(true).state, JV_ST_ATTACHED);
+    assert_int_equal(status(true).switches, 0);
+}
+
 static void commit_whose_acks_were_lost_is_adopted(void **state)
 {
     struct pair_cfg cfg = two_links;
@@ -344,6 +386,10 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(lost_ack_is_answered_again_without_a_second_commit, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(lossy_link_is_left_after_two_windows_and_shunned, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(loss_below_the_threshold_changes_nothing, begin, end),
+        cmocka_unit_test_setup_teardown(lossy_session_is_well_again_when_the_loss_ends, begin, end),
         cmocka_unit_test_setup_teardown(commit_whose_acks_were_lost_is_adopted, begin, end),
         cmocka_unit_test_setup_teardown(request_without_a_valid_token_is_challenged, begin, end),
         cmocka_unit_test_setup_teardown(forgotten_order_number_is_learnt_from_the_challenge, begin,

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "loss.h"
+
+#include "jump.h"
+#include "path.h"
+#include "session.h"
+
+static struct jv_loss_count sent_now(const struct jv_session *s)
+{
+    const struct jv_liveness *live = &s->live;
+    return (struct jv_loss_count){live->reported_epoch, live->reported_highest,
+                                  live->reported_received};
+}
+
+static struct jv_loss_count received_now(const struct jv_session *s)
+{
+    const struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
+    return (struct jv_loss_count){epoch->n, epoch->window.any ? epoch->window.top : 0,
+                                  epoch->rx_count};
+}
+
+static void begin(struct jv_core *core, struct jv_session *s)
+{
+    s->loss.sent = sent_now(s);
+    s->loss.received = received_now(s);
+    s->loss.window_at = jv_add_ms(core->now, s->policy.loss_window_ms);
+}
+
+void jv_loss_restart(struct jv_core *core, struct jv_session *s)
+{
+    s->loss.is_warm = false;
+    begin(core, s);
+}
+
+struct jv_instant jv_loss_deadline(const struct jv_session *s)
+{
+    return s->bound == NULL ? JV_NEVER : s->loss.window_at;
+}
+
+/* False where the epoch changed within the window or too few packets went. */
+static bool ratio(const struct jv_loss_count *from, const struct jv_loss_count *to, uint32_t *ppm)
+{
+    uint64_t due = to->highest - from->highest;
+    uint64_t got = to->count - from->count;
+    if (from->epoch != to->epoch || to->highest < from->highest || due < JV_LOSS_SAMPLE_MIN) {
+        return false;
+    }
+    *ppm = got >= due ? 0 : (uint32_t)((due - got) * 1000000 / due);
+    return true;
+}
+
+static bool close_window(struct jv_core *core, struct jv_session *s, uint32_t *ppm_out)
+{
+    const struct jv_loss_count sent = sent_now(s);
+    const struct jv_loss_count received = received_now(s);
+    uint32_t up = 0;
+    uint32_t down = 0;
+    bool has_up = ratio(&s->loss.sent, &sent, &up);
+    bool has_down = ratio(&s->loss.received, &received, &down);
+    bool was_warm = s->loss.is_warm;
+    s->loss.is_warm = true;
+    begin(core, s);
+    *ppm_out = JV_MAX(up, down);
+    return was_warm && (has_up || has_down);
+}
+
+bool jv_loss_is_shunned(const struct jv_core *core, const struct jv_path *path)
+{
+    return path->shuns > 0 && !jv_is_due(path->shunned_until, core->now);
+}
+
+static void shun(struct jv_core *core, struct jv_path *path)
+{
+    uint64_t ms = (uint64_t)JV_SHUN_MIN_MS << JV_MIN(path->shuns, JV_SHUN_DOUBLINGS_MAX);
+    path->shuns++;
+    path->shunned_until = jv_add_ms(core->now, ms);
+}
+
+static struct jv_path *less_lossy(struct jv_core *core, struct jv_session *s)
+{
+    uint8_t order[JV_PATH_MAX];
+    uint32_t n = jv_path_ranked(core, order);
+    for (uint32_t i = 0; i < n; i++) {
+        struct jv_path *path = &core->client->paths[order[i]];
+        if (path != s->bound && jv_path_is_proven(core, s, path) &&
+            !jv_loss_is_shunned(core, path)) {
+            return path;
+        }
+    }
+    return NULL;
+}
+
+/* One window above the threshold makes the session doubt, a second one above half of it makes it move (RES-4). */
+void jv_loss_judge(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    uint32_t ppm = 0;
+    uint32_t limit = s->policy.loss_volatile_threshold;
+    if (s->bound == NULL || !jv_is_due(jv_loss_deadline(s), core->now)) {
+        return;
+    }
+    if (!close_window(core, s, &ppm)) {
+        if (cl->is_lossy) {
+            /* Too little goes to tell: what is answered in time counts again. */
+            cl->is_lossy = false;
+            cl->healthy_since = core->now;
+        }
+        return;
+    }
+    const struct jv_record_field fields[] = {{JV_FD_loss_ppm, ppm},
+                                             {JV_FD_loss_limit_ppm, limit},
+                                             {JV_FD_loss_window_ms, s->policy.loss_window_ms}};
+    if (s->state == JV_ST_ATTACHED && ppm > limit) {
+        struct jv_record *rec = jv_session_record(core, s, JV_REC_VolatilitySignal,
+                                                  JV_WHY_LOSS_THRESHOLD_EXCEEDED, out);
+        jv_record_path(rec, s->bound);
+        rec->rule = JV_RULE_LOSS;
+        for (uint32_t i = 0; i < JV_ARRAY_LEN(fields); i++) {
+            jv_record_put(rec, (enum jv_record_key)fields[i].key, fields[i].value);
+        }
+        cl->is_lossy = true;
+        s->loss.window_at = jv_add_ms(core->now, s->policy.loss_window_ms / 2); /* the second look */
+        cl->healthy_since = JV_NEVER;
+        jv_jump_note_entry(core);
+        (void)jv_session_apply(core, s,
+                               &(struct jv_step){JV_EV_INSTABILITY_SEEN,
+                                                 JV_WHY_LOSS_THRESHOLD_EXCEEDED, JV_RULE_LOSS,
+                                                 fields, JV_ARRAY_LEN(fields)},
+                               out);
+        return;
+    }
+    bool is_doubtful = s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED;
+    if (!is_doubtful || !cl->is_lossy || cl->suspected) {
+        return;
+    }
+    struct jv_path *next = less_lossy(core, s);
+    if (ppm <= limit / 2) {
+        cl->is_lossy = false;
+        cl->healthy_since = core->now;
+    } else if (next != NULL) {
+        struct jv_path *left = s->bound;
+        if (jv_jump_because_of(core, s, next, JV_WHY_LOSS_RECOVERY, JV_RULE_LOSS_PERSISTS, out)) {
+            shun(core, left);
+        }
+    }
+}
