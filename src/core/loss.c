@@ -119,7 +119,8 @@ void jv_loss_judge(struct jv_core *core, struct jv_session *s, struct jv_out *ou
             jv_record_put(rec, (enum jv_record_key)fields[i].key, fields[i].value);
         }
         cl->is_lossy = true;
-        s->loss.window_at = jv_add_ms(core->now, s->policy.loss_window_ms / 2); /* the second look */
+        s->loss.window_at =
+            jv_add_ms(core->now, s->policy.loss_window_ms / 2); /* the second look */
         cl->healthy_since = JV_NEVER;
         jv_jump_note_entry(core);
         (void)jv_session_apply(core, s,
