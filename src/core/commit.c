@@ -115,11 +115,7 @@ void jv_commit_confirm(struct jv_core *core, struct jv_session *s, struct jv_out
         (struct jv_frame_bound){core->client->committed.order, epoch->n, epoch->tx_next};
     frames[1].u.heartbeat.time_us = jv_core_time_us(core);
     if (jv_tunnel_frames(core, s, frames, 2, JV_HINT_BYTES, out)) {
-        jv_liveness_sent(core, s, epoch, epoch->tx_next - 1);
-        s->live.beat_time_us = frames[1].u.heartbeat.time_us;
-        s->live.beat_at = core->now;
-        s->live.beat_epoch = epoch->n;
-        s->live.beat_counter = epoch->tx_next - 1;
+        jv_liveness_beat_sent(core, s, frames[1].u.heartbeat.time_us);
     }
 }
 

@@ -259,7 +259,4 @@ struct jv_session_status {
  */
 bool jv_core_session(const struct jv_core *core, struct jv_instant now, uint32_t *cursor,
                      struct jv_session_status *out);
-/* The policy of the session that `status` came from; false: it is gone. */
-bool jv_core_session_policy(const struct jv_core *core, struct jv_handle handle,
-                            struct jv_policy *out);
 #endif /* JV_CORE_CORE_H */

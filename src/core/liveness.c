@@ -175,20 +175,25 @@ void jv_liveness_send_report(struct jv_core *core, struct jv_session *s, struct 
     }
 }
 
+void jv_liveness_beat_sent(struct jv_core *core, struct jv_session *s, uint64_t time_us)
+{
+    const struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
+    struct jv_liveness *live = &s->live;
+    jv_liveness_sent(core, s, epoch, epoch->tx_next - 1);
+    live->beat_time_us = time_us;
+    live->beat_at = core->now;
+    live->beat_epoch = epoch->n;
+    live->beat_counter = epoch->tx_next - 1;
+}
+
 void jv_liveness_send_heartbeat(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
-    struct jv_liveness *live = &s->live;
     struct jv_frame frame = {.type = JV_FRAME_HEARTBEAT, .u.heartbeat = {jv_core_time_us(core)}};
     /* As long as a hint, so that a gateway that sees it come from another address may answer with one. */
     if (jv_tunnel_frames(core, s, &frame, 1, JV_HINT_BYTES, out)) {
-        const struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
-        jv_liveness_sent(core, s, epoch, epoch->tx_next - 1);
-        live->beat_time_us = frame.u.heartbeat.time_us;
-        live->beat_at = core->now;
-        live->beat_epoch = epoch->n;
-        live->beat_counter = epoch->tx_next - 1;
+        jv_liveness_beat_sent(core, s, frame.u.heartbeat.time_us);
     }
-    live->heartbeat_due = jv_add_ms(core->now, heartbeat_ms(core, s));
+    s->live.heartbeat_due = jv_add_ms(core->now, heartbeat_ms(core, s));
 }
 
 uint64_t jv_liveness_limit_us(const struct jv_core *core, const struct jv_session *s)

@@ -135,14 +135,3 @@ bool jv_core_session(const struct jv_core *core, struct jv_instant now, uint32_t
     paths_status(core, s, out);
     return true;
 }
-
-bool jv_core_session_policy(const struct jv_core *core, struct jv_handle handle,
-                            struct jv_policy *out)
-{
-    const struct jv_session *s = jv_slab_get(&core->sessions, handle);
-    if (s == NULL) {
-        return false;
-    }
-    *out = s->policy;
-    return true;
-}

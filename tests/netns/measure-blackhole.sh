@@ -20,7 +20,7 @@ start_client
 wait_attached 10
 tcp_start
 active_path() { client_get '.session.paths[] | select(.role == "active").name' | cut -d / -f 1; }
-printf 'run from up_ms down_ms detect_ms tcp\n'
+printf 'run from up_ms down_ms detect_ms lost tcp\n'
 for run in $(seq "$runs"); do
     streams_start 5
     # The limits of switches must not disturb, and the path left in the last run must be proven: each run begins steady.
@@ -36,8 +36,9 @@ for run in $(seq "$runs"); do
     down=$(first_after down "$at" 12) || fail "run $run: nothing reached the client"
     need "run $run: no switch, or more than one" test "$(client_get .session.switches)" = $((before + 1))
     detect=$(grep '"event":"VolatilitySignal"' "$W/log-c/c.jsonl" | tail -n 1 | jq -r '.seen.silent_us / 1000')
+    lost=$(($(stream_report up | jq .lost) + $(stream_report down | jq .lost)))
     tcp_alive || fail "run $run: TCP broke: $(cat "$W/tcp.log")"
-    printf '%d %s %s %s %s alive\n' "$run" "$active" "$up" "$down" "$detect" | tee -a "$W/runs"
+    printf '%d %s %s %s %s %d alive\n' "$run" "$active" "$up" "$down" "$detect" "$lost" | tee -a "$W/runs"
     emu "$active" blackhole off >/dev/null
 done
 tcp_stop
@@ -53,3 +54,4 @@ for column in 3 4; do
                 NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2, v[p90], v[NR], NR
         }'
 done
+awk '{ lost += $6 } END { printf "inner datagrams lost in all runs: %d\n", lost }' "$W/runs"
