@@ -52,11 +52,12 @@ struct jv_cli_command {
 #define JV_CLI_RUN_DIR "/run/jv"
 #define JV_CLI_LOG_DIR "/var/log/jv"
 
-/* Commands that need no daemon (keys, check, policy), that start or end one, and that ask one. */
+/* Commands that need no daemon (keys, check, import, policy), that start or end one, and that ask one. */
 int jv_cli_genkey(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_pubkey(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_genpsk(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_check(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_import(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_policy(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_up(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_down(int argc, char **argv, const struct jv_cli *cli);

@@ -19,6 +19,7 @@ static const struct jv_cli_command commands[] = {
     {"down", "NAME", "end its session and remove device, addresses and routes", jv_cli_down},
     {"reload", "[NAME]", "read users, keys shared beforehand and policy again", jv_cli_reload},
     {"check", "[--print] FILE", "check a profile or a policy file", jv_cli_check},
+    {"import", "wg FILE [-o NAME [--force]]", "make a profile of a wg-quick file", jv_cli_import},
     {"status", "[NAME] [-q] [--json]", "show a profile's session and paths", jv_cli_status},
     {"sessions", "[NAME] [--json]", "list sessions", jv_cli_sessions},
     {"path", "ls [NAME] [--json]", "list paths", jv_cli_path},
