@@ -77,19 +77,3 @@ int jv_cli_check(int argc, char **argv, const struct jv_cli *cli)
     bool is_policy = ends_with(path, ".yaml") || ends_with(path, ".yml");
     return is_policy ? check_policy(path, does_print) : check_profile(path, does_print);
 }
-
-int jv_cli_policy(int argc, char **argv, const struct jv_cli *cli)
-{
-    if (argc != 3 || strcmp(argv[1], "show") != 0) {
-        return JV_EXIT_USAGE;
-    }
-    for (size_t i = 0; i < JV_PRESETS; i++) {
-        if (strcmp(argv[2], jv_preset_names[i]) == 0) {
-            enum jv_err err = jv_policyfile_print(&jv_policy_presets[i], stdout);
-            return err == JV_E_OK ? JV_EXIT_OK : JV_EXIT_FAILED;
-        }
-    }
-    (void)fprintf(stderr, "%s: no preset %s: there are strict, mobile and fast\n", cli->program,
-                  argv[2]);
-    return JV_EXIT_USAGE;
-}

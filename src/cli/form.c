@@ -168,6 +168,10 @@ static void session_numbers(const json_t *session, FILE *file)
     (void)fprintf(file, " in %" PRIu64 " switches", number(session, "switches"));
     duration(file, " (worst ", number(session, "outage_worst_us") / 1000U);
     (void)fprintf(file, ")\n");
+    if (number(session, "hold_left_ms") > 0) {
+        duration(file, "  held for ", number(session, "hold_left_ms"));
+        (void)fprintf(file, ": no moves by choice (jv hold off ends it)\n");
+    }
     if (number(session, "transportless_ms") > 0) {
         duration(file, "  without transport for ", number(session, "transportless_ms"));
         (void)fprintf(file, "\n");
@@ -289,6 +293,68 @@ void jv_form_sessions(const json_t *sessions, bool has_heading, FILE *file)
                       text(session, "user"), text(session, "state"),
                       address == NULL ? "-" : address, rtt, in, out, text(session, "reason"));
     }
+}
+
+static void verdict_row(const json_t *one, size_t rank, FILE *file)
+{
+    char rtt[JV_FORM_BYTES] = "-";
+    const char *reason = text(one, "reason");
+    bool is_active = json_is_true(json_object_get(one, "is_active"));
+    if (json_object_get(one, "rtt_us") != NULL) {
+        uint64_t us = number(one, "rtt_us");
+        (void)snprintf(rtt, sizeof(rtt), "%" PRIu64 ".%" PRIu64 " ms", us / 1000U,
+                       us % 1000U / 100U);
+    }
+    (void)fprintf(file, "  %zu  %-16s %-24s %10s  prefer %-5" PRIu64 " %s%s%s\n", rank,
+                  text(one, "name"), text(one, "remote"), rtt, number(one, "prefer"), reason,
+                  reason[0] == '\0' ? "would be chosen" : "", is_active ? ", active" : "");
+}
+
+void jv_form_verdict(const char *wanted, const json_t *verdict, FILE *file)
+{
+    const json_t *candidates = json_object_get(verdict, "candidates");
+    bool is_allowed = json_is_true(json_object_get(verdict, "allowed"));
+    (void)fprintf(file, "switch to %s: %s", wanted, is_allowed ? "allowed" : "not allowed");
+    if (!is_allowed) {
+        bool is_bound = strcmp(text(verdict, "reason"), "DUAL_BIND_FORBIDDEN") == 0;
+        (void)fprintf(file, ", %s: %s", text(verdict, "reason"),
+                      is_bound ? "the session is on this path" : text(verdict, "reason_text"));
+    }
+    (void)fprintf(file, "\n");
+    if (text(verdict, "rule")[0] != '\0') {
+        (void)fprintf(file, "  rule: %s\n", text(verdict, "rule"));
+    }
+    if (number(verdict, "wait_ms") > 0) {
+        duration(file, "  allowed in ", number(verdict, "wait_ms"));
+        (void)fprintf(file, "\n");
+    }
+    (void)fprintf(file, "  limits now: switches %" PRIu64 " of %" PRIu64 " per min",
+                  number(verdict, "switches_in_window"), number(verdict, "switches_limit"));
+    if (number(verdict, "cooldown_left_ms") > 0) {
+        duration(file, " \u00b7 cooldown ", number(verdict, "cooldown_left_ms"));
+        (void)fprintf(file, " left\n");
+    } else {
+        (void)fprintf(file, " \u00b7 cooldown clear\n");
+    }
+    (void)fprintf(file, " a free choice would rank\n");
+    for (size_t i = 0; i < json_array_size(candidates); i++) {
+        verdict_row(json_array_get(candidates, i), i + 1U, file);
+    }
+    (void)fprintf(file, "nothing was changed\n");
+}
+
+bool jv_form_number(const char *given, uint64_t max, uint64_t *out)
+{
+    uint64_t value = 0;
+    size_t len = strlen(given);
+    if (len == 0 || len > 18U || strspn(given, "0123456789") != len) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        value = value * 10U + (uint64_t)(given[i] - '0');
+    }
+    *out = value;
+    return value <= max;
 }
 
 int jv_form_exit(const json_t *status)

@@ -8,6 +8,7 @@
  * Threads  any.
  */
 #include <jansson.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,6 +28,10 @@ void jv_form_status(const struct jv_cli *cli, const json_t *status, FILE *file);
 void jv_form_paths(const json_t *paths, FILE *file);
 /* One row for each session of a page of "sessions"; the heading where `has_heading`. */
 void jv_form_sessions(const json_t *sessions, bool has_heading, FILE *file);
+/* The result of "would": may the session move to `wanted`, which limit says no, and what a free choice would take. */
+void jv_form_verdict(const char *wanted, const json_t *verdict, FILE *file);
+/* Digits only, at most `max`. */
+bool jv_form_number(const char *text, uint64_t max, uint64_t *out);
 /* The exit code of `jv status -q`. */
 int jv_form_exit(const json_t *status);
 #endif /* JV_CLI_FORM_H */

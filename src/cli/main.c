@@ -22,11 +22,17 @@ static const struct jv_cli_command commands[] = {
     {"import", "wg FILE [-o NAME [--force]]", "make a profile of a wg-quick file", jv_cli_import},
     {"status", "[NAME] [-q] [--json]", "show a profile's session and paths", jv_cli_status},
     {"sessions", "[NAME] [--json]", "list sessions", jv_cli_sessions},
-    {"path", "ls [NAME] [--json]", "list paths", jv_cli_path},
-    {"switch", "PATH [NAME]", "move the session to a path", jv_cli_switch},
+    {"path", "ls|test|prefer|disable|enable ...", "list paths, test them, choose among them",
+     jv_cli_path},
+    {"ping", "[HOST] [--path P] [-c N] [NAME] [--json]", "ask the gateway over a path",
+     jv_cli_ping},
+    {"switch", "PATH [NAME] [--dry-run] [--json]", "move the session to a path", jv_cli_switch},
+    {"hold", "DURATION|off [NAME]", "no moves by choice for so long", jv_cli_hold},
+    {"recover", "[NAME]", "look at links, names and paths again, now", jv_cli_recover},
     {"kick", "SID [NAME]", "end a session", jv_cli_kick},
     {"counters", "[NAME]", "print the daemon's counters", jv_cli_counters},
-    {"policy", "show strict|mobile|fast", "print the bounds of a preset", jv_cli_policy},
+    {"policy", "show [PRESET|FILE|PROFILE|--session [SID]]", "print bounds as a policy file",
+     jv_cli_policy},
     JV_CLI_AUDIT_COMMANDS};
 
 static void print_usage(FILE *file)
@@ -35,7 +41,7 @@ static void print_usage(FILE *file)
                         "[COMMAND ...]\n"
                         "       jv --help | --version\n\ncommands:\n");
     for (size_t i = 0; i < JV_ARRAY_LEN(commands); i++) {
-        (void)fprintf(file, "  %-9s %-34s %s\n", commands[i].name, commands[i].args,
+        (void)fprintf(file, "  %-9s %-40s %s\n", commands[i].name, commands[i].args,
                       commands[i].summary);
     }
     (void)fprintf(file, "\nWithout a command: status. See jv(1).\n");

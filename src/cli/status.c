@@ -138,60 +138,6 @@ int jv_cli_sessions(int argc, char **argv, const struct jv_cli *cli)
     return JV_EXIT_OK;
 }
 
-int jv_cli_path(int argc, char **argv, const struct jv_cli *cli)
-{
-    bool is_json = false;
-    char name[JV_CLIENT_NAME_BYTES];
-    int code = JV_EXIT_OK;
-    int at = parse_name(argc, argv, cli, 1, &is_json);
-    if (at < 0 || strcmp(argv[at], "ls") != 0) {
-        return JV_EXIT_USAGE;
-    }
-    if (!jv_client_profile(cli, at + 1 < argc ? argv[at + 1] : NULL, name, &code)) {
-        return code;
-    }
-    json_t *paths = jv_client_call(cli, name, "paths", NULL, false, &code);
-    if (paths == NULL) {
-        return code;
-    }
-    if (is_json) {
-        return print_json(paths);
-    }
-    jv_form_paths(paths, stdout);
-    json_decref(paths);
-    return JV_EXIT_OK;
-}
-
-/* switch PATH [NAME], kick SID [NAME]: one member of the request, then the profile. */
-static int act(int argc, char **argv, const struct jv_cli *cli, const char *cmd, const char *member)
-{
-    bool is_json = false;
-    char name[JV_CLIENT_NAME_BYTES];
-    int code = JV_EXIT_OK;
-    int at = parse_name(argc, argv, cli, 1, &is_json);
-    if (at < 0) {
-        return JV_EXIT_USAGE;
-    }
-    if (!jv_client_profile(cli, at + 1 < argc ? argv[at + 1] : NULL, name, &code)) {
-        return code;
-    }
-    json_t *args = json_object();
-    json_object_set_new(args, member, json_string(argv[at]));
-    json_t *result = jv_client_call(cli, name, cmd, args, false, &code);
-    json_decref(result);
-    return result == NULL ? code : JV_EXIT_OK;
-}
-
-int jv_cli_switch(int argc, char **argv, const struct jv_cli *cli)
-{
-    return act(argc, argv, cli, "switch", "path");
-}
-
-int jv_cli_kick(int argc, char **argv, const struct jv_cli *cli)
-{
-    return act(argc, argv, cli, "terminate", "sid");
-}
-
 int jv_cli_counters(int argc, char **argv, const struct jv_cli *cli)
 {
     bool is_json = false;

@@ -347,6 +347,8 @@ static void take_ack(struct jv_core *core, struct jv_session *s, const struct jv
     memcpy(cl->nets, f->nets, sizeof cl->nets);
     cl->dns_len = f->dns_len;
     memcpy(cl->dns, f->dns, sizeof cl->dns);
+    cl->gateway4 = f->gateway4;
+    cl->gateway6 = f->gateway6;
     cl->order = cl->order_spent = 0;
     cl->hint_epoch = cl->hint_counter = 0;
     cl->suspected = false;

@@ -73,6 +73,11 @@
 #define JV_SHUN_DOUBLINGS_MAX 6U
 /* Before a session goes back to a preferred path, that path has answered within this time. */
 #define JV_FAILBACK_FRESH_MS 1000U
+/* An operator's hold ends by itself: a day is longer than any call, sale or measurement. */
+#define JV_HOLD_MIN_MS 1000U
+#define JV_HOLD_MAX_MS 86400000U
+/* Probes that an operator asks for, on one path: one in this time at most. */
+#define JV_PROBE_ORDER_MS 50U
 /* Requests on one path before the next candidate is tried. */
 #define JV_REQUEST_TRIES 4U
 /* Traffic that overtook the ACK waits here. */

@@ -7,6 +7,7 @@
 #include "path.h"
 #include "session.h"
 #include "state.h"
+#include "steer.h"
 #include "users.h"
 
 static enum jv_err up(struct jv_core *core)
@@ -100,6 +101,14 @@ static enum jv_err client_command(struct jv_core *core, const struct jv_command 
         return up(core);
     case JV_CMD_SWITCH:
         return s == NULL ? JV_E_STATE : jv_jump_order(core, s, command->link, out);
+    case JV_CMD_HOLD:
+        return jv_steer_hold(core, command->hold_ms, out);
+    case JV_CMD_PROBE:
+        return jv_steer_probe(core, command->link);
+    case JV_CMD_PATH_OFF:
+    case JV_CMD_PATH_ON:
+    case JV_CMD_PATH_PREFER:
+        return jv_steer_order(core, command, out);
     case JV_CMD_PSK:
         core->cfg.psk = command->psk;
         core->cfg.psk_previous = command->psk_previous;
@@ -131,6 +140,11 @@ static enum jv_err gateway_command(struct jv_core *core, const struct jv_command
     case JV_CMD_ENDPOINTS:
     case JV_CMD_UP:
     case JV_CMD_SWITCH:
+    case JV_CMD_HOLD:
+    case JV_CMD_PROBE:
+    case JV_CMD_PATH_OFF:
+    case JV_CMD_PATH_ON:
+    case JV_CMD_PATH_PREFER:
     case JV_CMD_PSK:
         return JV_E_STATE;
     }

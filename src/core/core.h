@@ -87,6 +87,11 @@ enum jv_command_kind {
     JV_CMD_UP,        /* client: the user wants a session; starts a birth if there is none */
     JV_CMD_DOWN,      /* sid, or all sessions where it is all zero: OPERATOR_TERMINATED */
     JV_CMD_SWITCH, /* client: move to `link` now (TR-29); JV_E_REFUSED with a TransportSwitchDenied record where policy forbids */
+    JV_CMD_HOLD,   /* client: no moves by choice for hold_ms; 0: they are free again */
+    JV_CMD_PROBE, /* client: probe `link` now, or every path where it is 0; what was probed just now counts (JV_PROBE_ORDER_MS) */
+    JV_CMD_PATH_OFF, /* client: no session and no birth moves to paths of `link`'s name; JV_E_STATE: one of them is bound */
+    JV_CMD_PATH_ON,  /* client: they may */
+    JV_CMD_PATH_PREFER, /* client: `prefer` counts for paths of `link`'s name, in place of the configuration's */
     JV_CMD_POLICY, /* policy, policy_id: for sessions born after this */
     JV_CMD_USERS, /* gateway: replaces the list; sessions of keys that are gone end with OPERATOR_TERMINATED */
     JV_CMD_PSK /* client: psk, psk_previous */
@@ -100,6 +105,7 @@ struct jv_command {
     struct jv_endpoint remote; /* LINK_DOUBTED */
     uint32_t prefer;           /* LINK_ADDED: higher is preferred */
     uint32_t mtu;              /* LINK_ADDED: of the device */
+    uint32_t hold_ms;          /* HOLD: 0, or JV_HOLD_MIN_MS..JV_HOLD_MAX_MS */
     struct jv_sid sid;
     struct jv_endpoint endpoints[JV_ENDPOINT_MAX];
     uint32_t endpoints_len;
@@ -212,7 +218,8 @@ enum jv_path_role {
     JV_PATH_PROBING,
     JV_PATH_STANDBY,
     JV_PATH_ACTIVE,
-    JV_PATH_SILENT
+    JV_PATH_SILENT,
+    JV_PATH_OFF /* an operator took it out of the choice */
 };
 
 struct jv_path_status {
@@ -226,6 +233,9 @@ struct jv_path_status {
     uint32_t loss_ppm;
     uint32_t unanswered;
     uint64_t heard_ms; /* since the last authenticated packet; UINT64_MAX: never */
+    uint32_t mtu;      /* inner packets of this size fit */
+    uint64_t probes_sent, probes_answered; /* since the path is there */
+    uint64_t probe_rtt_us;                 /* of the probe answered last; 0: none was */
 };
 
 struct jv_session_status {
@@ -238,6 +248,7 @@ struct jv_session_status {
     uint64_t in_state_ms, age_ms, lifetime_left_ms;
     uint64_t transportless_ms; /* 0: a transport is bound */
     struct jv_prefix address4, address6;
+    struct jv_ip gateway4, gateway6; /* client: inner addresses of the gateway */
     struct jv_ip dns[JV_DNS_MAX];
     uint32_t dns_len;
     uint32_t mtu;
@@ -250,6 +261,8 @@ struct jv_session_status {
     uint64_t last_switch_ms; /* since then; UINT64_MAX: never */
     enum jv_why last_switch_reason;
     uint32_t policy_id;
+    struct jv_policy policy; /* in force, as the gateway clamped it */
+    uint64_t hold_left_ms;   /* 0: moves by choice are free */
     struct jv_path_status paths[JV_PATH_MAX];
     uint32_t paths_len;
 };
@@ -259,4 +272,26 @@ struct jv_session_status {
  */
 bool jv_core_session(const struct jv_core *core, struct jv_instant now, uint32_t *cursor,
                      struct jv_session_status *out);
+
+/* What JV_CMD_SWITCH to a link would meet now. */
+struct jv_switch_verdict {
+    enum jv_err err; /* what the command would return */
+    enum jv_why why; /* NONE: nothing stands against it */
+    enum jv_rule rule;
+    uint64_t wait_ms; /* until the limit lets it pass; 0: time alone does not help */
+    uint32_t switches_in_window, switches_limit;
+    uint64_t cooldown_left_ms;
+    struct {
+        char name[JV_NAME_BYTES];
+        struct jv_endpoint remote;
+        enum jv_why why; /* NONE: it would be chosen; else why not */
+        bool is_bound;
+        uint32_t prefer;
+        uint64_t srtt_us;      /* 0: no sample */
+    } candidates[JV_PATH_MAX]; /* as a free choice ranks them, the best first */
+    uint32_t candidates_len;
+};
+/* A client only: nothing changes and nothing is sent. JV_E_STATE: there is no session. */
+JV_MUST_USE enum jv_err jv_core_would_switch(struct jv_core *core, struct jv_instant now,
+                                             uint32_t link, struct jv_switch_verdict *out);
 #endif /* JV_CORE_CORE_H */

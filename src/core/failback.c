@@ -5,6 +5,7 @@
 #include "loss.h"
 #include "path.h"
 #include "session.h"
+#include "steer.h"
 
 static struct jv_path *preferred_path(struct jv_core *core, struct jv_session *s)
 {
@@ -67,6 +68,8 @@ void jv_failback_consider(struct jv_core *core, struct jv_session *s, struct jv_
     } else if (jv_since_ms(to->token_at, core->now) > JV_FAILBACK_FRESH_MS) {
         to->probe_due = core->now; /* its answer leads back here */
         cl->failback_at = jv_add_ms(core->now, JV_FAILBACK_FRESH_MS);
+    } else if (jv_steer_holds(core, s, to, out)) {
+        cl->failback_at = cl->hold_until;
     } else if (!has_spare_token(core, s)) {
         deny_failback(core, s, to, out);
     } else {

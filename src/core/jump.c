@@ -9,6 +9,7 @@
 #include "path.h"
 #include "request.h"
 #include "session.h"
+#include "steer.h"
 
 #define DOUBLING_DECAY_MS 60000U
 #define SPARES_LOW 3U
@@ -338,7 +339,7 @@ void jv_jump_failed(struct jv_core *core, struct jv_session *s, enum jv_why why,
 bool jv_jump_because_of(struct jv_core *core, struct jv_session *s, struct jv_path *to,
                         enum jv_why why, enum jv_rule rule, struct jv_out *out)
 {
-    if (must_wait(core)) {
+    if (must_wait(core) || jv_steer_holds(core, s, to, out)) {
         return false;
     }
     start_switch(core, s, to, why, rule, out);
@@ -414,35 +415,65 @@ void jv_jump_by_choice(struct jv_core *core, struct jv_session *s, struct jv_pat
     start_switch(core, s, to, JV_WHY_POLICY_FORCED_RECOVERY, rule, out);
 }
 
-enum jv_err jv_jump_order(struct jv_core *core, struct jv_session *s, uint32_t link,
-                          struct jv_out *out)
+static uint64_t cooldown_left_ms(const struct jv_core *core, const struct jv_session *s)
+{
+    uint64_t since_ms = jv_since_ms(s->last_switch, core->now);
+    bool is_cool = s->switches_total == 0 || since_ms >= s->policy.switch_cooldown_ms;
+    return is_cool ? 0 : s->policy.switch_cooldown_ms - since_ms;
+}
+
+struct jv_path *jv_jump_judge_order(struct jv_core *core, struct jv_session *s, uint32_t link,
+                                    struct jv_switch_verdict *out)
 {
     struct jv_path *to = NULL;
-    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+    for (uint32_t i = 0; i < JV_PATH_MAX && to == NULL; i++) {
         struct jv_path *path = &core->client->paths[i];
         if (path->used && path->link == link && path != s->bound &&
             jv_path_is_proven(core, s, path)) {
             to = path;
-            break;
         }
     }
-    if (s->state != JV_ST_ATTACHED || to == NULL) {
-        return to == NULL ? JV_E_NOTFOUND : JV_E_STATE;
+    out->cooldown_left_ms = cooldown_left_ms(core, s);
+    out->err = JV_E_OK;
+    if (to == NULL) {
+        bool is_bound = s->bound != NULL && s->bound->link == link;
+        out->why = is_bound ? JV_WHY_DUAL_BIND_FORBIDDEN : JV_WHY_NOT_PROVEN;
+        out->err = JV_E_NOTFOUND;
+    } else if (s->state != JV_ST_ATTACHED) {
+        out->why = JV_WHY_INVALID_STATE_FOR_REATTACH;
+        out->err = JV_E_STATE;
+    } else if (out->cooldown_left_ms > 0) {
+        out->why = JV_WHY_COOLDOWN_ACTIVE;
+        out->rule = JV_RULE_COOLDOWN;
+        out->wait_ms = out->cooldown_left_ms;
+        out->err = JV_E_REFUSED;
+    } else if (!jv_jump_may_try(core, s, to)) {
+        uint64_t wait_ms = switch_wait_ms(core, s);
+        out->why = JV_WHY_SWITCH_RATE_LIMITED;
+        out->rule = JV_RULE_TOKEN_BUCKET;
+        out->wait_ms = wait_ms == JV_WAIT_FOREVER ? 0 : wait_ms;
+        out->err = JV_E_REFUSED;
     }
-    uint64_t since_ms = jv_since_ms(s->last_switch, core->now);
-    if (s->switches_total > 0 && since_ms < s->policy.switch_cooldown_ms) {
+    return to;
+}
+
+enum jv_err jv_jump_order(struct jv_core *core, struct jv_session *s, uint32_t link,
+                          struct jv_out *out)
+{
+    struct jv_switch_verdict verdict = {0};
+    struct jv_path *to = jv_jump_judge_order(core, s, link, &verdict);
+    if (verdict.why == JV_WHY_COOLDOWN_ACTIVE) {
         struct jv_record *rec =
             jv_session_record(core, s, JV_REC_TransportSwitchDenied, JV_WHY_COOLDOWN_ACTIVE, out);
         jv_record_path(rec, to);
         rec->rule = JV_RULE_COOLDOWN;
-        jv_record_put(rec, JV_FD_cooldown_left_ms, s->policy.switch_cooldown_ms - since_ms);
-        return JV_E_REFUSED;
+        jv_record_put(rec, JV_FD_cooldown_left_ms, verdict.cooldown_left_ms);
+    } else if (verdict.why == JV_WHY_SWITCH_RATE_LIMITED) {
+        (void)may_switch(core, s, to, out); /* it is not allowed; this puts it on record */
+    } else if (verdict.err == JV_E_OK) {
+        jv_jump_by_choice(core, s, to, JV_WHY_POLICY_TRIGGER, JV_RULE_NONE, out);
     }
-    if (!may_switch(core, s, to, out)) {
-        return JV_E_REFUSED;
-    }
-    jv_jump_by_choice(core, s, to, JV_WHY_POLICY_TRIGGER, JV_RULE_NONE, out);
-    return JV_E_OK;
+    return verdict.err;
 }
 
 /* ---- deadlines ---- */

@@ -45,6 +45,9 @@ bool jv_jump_because_of(struct jv_core *core, struct jv_session *s, struct jv_pa
 /* Leave a path that works, for `why`: the policy was asked before. */
 void jv_jump_by_choice(struct jv_core *core, struct jv_session *s, struct jv_path *to,
                        enum jv_why why, enum jv_rule rule, struct jv_out *out);
+/* What an order to go to this link would meet, and where it would lead (NULL: nowhere). Changes nothing. */
+struct jv_path *jv_jump_judge_order(struct jv_core *core, struct jv_session *s, uint32_t link,
+                                    struct jv_switch_verdict *out);
 /* An operator asks for this link. */
 enum jv_err jv_jump_order(struct jv_core *core, struct jv_session *s, uint32_t link,
                           struct jv_out *out);

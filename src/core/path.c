@@ -7,6 +7,7 @@
 #include "jump.h"
 #include "liveness.h"
 #include "session.h"
+#include "steer.h"
 #include "token.h"
 
 static struct jv_session *live_session(const struct jv_core *core)
@@ -44,7 +45,7 @@ uint32_t jv_path_ranked(const struct jv_core *core, uint8_t order_out[JV_PATH_MA
     uint32_t n = 0;
     for (uint8_t i = 0; i < JV_PATH_MAX; i++) {
         const struct jv_path *path = &core->client->paths[i];
-        if (!path->used) {
+        if (!path->used || path->is_off) {
             continue;
         }
         uint32_t at = n++;
@@ -59,7 +60,7 @@ uint32_t jv_path_ranked(const struct jv_core *core, uint8_t order_out[JV_PATH_MA
 bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
                        const struct jv_path *path)
 {
-    return path->used && path->has_token && path->unanswered == 0 &&
+    return path->used && !path->is_off && path->has_token && path->unanswered == 0 &&
            jv_since_ms(path->token_at, core->now) < s->policy.path_valid_ms;
 }
 
@@ -177,6 +178,7 @@ static void add_path(struct jv_core *core, const struct jv_client_link *link,
         path->mtu = link->mtu;
         path->probe_due = core->now;
         path->doubling_decay = JV_NEVER;
+        jv_steer_path(core, path);
         if (s != NULL) {
             struct jv_record *rec = jv_session_record(core, s, JV_REC_PathAdded, JV_WHY_NONE, out);
             jv_record_path(rec, path);
@@ -333,6 +335,7 @@ void jv_path_probe(struct jv_core *core, struct jv_session *s, struct jv_path *p
         const struct jv_control_to to = {path->link, path->remote, path->local, path->locator};
         if (jv_control_send(core, &s->keys->epochs[JV_EPOCH_CURRENT], JV_TYPE_PROBE, &to, body,
                             sizeof body, out)) {
+            path->probes_sent++;
             path->probe_time_us = path->newest_us = probe.time_us;
             path->probe_sent = core->now;
         }
@@ -376,7 +379,9 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
     }
     jv_core_drop(core, slot, JV_DROP_CONSUMED);
     uint64_t now_us = jv_core_time_us(core);
-    jv_rtt_sample(&path->rtt, now_us > reply.time_us ? now_us - reply.time_us : 0);
+    path->probes_answered++;
+    path->probe_rtt_us = now_us > reply.time_us ? now_us - reply.time_us : 0;
+    jv_rtt_sample(&path->rtt, path->probe_rtt_us);
     path->answered_us = reply.time_us;
     path->is_replaced = false;
     bool was_proven = jv_path_is_proven(core, s, path);
@@ -409,7 +414,7 @@ struct jv_instant jv_path_deadline(const struct jv_core *core, const struct jv_s
     struct jv_instant t = JV_NEVER;
     for (uint32_t i = 0; s->state != JV_ST_TERMINATED && s->state != JV_ST_BIRTH && i < JV_PATH_MAX;
          i++) {
-        if (core->client->paths[i].used) {
+        if (core->client->paths[i].used && !core->client->paths[i].is_off) {
             t = jv_earlier(t, core->client->paths[i].probe_due);
         }
     }
@@ -421,7 +426,7 @@ void jv_path_expire(struct jv_core *core, struct jv_session *s, struct jv_out *o
     for (uint32_t i = 0; s->state != JV_ST_TERMINATED && s->state != JV_ST_BIRTH && i < JV_PATH_MAX;
          i++) {
         struct jv_path *path = &core->client->paths[i];
-        if (!path->used || !jv_is_due(path->probe_due, core->now)) {
+        if (!path->used || path->is_off || !jv_is_due(path->probe_due, core->now)) {
             continue;
         }
         if (path == s->bound && !in_trouble(core, s) && path->probe_time_us == 0 &&

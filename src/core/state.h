@@ -42,6 +42,7 @@ struct jv_path {
     struct jv_endpoint remote;
     struct jv_endpoint observed; /* client: our address as the gateway sees it */
     uint32_t prefer, mtu;
+    bool is_off; /* client: an operator took it out of the choice */
     uint64_t locator;
     struct jv_rtt rtt;
     bool was_heard;
@@ -54,9 +55,10 @@ struct jv_path {
     uint64_t mark_epoch,
         mark_counter; /* of the heartbeat that went before the probe of the bound path */
     uint64_t answered_us, newest_us; /* times of the newest probe answered and sent */
-    bool is_replaced;                /* nobody answered under its locator: it has another one */
-    struct jv_bucket opens;          /* control datagrams of this path that may be opened */
-    bool is_doubted;                 /* ICMP spoke of it: one probe */
+    uint64_t probes_sent, probes_answered, probe_rtt_us; /* for status: the last one's round trip */
+    bool is_replaced;       /* nobody answered under its locator: it has another one */
+    struct jv_bucket opens; /* control datagrams of this path that may be opened */
+    bool is_doubted;        /* ICMP spoke of it: one probe */
     bool has_token;
     uint8_t token[JV_TOKEN_BYTES];
     struct jv_instant token_at;
@@ -294,6 +296,13 @@ struct jv_client {
     struct jv_instant switch_retry_at;
     struct jv_instant
         failback_at; /* when to look for a preferred path again; JV_NEVER: nothing to wait for */
+    struct jv_instant hold_until; /* no moves by choice before; zero: free */
+    bool is_hold_told;            /* one move was denied because of it, on record */
+    struct {                      /* what an operator ordered for paths of a name */
+        char name[JV_NAME_BYTES]; /* "": a free entry */
+        bool is_off, has_prefer;
+        uint32_t prefer;
+    } orders[JV_PATH_MAX];
     struct jv_instant quiet_at; /* next in-place request for the peer's sake */
     struct jv_slot held[JV_HELD_MAX];
     uint32_t held_len;
@@ -308,6 +317,7 @@ struct jv_client {
     bool rekey_asked;
     struct jv_ip dns[JV_DNS_MAX];
     uint32_t dns_len;
+    struct jv_ip gateway4, gateway6; /* inner addresses of the gateway */
     struct jv_prefix
         nets[JV_USER_NETS_MAX]; /* networks behind this client, as the gateway knows them */
     uint32_t nets_len;

@@ -5,6 +5,7 @@
 #include "liveness.h"
 #include "session.h"
 #include "state.h"
+#include "steer.h"
 
 static const char *const drop_texts[JV_DROPS] = {
 #define D(name, text) text,
@@ -39,6 +40,9 @@ static enum jv_path_role role_of(const struct jv_core *core, const struct jv_ses
                                  const struct jv_path *path)
 {
     bool is_client = jv_core_is_client(core);
+    if (path->is_off) {
+        return JV_PATH_OFF;
+    }
     if (path == s->bound) {
         return is_client && core->client->suspected ? JV_PATH_SILENT : JV_PATH_ACTIVE;
     }
@@ -63,6 +67,10 @@ static void path_status(const struct jv_core *core, const struct jv_session *s,
     out->jitter_us = path->rtt.any ? path->rtt.jitter_us : 0;
     out->loss_ppm = path == s->bound ? s->live.loss_ppm : 0;
     out->unanswered = path->unanswered;
+    out->mtu = path->mtu;
+    out->probes_sent = path->probes_sent;
+    out->probes_answered = path->probes_answered;
+    out->probe_rtt_us = path->probe_rtt_us;
     out->heard_ms = path->was_heard ? jv_since_ms(path->heard, core->now) : UINT64_MAX;
 }
 
@@ -97,6 +105,9 @@ static void paths_status(const struct jv_core *core, const struct jv_session *s,
             path_status(core, s, &core->client->paths[i], &out->paths[out->paths_len++]);
         }
     }
+    out->gateway4 = core->client->gateway4;
+    out->gateway6 = core->client->gateway6;
+    out->hold_left_ms = jv_steer_hold_left_ms(core);
     out->dns_len = core->client->dns_len;
     memcpy(out->dns, core->client->dns, sizeof out->dns);
 }
@@ -132,6 +143,7 @@ bool jv_core_session(const struct jv_core *core, struct jv_instant now, uint32_t
     out->tx_packets = s->tx_packets;
     out->tx_bytes = s->tx_bytes;
     out->policy_id = s->policy_id;
+    out->policy = s->policy;
     paths_status(core, s, out);
     return true;
 }

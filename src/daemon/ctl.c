@@ -15,6 +15,7 @@
 
 #include "core.h"
 #include "ctlreq.h"
+#include "ctlsteer.h"
 #include "links.h"
 #include "log.h"
 #include "loop.h"
@@ -292,6 +293,14 @@ static json_t *result(uint64_t id, json_t *value)
                : json_pack("{s:I, s:b, s:o}", "id", (json_int_t)id, "ok", 1, "result", value);
 }
 
+static json_t *do_steer(struct jv_server *server, const struct jv_ctlreq *req)
+{
+    struct jv_ctlsteer_refusal why = {0};
+    json_t *value = jv_ctlsteer(server, req, &why);
+    return value == NULL && why.code != NULL ? refusal(req->id, why.code, why.text)
+                                             : result(req->id, value);
+}
+
 static json_t *execute(struct jv_ctl *control, const struct jv_ctlreq *req)
 {
     struct jv_server *server = control->server;
@@ -315,6 +324,15 @@ static json_t *execute(struct jv_ctl *control, const struct jv_ctlreq *req)
         return do_terminate(server, req);
     case JV_REQ_SWITCH:
         return do_switch(server, req);
+    case JV_REQ_POLICY:
+    case JV_REQ_WOULD:
+    case JV_REQ_HOLD:
+    case JV_REQ_PROBE:
+    case JV_REQ_RECOVER:
+    case JV_REQ_PATH_OFF:
+    case JV_REQ_PATH_ON:
+    case JV_REQ_PATH_PREFER:
+        return do_steer(server, req);
     case JV_REQ_END:
         break;
     }

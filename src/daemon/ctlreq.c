@@ -4,31 +4,42 @@
 #include <jansson.h>
 #include <string.h>
 
-static const char *const names[JV_REQ_END] = {
-    [JV_REQ_STATUS] = "status", [JV_REQ_SESSIONS] = "sessions",
-    [JV_REQ_PATHS] = "paths",   [JV_REQ_COUNTERS] = "counters",
-    [JV_REQ_RELOAD] = "reload", [JV_REQ_DOWN] = "down",
-    [JV_REQ_UP] = "up",         [JV_REQ_TERMINATE] = "terminate",
-    [JV_REQ_SWITCH] = "switch",
+#define PREFER_MAX 1000U
+
+/* Members beside id and cmd. */
+enum member { SID = 1, PATH = 2, CURSOR = 4, MS = 8, PREFER = 16 };
+static const struct {
+    const char *member;
+    enum member bit;
+} members[] = {{"sid", SID}, {"path", PATH}, {"cursor", CURSOR}, {"ms", MS}, {"prefer", PREFER}};
+
+static const struct {
+    const char *name;
+    uint32_t needs, takes; /* enum member; what it needs it takes as well */
+    bool is_change;
+} commands[JV_REQ_END] = {
+    [JV_REQ_STATUS] = {"status", 0, 0, false},
+    [JV_REQ_SESSIONS] = {"sessions", 0, CURSOR, false},
+    [JV_REQ_PATHS] = {"paths", 0, 0, false},
+    [JV_REQ_COUNTERS] = {"counters", 0, 0, false},
+    [JV_REQ_POLICY] = {"policy", 0, SID, false},
+    [JV_REQ_WOULD] = {"would", PATH, 0, false},
+    [JV_REQ_RELOAD] = {"reload", 0, 0, true},
+    [JV_REQ_DOWN] = {"down", 0, 0, true},
+    [JV_REQ_UP] = {"up", 0, 0, true},
+    [JV_REQ_TERMINATE] = {"terminate", SID, 0, true},
+    [JV_REQ_SWITCH] = {"switch", PATH, 0, true},
+    [JV_REQ_HOLD] = {"hold", MS, 0, true},
+    [JV_REQ_PROBE] = {"probe", 0, PATH, true},
+    [JV_REQ_RECOVER] = {"recover", 0, 0, true},
+    [JV_REQ_PATH_OFF] = {"path_off", PATH, 0, true},
+    [JV_REQ_PATH_ON] = {"path_on", PATH, 0, true},
+    [JV_REQ_PATH_PREFER] = {"path_prefer", PATH | PREFER, 0, true},
 };
 
 bool jv_ctlreq_is_change(enum jv_ctlreq_cmd cmd)
 {
-    switch (cmd) {
-    case JV_REQ_STATUS:
-    case JV_REQ_SESSIONS:
-    case JV_REQ_PATHS:
-    case JV_REQ_COUNTERS:
-        return false;
-    case JV_REQ_RELOAD:
-    case JV_REQ_DOWN:
-    case JV_REQ_UP:
-    case JV_REQ_TERMINATE:
-    case JV_REQ_SWITCH:
-    case JV_REQ_END:
-        return true;
-    }
-    return true;
+    return cmd >= JV_REQ_END || commands[cmd].is_change;
 }
 
 static bool take_text(const json_t *value, char *out, size_t cap, size_t min)
@@ -58,7 +69,7 @@ static bool take_number(const json_t *value, uint64_t max, uint64_t *out)
 static bool take_cmd(const json_t *value, struct jv_ctlreq *out)
 {
     for (uint32_t i = 0; json_is_string(value) && i < JV_REQ_END; i++) {
-        if (strcmp(json_string_value(value), names[i]) == 0) {
+        if (strcmp(json_string_value(value), commands[i].name) == 0) {
             out->cmd = (enum jv_ctlreq_cmd)i;
             return true;
         }
@@ -93,6 +104,16 @@ static const char *take_member(const char *key, const json_t *value, struct jv_c
         out->cursor = (uint32_t)number;
         return is_ok ? NULL : "cursor is no number";
     }
+    if (strcmp(key, "ms") == 0) {
+        bool is_ok = take_number(value, UINT32_MAX, &number);
+        out->ms = (uint32_t)number;
+        return is_ok ? NULL : "ms is no number";
+    }
+    if (strcmp(key, "prefer") == 0) {
+        bool is_ok = take_number(value, PREFER_MAX, &number);
+        out->prefer = (uint32_t)number;
+        return is_ok ? NULL : "prefer must be 0 to 1000";
+    }
     return "unknown member";
 }
 
@@ -101,11 +122,15 @@ static const char *check_whole(const struct jv_ctlreq *req, const json_t *root)
     if (json_object_get(root, "id") == NULL || json_object_get(root, "cmd") == NULL) {
         return "id and cmd are needed";
     }
-    if ((req->cmd == JV_REQ_TERMINATE) != (req->sid[0] != '\0')) {
-        return "sid belongs to terminate";
-    }
-    if ((req->cmd == JV_REQ_SWITCH) != (req->path[0] != '\0')) {
-        return "path belongs to switch";
+    for (size_t i = 0; i < JV_ARRAY_LEN(members); i++) {
+        bool is_there = json_object_get(root, members[i].member) != NULL;
+        uint32_t bit = (uint32_t)members[i].bit;
+        if (is_there && ((commands[req->cmd].needs | commands[req->cmd].takes) & bit) == 0) {
+            return "cmd does not take one of the members";
+        }
+        if (!is_there && (commands[req->cmd].needs & bit) != 0) {
+            return "cmd needs another member";
+        }
     }
     return NULL;
 }

@@ -26,11 +26,19 @@ enum jv_ctlreq_cmd {
     JV_REQ_SESSIONS,
     JV_REQ_PATHS,
     JV_REQ_COUNTERS,
+    JV_REQ_POLICY,
+    JV_REQ_WOULD,
     JV_REQ_RELOAD,
     JV_REQ_DOWN,
     JV_REQ_UP,
     JV_REQ_TERMINATE,
     JV_REQ_SWITCH,
+    JV_REQ_HOLD,
+    JV_REQ_PROBE,
+    JV_REQ_RECOVER,
+    JV_REQ_PATH_OFF,
+    JV_REQ_PATH_ON,
+    JV_REQ_PATH_PREFER,
     JV_REQ_END
 };
 
@@ -39,8 +47,10 @@ struct jv_ctlreq {
     enum jv_ctlreq_cmd cmd;
     uint32_t cursor; /* sessions: where the page before ended; 0: from the start */
     char sid
-        [JV_CTLREQ_SID_BYTES]; /* terminate: 4 to 32 hex digits, lower case; a prefix that only one session has */
-    char path[JV_CTLREQ_PATH_BYTES]; /* switch */
+        [JV_CTLREQ_SID_BYTES]; /* terminate, policy ("" there: the only one): 4 to 32 hex digits, lower case; a prefix that only one session has */
+    char path[JV_CTLREQ_PATH_BYTES]; /* switch, would, path_*; probe: "" is every path */
+    uint32_t ms;                     /* hold; 0: it ends */
+    uint32_t prefer;                 /* path_prefer: 0 to 1000, as in a profile */
 };
 
 /* `len` bytes without the newline. JV_E_SYNTAX: *error_out says what is wrong, a static text; `out->id` is set where it was readable. */

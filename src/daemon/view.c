@@ -56,6 +56,8 @@ static const char *role_name(enum jv_path_role role)
         return "active";
     case JV_PATH_SILENT:
         return "silent";
+    case JV_PATH_OFF:
+        return "off";
     }
     return "cold";
 }
@@ -74,6 +76,10 @@ static json_t *view_path(const struct jv_path_status *path)
     json_object_set_new(object, "loss_ppm", number(path->loss_ppm));
     json_object_set_new(object, "unanswered", number(path->unanswered));
     put_known(object, "heard_ms", path->heard_ms);
+    json_object_set_new(object, "mtu", number(path->mtu));
+    json_object_set_new(object, "probes_sent", number(path->probes_sent));
+    json_object_set_new(object, "probes_answered", number(path->probes_answered));
+    put_known(object, "probe_rtt_us", path->probe_rtt_us == 0 ? UINT64_MAX : path->probe_rtt_us);
     return object;
 }
 
@@ -98,6 +104,17 @@ static json_t *view_addresses(const struct jv_session_status *status)
         }
     }
     return list;
+}
+
+static void put_gateway_address(json_t *object, const struct jv_session_status *status)
+{
+    const struct jv_ip *ip =
+        status->gateway4.family != JV_AF_NONE ? &status->gateway4 : &status->gateway6;
+    if (ip->family != JV_AF_NONE) {
+        char text[JV_ADDR_TEXT_BYTES];
+        jv_ip_format(ip, text, sizeof(text));
+        json_object_set_new(object, "gateway_address", json_string(text));
+    }
 }
 
 static json_t *view_dns(const struct jv_session_status *status)
@@ -161,12 +178,66 @@ json_t *jv_view_session(const struct jv_session_status *status)
     put_known(object, "lifetime_left_ms", status->lifetime_left_ms);
     json_object_set_new(object, "transportless_ms", number(status->transportless_ms));
     json_object_set_new(object, "address", view_addresses(status));
+    put_gateway_address(object, status);
     json_object_set_new(object, "dns", view_dns(status));
     json_object_set_new(object, "mtu", number(status->mtu));
     json_object_set_new(object, "epoch", number(status->epoch));
     json_object_set_new(object, "suite", json_string(suite_name(status->suite)));
+    json_object_set_new(object, "policy_id", number(status->policy_id));
+    json_object_set_new(object, "hold_left_ms", number(status->hold_left_ms));
     put_counts(object, status);
     json_object_set_new(object, "paths", jv_view_paths(status));
+    return object;
+}
+
+json_t *jv_view_policy(const struct jv_session_status *status)
+{
+    char sid[33];
+    json_t *object = json_object();
+    json_t *values = json_object();
+    jv_view_sid(&status->sid, sid);
+    for (uint32_t i = 0; i < JV_POLICY_FIELDS; i++) {
+        json_object_set_new(values, jv_policy_rows[i].name,
+                            number(jv_policy_get(&status->policy, (enum jv_policy_field)i)));
+    }
+    json_object_set_new(object, "sid", json_string(sid));
+    json_object_set_new(object, "policy_id", number(status->policy_id));
+    json_object_set_new(object, "policy", values);
+    return object;
+}
+
+json_t *jv_view_verdict(const struct jv_switch_verdict *verdict)
+{
+    json_t *object = json_object();
+    json_t *list = json_array();
+    json_object_set_new(object, "allowed", json_boolean(verdict->err == JV_E_OK));
+    if (verdict->why != JV_WHY_NONE) {
+        json_object_set_new(object, "reason", json_string(jv_why_name(verdict->why)));
+        json_object_set_new(object, "reason_text", json_string(jv_why_text(verdict->why)));
+    }
+    if (verdict->rule != JV_RULE_NONE) {
+        json_object_set_new(object, "rule", json_string(jv_rule_text(verdict->rule)));
+    }
+    json_object_set_new(object, "wait_ms", number(verdict->wait_ms));
+    json_object_set_new(object, "cooldown_left_ms", number(verdict->cooldown_left_ms));
+    json_object_set_new(object, "switches_in_window", number(verdict->switches_in_window));
+    json_object_set_new(object, "switches_limit", number(verdict->switches_limit));
+    for (uint32_t i = 0; i < verdict->candidates_len; i++) {
+        json_t *one = json_object();
+        json_object_set_new(one, "name", json_string(verdict->candidates[i].name));
+        put_endpoint(one, "remote", &verdict->candidates[i].remote);
+        json_object_set_new(one, "is_active", json_boolean(verdict->candidates[i].is_bound));
+        json_object_set_new(one, "prefer", number(verdict->candidates[i].prefer));
+        put_known(one, "rtt_us",
+                  verdict->candidates[i].srtt_us == 0 ? UINT64_MAX
+                                                      : verdict->candidates[i].srtt_us);
+        if (verdict->candidates[i].why != JV_WHY_NONE) {
+            json_object_set_new(one, "reason",
+                                json_string(jv_why_name(verdict->candidates[i].why)));
+        }
+        json_array_append_new(list, one);
+    }
+    json_object_set_new(object, "candidates", list);
     return object;
 }
 
@@ -237,6 +308,19 @@ static json_t *view_states(const struct jv_counters *counters)
     return object;
 }
 
+static json_t *view_endpoints(const struct jv_server *server)
+{
+    uint32_t len = 0;
+    const struct jv_endpoint *endpoints = jv_names_endpoints(jv_server_names(server), &len);
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < len; i++) {
+        char text[JV_ADDR_TEXT_BYTES];
+        jv_endpoint_format(&endpoints[i], text, sizeof(text));
+        json_array_append_new(list, json_string(text));
+    }
+    return list;
+}
+
 static void put_client(json_t *object, const struct jv_server *server)
 {
     const struct jv_config_gateways *gateways = &jv_server_config(server)->session.gateways;
@@ -247,6 +331,7 @@ static void put_client(json_t *object, const struct jv_server *server)
         json_array_append_new(list, json_string(gateways->at[i].host));
     }
     json_object_set_new(object, "gateways", list);
+    json_object_set_new(object, "endpoints", view_endpoints(server));
     json_object_set_new(object, "links", number(jv_links_count(jv_server_links(server))));
     if (status != NULL &&
         jv_core_session(jv_server_core(server), jv_server_now(server), &cursor, status)) {

@@ -21,6 +21,9 @@ struct jv_server;
 /* 32 hex digits and NUL. */
 void jv_view_sid(const struct jv_sid *sid, char out[33]);
 json_t *jv_view_session(const struct jv_session_status *status);
+/* What bounds the session, field by field (policy.def). */
+json_t *jv_view_policy(const struct jv_session_status *status);
+json_t *jv_view_verdict(const struct jv_switch_verdict *verdict);
 json_t *jv_view_paths(const struct jv_session_status *status);
 /* The daemon, and on a client its session. */
 json_t *jv_view_status(const struct jv_server *server);

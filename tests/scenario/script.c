@@ -100,6 +100,8 @@ static bool is_shown(const struct jv_record *rec)
     case JV_REC_SecurityValidationFailed:
     case JV_REC_RateLimitEvent:
     case JV_REC_VersionMismatchReject:
+    case JV_REC_SwitchHold:
+    case JV_REC_PathOrdered:
         return true;
     case JV_REC_NONE:
     case JV_REC_TransportAttached:

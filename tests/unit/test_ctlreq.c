@@ -23,11 +23,20 @@ static void ctlreq_takes_every_command(void **state)
                                         "{\"id\":1,\"cmd\":\"sessions\",\"cursor\":7}",
                                         "{\"id\":1,\"cmd\":\"paths\"}",
                                         "{\"id\":1,\"cmd\":\"counters\"}",
+                                        "{\"id\":1,\"cmd\":\"policy\",\"sid\":\"3f9c\"}",
+                                        "{\"id\":1,\"cmd\":\"would\",\"path\":\"lte/udp\"}",
                                         "{\"id\":1,\"cmd\":\"reload\"}",
                                         "{\"id\":1,\"cmd\":\"down\"}",
                                         "{\"id\":1,\"cmd\":\"up\"}",
                                         "{\"id\":1,\"cmd\":\"terminate\",\"sid\":\"3f9c7a21\"}",
-                                        "{\"cmd\":\"switch\",\"path\":\"lte/udp\",\"id\":1}"};
+                                        "{\"cmd\":\"switch\",\"path\":\"lte/udp\",\"id\":1}",
+                                        "{\"id\":1,\"cmd\":\"hold\",\"ms\":600000}",
+                                        "{\"id\":1,\"cmd\":\"probe\"}",
+                                        "{\"id\":1,\"cmd\":\"recover\"}",
+                                        "{\"id\":1,\"cmd\":\"path_off\",\"path\":\"lte\"}",
+                                        "{\"id\":1,\"cmd\":\"path_on\",\"path\":\"lte\"}",
+                                        "{\"id\":1,\"cmd\":\"path_prefer\",\"path\":\"lte/udp\","
+                                        "\"prefer\":1000}"};
     struct jv_ctlreq req;
     for (uint32_t i = 0; i < JV_REQ_END; i++) {
         assert_int_equal(parse(lines[i], &req), JV_E_OK);
@@ -35,6 +44,9 @@ static void ctlreq_takes_every_command(void **state)
         assert_int_equal(jv_ctlreq_is_change(req.cmd), i >= JV_REQ_RELOAD);
     }
     assert_string_equal(req.path, "lte/udp");
+    assert_int_equal(req.prefer, 1000);
+    assert_int_equal(parse(lines[JV_REQ_HOLD], &req), JV_E_OK);
+    assert_int_equal(req.ms, 600000);
 }
 
 static void ctlreq_refuses_what_it_does_not_know(void **state)
@@ -60,7 +72,16 @@ static void ctlreq_refuses_what_it_does_not_know(void **state)
         "{\"id\":1,\"cmd\":\"switch\"}",
         "{\"id\":1,\"cmd\":\"switch\",\"path\":\"\"}",
         "{\"id\":1,\"cmd\":\"switch\",\"path\":\"a\\u0000b\"}",
-        "{\"id\":1,\"cmd\":\"sessions\",\"cursor\":4294967296}"};
+        "{\"id\":1,\"cmd\":\"sessions\",\"cursor\":4294967296}",
+        "{\"id\":1,\"cmd\":\"hold\"}",
+        "{\"id\":1,\"cmd\":\"hold\",\"ms\":\"10m\"}",
+        "{\"id\":1,\"cmd\":\"hold\",\"ms\":4294967296}",
+        "{\"id\":1,\"cmd\":\"hold\",\"ms\":1000,\"path\":\"lte\"}",
+        "{\"id\":1,\"cmd\":\"status\",\"ms\":1000}",
+        "{\"id\":1,\"cmd\":\"would\"}",
+        "{\"id\":1,\"cmd\":\"path_off\"}",
+        "{\"id\":1,\"cmd\":\"path_prefer\",\"path\":\"lte\"}",
+        "{\"id\":1,\"cmd\":\"path_prefer\",\"path\":\"lte\",\"prefer\":1001}"};
     struct jv_ctlreq req;
     for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
         assert_int_equal(parse(lines[i], &req), JV_E_SYNTAX);

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "steer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "pair.h"
+#include "session.h"
+
+static struct pair pair;
+static struct jv_session_status seen;
+
+static int start(void **state)
+{
+    const struct pair_cfg cfg = {.seed = 9,
+                                 .links = 3,
+                                 .rtt_us = {20000, 30000, 40000},
+                                 .preset = JV_PRESET_FAST,
+                                 .no_aes = true};
+    (void)state;
+    pair_init(&pair, &cfg);
+    if (!pair_attach(&pair, 2000)) {
+        return -1;
+    }
+    pair_run(&pair, 1500);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    pair_fini(&pair);
+    return 0;
+}
+
+static const struct jv_session_status *status(void)
+{
+    assert_true(pair_status(&pair, true, &seen));
+    return &seen;
+}
+
+static const struct jv_path_status *path(const char *name)
+{
+    const struct jv_session_status *s = status();
+    for (uint32_t i = 0; i < s->paths_len; i++) {
+        if (strcmp(s->paths[i].name, name) == 0) {
+            return &s->paths[i];
+        }
+    }
+    fail_msg("no path %s", name);
+    return NULL;
+}
+
+static enum jv_err order(enum jv_command_kind kind, uint32_t link, uint32_t value)
+{
+    const struct jv_command command = {
+        .kind = kind, .link = pair.links[link].handle, .prefer = value, .hold_ms = value};
+    return pair_command(&pair, true, &command);
+}
+
+static enum jv_err hold(uint32_t ms)
+{
+    const struct jv_command command = {.kind = JV_CMD_HOLD, .hold_ms = ms};
+    return pair_command(&pair, true, &command);
+}
+
+/* Off the preferred link for a while: it is better and proven again, and nothing but the hold stands between. */
+static void leave_link0(void)
+{
+    pair_link_down(&pair, 0);
+    pair_run(&pair, 1000);
+    assert_int_equal(path("link1/udp")->role, JV_PATH_ACTIVE);
+    pair_link_up(&pair, 0);
+}
+
+static void hold_keeps_the_session_from_going_back(void **state)
+{
+    (void)state;
+    leave_link0();
+    assert_int_equal(hold(60000), JV_E_OK);
+    assert_in_range(status()->hold_left_ms, 59900, 60000);
+    pair_run(&pair, 30000);
+    assert_int_equal(path("link1/udp")->role, JV_PATH_ACTIVE);
+    assert_int_equal(pair_count(&pair.log_c, JV_REC_SwitchHold, JV_WHY_OPERATOR_ORDER), 1);
+    /* One record tells of it, however long it lasts. */
+    assert_int_equal(pair_count(&pair.log_c, JV_REC_TransportSwitchDenied, JV_WHY_OPERATOR_HOLD),
+                     1);
+    pair_run(&pair, 35000);
+    assert_int_equal(status()->hold_left_ms, 0);
+    assert_int_equal(path("link0/udp")->role, JV_PATH_ACTIVE);
+}
+
+static void hold_ends_when_it_is_taken_back(void **state)
+{
+    (void)state;
+    leave_link0();
+    assert_int_equal(hold(600000), JV_E_OK);
+    pair_run(&pair, 10000);
+    assert_int_equal(path("link1/udp")->role, JV_PATH_ACTIVE);
+    assert_int_equal(hold(0), JV_E_OK);
+    assert_int_equal(status()->hold_left_ms, 0);
+    pair_run(&pair, 3000);
+    assert_int_equal(path("link0/udp")->role, JV_PATH_ACTIVE);
+}
+
+static void hold_does_not_keep_a_session_on_a_dead_path(void **state)
+{
+    (void)state;
+    assert_int_equal(hold(600000), JV_E_OK);
+    pair.links[0].hole_up = pair.links[0].hole_down = true;
+    pair_run(&pair, 3000);
+    assert_int_equal(status()->state, JV_ST_ATTACHED);
+    assert_int_equal(path("link1/udp")->role, JV_PATH_ACTIVE);
+    assert_int_equal(status()->switches, 1);
+}
+
+static void hold_keeps_a_session_on_a_lossy_path(void **state)
+{
+    (void)state;
+    pair_flow_start(&pair, &pair.up, 5000, 200);
+    pair_flow_start(&pair, &pair.down, 5000, 200);
+    assert_int_equal(hold(30000), JV_E_OK);
+    pair.links[0].loss_ppm = 300000;
+    pair_run(&pair, 10000);
+    assert_int_equal(status()->switches, 0);
+    assert_int_equal(pair_count(&pair.log_c, JV_REC_TransportSwitchDenied, JV_WHY_OPERATOR_HOLD),
+                     1);
+    pair_run(&pair, 30000);
+    assert_true(status()->switches > 0);
+}
+
+static void hold_yields_to_an_order(void **state)
+{
+    (void)state;
+    assert_int_equal(hold(600000), JV_E_OK);
+    assert_int_equal(order(JV_CMD_SWITCH, 2, 0), JV_E_OK);
+    pair_run(&pair, 500);
+    assert_int_equal(path("link2/udp")->role, JV_PATH_ACTIVE);
+}
+
+static void hold_has_bounds(void **state)
+{
+    (void)state;
+    assert_int_equal(hold(JV_HOLD_MIN_MS - 1), JV_E_RANGE);
+    assert_int_equal(hold(JV_HOLD_MAX_MS + 1), JV_E_RANGE);
+    assert_int_equal(status()->hold_left_ms, 0);
+    assert_int_equal(pair_count(&pair.log_c, JV_REC_SwitchHold, JV_WHY_NONE), 0);
+    assert_int_equal(hold(JV_HOLD_MAX_MS), JV_E_OK);
+}
+
+static void probes_go_on_every_path_at_once(void **state)
+{
+    (void)state;
+    const struct jv_command all = {.kind = JV_CMD_PROBE};
+    static const char *const names[] = {"link0/udp", "link1/udp", "link2/udp"};
+    uint64_t sent[3];
+    pair_run(&pair, JV_PROBE_ORDER_MS);
+    for (uint32_t i = 0; i < 3; i++) {
+        sent[i] = path(names[i])->probes_sent;
+    }
+    uint64_t v = status()->v;
+    assert_int_equal(pair_command(&pair, true, &all), JV_E_OK);
+    pair_run(&pair, 45);
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct jv_path_status *p = path(names[i]);
+        assert_int_equal(p->probes_sent, sent[i] + 1);
+        assert_int_equal(p->probes_answered, p->probes_sent);
+        assert_in_range(p->probe_rtt_us, pair.links[i].delay_us * 2,
+                        pair.links[i].delay_us * 2 + 1000);
+    }
+    assert_int_equal(status()->v, v);
+    /* Orders that come thick as hail lead to one probe in JV_PROBE_ORDER_MS. */
+    for (uint32_t i = 0; i < 100; i++) {
+        assert_int_equal(pair_command(&pair, true, &all), JV_E_OK);
+    }
+    pair_run(&pair, 1);
+    assert_in_range(path(names[0])->probes_sent, sent[0] + 1, sent[0] + 2);
+}
+
+static void probe_that_is_not_answered_counts_as_lost(void **state)
+{
+    (void)state;
+    pair.links[1].hole_up = true;
+    uint64_t answered = path("link1/udp")->probes_answered;
+    pair_run(&pair, JV_PROBE_ORDER_MS);
+    assert_int_equal(order(JV_CMD_PROBE, 1, 0), JV_E_OK);
+    pair_run(&pair, 1000);
+    assert_true(path("link1/udp")->probes_sent > answered);
+    assert_int_equal(path("link1/udp")->probes_answered, answered);
+    const struct jv_command unknown = {.kind = JV_CMD_PROBE, .link = 9999};
+    assert_int_equal(pair_command(&pair, true, &unknown), JV_E_NOTFOUND);
+}
+
+static void path_that_is_off_is_no_candidate(void **state)
+{
+    (void)state;
+    assert_int_equal(order(JV_CMD_PATH_OFF, 1, 0), JV_E_OK);
+    assert_int_equal(path("link1/udp")->role, JV_PATH_OFF);
+    uint64_t sent = path("link1/udp")->probes_sent;
+    assert_int_equal(order(JV_CMD_SWITCH, 1, 0), JV_E_NOTFOUND);
+    assert_int_equal(order(JV_CMD_PROBE, 1, 0), JV_E_STATE);
+    pair.links[0].hole_up = pair.links[0].hole_down = true;
+    pair_run(&pair, 3000);
+    assert_int_equal(path("link2/udp")->role, JV_PATH_ACTIVE); /* though link1 ranks before it */
+    assert_int_equal(path("link1/udp")->probes_sent, sent);
+    /* It stays off when it goes and comes. */
+    pair_link_down(&pair, 1);
+    pair_run(&pair, 100);
+    pair_link_up(&pair, 1);
+    pair_run(&pair, 3000);
+    assert_int_equal(path("link1/udp")->role, JV_PATH_OFF);
+    assert_int_equal(order(JV_CMD_PATH_ON, 1, 0), JV_E_OK);
+    pair_run(&pair, 5000);
+    assert_int_equal(path("link1/udp")->role, JV_PATH_ACTIVE); /* preferred again, and free */
+    assert_int_equal(pair_count(&pair.log_c, JV_REC_PathOrdered, JV_WHY_OPERATOR_ORDER), 2);
+}
+
+static void path_in_use_is_not_put_off(void **state)
+{
+    (void)state;
+    assert_int_equal(order(JV_CMD_PATH_OFF, 0, 0), JV_E_STATE);
+    assert_int_equal(path("link0/udp")->role, JV_PATH_ACTIVE);
+    assert_int_equal(order(JV_CMD_PATH_OFF, 3, 0), JV_E_NOTFOUND);
+}
+
+static void preference_can_be_ordered(void **state)
+{
+    (void)state;
+    assert_int_equal(order(JV_CMD_PATH_PREFER, 2, 1000), JV_E_OK);
+    assert_int_equal(path("link2/udp")->prefer, 1000);
+    pair_run(&pair, 5000);
+    assert_int_equal(path("link2/udp")->role, JV_PATH_ACTIVE);
+    assert_int_equal(pair_count(&pair.log_c, JV_REC_PathOrdered, JV_WHY_OPERATOR_ORDER), 1);
+}
+
+static void would_switch_tells_and_changes_nothing(void **state)
+{
+    struct jv_switch_verdict verdict;
+    struct jv_instant now = {pair.now_ns};
+    (void)state;
+    uint64_t v = status()->v;
+    uint32_t records = pair.log_c.len;
+    assert_int_equal(jv_core_would_switch(pair.client, now, pair.links[1].handle, &verdict),
+                     JV_E_OK);
+    assert_int_equal(verdict.err, JV_E_OK);
+    assert_int_equal(verdict.candidates_len, 3);
+    assert_true(verdict.candidates[0].is_bound);
+    assert_int_equal(verdict.candidates[0].why, JV_WHY_NONE);
+    assert_int_equal(verdict.candidates[1].why, JV_WHY_LOWER_PREFERENCE);
+    assert_int_equal(status()->v, v);
+    assert_int_equal(pair.log_c.len, records);
+
+    assert_int_equal(jv_core_would_switch(pair.client, now, pair.links[0].handle, &verdict),
+                     JV_E_OK);
+    assert_int_equal(verdict.why, JV_WHY_DUAL_BIND_FORBIDDEN);
+    assert_int_equal(order(JV_CMD_SWITCH, 1, 0), JV_E_OK);
+    pair_run(&pair, 200);
+    now.ns = pair.now_ns;
+    assert_int_equal(jv_core_would_switch(pair.client, now, pair.links[2].handle, &verdict),
+                     JV_E_OK);
+    assert_int_equal(verdict.err, JV_E_REFUSED);
+    assert_int_equal(verdict.why, JV_WHY_COOLDOWN_ACTIVE);
+    assert_in_range(verdict.wait_ms, 250, 499);
+    assert_int_equal(order(JV_CMD_SWITCH, 2, 0), JV_E_REFUSED); /* as was told */
+    assert_int_equal(jv_core_would_switch(pair.gateway, now, 1, &verdict), JV_E_STATE);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(hold_keeps_the_session_from_going_back, start, stop),
+        cmocka_unit_test_setup_teardown(hold_ends_when_it_is_taken_back, start, stop),
+        cmocka_unit_test_setup_teardown(hold_does_not_keep_a_session_on_a_dead_path, start, stop),
+        cmocka_unit_test_setup_teardown(hold_keeps_a_session_on_a_lossy_path, start, stop),
+        cmocka_unit_test_setup_teardown(hold_yields_to_an_order, start, stop),
+        cmocka_unit_test_setup_teardown(hold_has_bounds, start, stop),
+        cmocka_unit_test_setup_teardown(probes_go_on_every_path_at_once, start, stop),
+        cmocka_unit_test_setup_teardown(probe_that_is_not_answered_counts_as_lost, start, stop),
+        cmocka_unit_test_setup_teardown(path_that_is_off_is_no_candidate, start, stop),
+        cmocka_unit_test_setup_teardown(path_in_use_is_not_put_off, start, stop),
+        cmocka_unit_test_setup_teardown(preference_can_be_ordered, start, stop),
+        cmocka_unit_test_setup_teardown(would_switch_tells_and_changes_nothing, start, stop),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
