@@ -62,6 +62,7 @@ static const struct phrase limit_phrases[] = {
     {JV_FD_births_limit, JV_FD_count, "births ", " per min", UNIT_COUNT},
     {JV_FD_loss_limit_ppm, JV_FD_loss_ppm, "loss ", "", UNIT_PPM},
     {JV_FD_loss_window_ms, JV_FD_END, "in windows of ", "", UNIT_MS},
+    {JV_FD_hold_ms, JV_FD_END, "hold ", "", UNIT_MS},
 };
 
 /* Append what fits; a description that is cut stays readable. */
