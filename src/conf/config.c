@@ -37,7 +37,7 @@ static const struct section {
 } sections[SECTIONS] = {
     [IN_Session] = {"Session", JV_CONFIG_CLIENT, false, false},
     [IN_Transport] = {"Transport", JV_CONFIG_CLIENT, true, false},
-    [IN_Policy] = {"Policy", JV_CONFIG_CLIENT, false, false},
+    [IN_Policy] = {"Policy", BOTH, false, false},
     [IN_Gateway] = {"Gateway", JV_CONFIG_GATEWAY, false, false},
     [IN_Limits] = {"Limits", JV_CONFIG_GATEWAY, false, false},
     [IN_User] = {"User", JV_CONFIG_GATEWAY, true, false},
@@ -56,7 +56,7 @@ enum row_id {
 
 #define ROLES_Session JV_CONFIG_CLIENT
 #define ROLES_Transport JV_CONFIG_CLIENT
-#define ROLES_Policy JV_CONFIG_CLIENT
+#define ROLES_Policy BOTH
 #define ROLES_Gateway JV_CONFIG_GATEWAY
 #define ROLES_Limits JV_CONFIG_GATEWAY
 #define ROLES_User JV_CONFIG_GATEWAY
@@ -277,8 +277,8 @@ static void open_section(struct reader *r, const struct jv_ini_item *item)
     if (r->in == SECTIONS) {
         jv_diag_error(
             r->diag, r->file, item->line,
-            "[%.*s] is not a section; a client has [Session], [Transport NAME], [Policy], "
-            "a gateway [Gateway], [Limits], [User NAME], both [Audit], [Metrics]",
+            "[%.*s] is not a section; a client has [Session], [Transport NAME], "
+            "a gateway [Gateway], [Limits], [User NAME], both [Policy], [Audit], [Metrics]",
             shown(item->name), item->name.at);
         return;
     }
@@ -374,9 +374,14 @@ static void read_text(struct reader *r)
         case JV_INI_SECTION:
             open_section(r, &item);
             break;
-        case JV_INI_VALUE:
+        case JV_INI_VALUE: {
+            uint32_t before = r->diag->errors;
             read_value(r, &item);
+            if (r->in == IN_Policy || r->in == IN_Limits) {
+                r->diag->policy_errors += r->diag->errors - before;
+            }
             break;
+        }
         case JV_INI_BAD:
             jv_diag_error(r->diag, r->file, item.line, "the line %s", item.problem);
             break;
@@ -422,9 +427,6 @@ static void settle_role(struct reader *r)
 static void settle_policy(struct reader *r)
 {
     struct jv_config *config = r->config;
-    if (config->role == JV_CONFIG_GATEWAY) {
-        config->preset = JV_PRESET_MOBILE;
-    }
     struct jv_policy policy = jv_policy_presets[config->preset];
     if (r->row_lines[ROW_Policy_File] != 0 && r->row_lines[ROW_Policy_Preset] != 0) {
         jv_diag_error(r->diag, r->file, r->row_lines[ROW_Policy_File],
@@ -457,6 +459,15 @@ static void settle_policy(struct reader *r)
             jv_diag_error(r->diag, r->file, line, "%s is %s; it must be %s",
                           jv_policy_rows[field].key, value, must);
         }
+    }
+    if (config->role == JV_CONFIG_GATEWAY && r->section_lines[IN_Policy] != 0) {
+        if (r->row_lines[ROW_Policy_File] == 0 && r->row_lines[ROW_Policy_Preset] == 0) {
+            jv_diag_error(r->diag, r->file, r->section_lines[IN_Policy],
+                          "[Policy] of a gateway must have Preset or File: it bounds every field; "
+                          "single bounds stand in [Limits]");
+        }
+        config->clamp.has_bounds = true;
+        config->clamp.bounds = policy;
     }
 }
 
@@ -513,7 +524,9 @@ enum jv_err jv_config_parse(const struct jv_config_input *input, struct jv_confi
         settle_name(&r);
         read_text(&r);
         settle_role(&r);
+        uint32_t before_policy = diag->errors;
         settle_policy(&r);
+        diag->policy_errors += diag->errors - before_policy;
         settle_user(&r);
         struct jv_config_lines lines = {r.section_lines[IN_Session], r.section_lines[IN_Gateway],
                                         r.section_lines[IN_Limits]};
@@ -594,6 +607,9 @@ static void print_policy(const struct jv_config *config, FILE *file)
             (void)fprintf(file, "%s = %s\n", jv_policy_rows[i].key, text);
         }
     }
+    if (config->on_reload == JV_CONFIG_GRACE) {
+        (void)fprintf(file, "OnReload = grace\n");
+    }
 }
 
 enum jv_err jv_config_print(const struct jv_config *config, FILE *file)
@@ -606,6 +622,9 @@ enum jv_err jv_config_print(const struct jv_config *config, FILE *file)
         print_policy(config, file);
     } else {
         print_section(IN_Gateway, "", config, file);
+        if (config->clamp.has_bounds) {
+            print_policy(config, file);
+        }
         print_section(IN_Limits, "", config, file);
         for (uint32_t i = 0; i < config->users_len; i++) {
             print_section(IN_User, config->users[i].name, &config->users[i], file);

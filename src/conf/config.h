@@ -139,6 +139,8 @@ struct jv_config_server { /* [Gateway] */
     struct jv_config_endpoints endpoints; /* told to the clients; may be empty */
 };
 
+enum jv_config_on_reload { JV_CONFIG_STRICT, JV_CONFIG_GRACE };
+
 struct jv_config_limits { /* [Limits]: a gateway; the four bounds of a policy are in `clamp` */
     uint32_t sessions;
 };
@@ -153,13 +155,14 @@ struct jv_config {
     struct jv_config_session session;
     struct jv_config_server gateway;
     struct jv_config_limits limits;
-    struct jv_policy_clamp clamp; /* [Limits] */
+    struct jv_policy_clamp clamp; /* [Limits], and [Policy] of a gateway */
     struct jv_config_transport transports[JV_CONF_TRANSPORTS_MAX];
     uint32_t transports_len; /* 0: every interface that is up, alike */
     struct jv_config_user *users;
     uint32_t users_len;
-    /* Of a client: preset or file, then the single keys; checked. Of a gateway: the default. */
+    /* Preset or file, then the single keys; checked. What a client wants; what bounds a gateway's clients. */
     struct jv_policy policy;
+    uint32_t on_reload;                   /* enum jv_config_on_reload */
     uint32_t preset;                      /* enum jv_preset; meaningless where policy_file is set */
     char policy_file[JV_CONF_PATH_BYTES]; /* empty: the preset */
     bool policy_set[JV_POLICY_FIELDS];    /* the single keys that the file itself sets */

@@ -168,6 +168,7 @@ static void check_clamp(const struct jv_config *config, uint32_t line, const cha
     }
     if (good == 0) {
         jv_diag_error(diag, file, line, "[Limits] leave no valid policy to any preset");
+        diag->policy_errors++;
         return;
     }
     for (uint32_t i = 0; good < JV_PRESETS && i < JV_PRESETS; i++) {

@@ -22,7 +22,9 @@ struct jv_diag {
         /* without newline: "home.conf:12: Cooldown is 5ms; it must be 100ms to 10min" */
         [JV_DIAG_MAX];
     uint32_t len;
-    uint32_t errors;  /* of the lines and of what was dropped; warnings are not counted */
+    uint32_t errors; /* of the lines and of what was dropped; warnings are not counted */
+    uint32_t
+        policy_errors; /* those among them that concern the bounds of sessions: [Policy], [Limits], the policy file */
     uint32_t dropped; /* lines that found no room (or no memory) */
 };
 

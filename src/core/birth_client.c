@@ -129,7 +129,7 @@ static bool open_session(struct jv_core *core)
     if (old != NULL) {
         jv_session_close(core, old);
     }
-    struct jv_session *s = jv_session_open(core, &core->cfg.policy, core->cfg.policy_id);
+    struct jv_session *s = jv_session_open(core, &core->cfg.policy);
     if (s == NULL) {
         return false;
     }
@@ -192,6 +192,10 @@ void jv_birth_expire(struct jv_core *core, struct jv_out *out)
         uint8_t order[JV_PATH_MAX];
         if (jv_path_ranked(core, order) == 0) {
             attempt->begin_at = JV_NEVER; /* a path that appears sets it */
+            return;
+        }
+        if (core->denies_births) {
+            attempt->begin_at = JV_NEVER; /* a valid policy sets it */
             return;
         }
         if (!open_session(core)) {
@@ -333,7 +337,7 @@ static void take_ack(struct jv_core *core, struct jv_session *s, const struct jv
 {
     struct jv_client *cl = core->client;
     s->policy = f->policy;
-    s->policy_id = f->policy_id;
+    s->policy_id = jv_policy_id(&f->policy);
     s->v = f->version;
     s->address4 = f->address4;
     s->address6 = f->address6;

@@ -350,7 +350,7 @@ static bool open_confirm(struct jv_session *s, const struct jv_header *header, s
 
 static struct jv_session *provisional(struct jv_core *core, const struct jv_half_open *half_open)
 {
-    struct jv_session *s = jv_session_open(core, &core->cfg.policy, core->cfg.policy_id);
+    struct jv_session *s = jv_session_open(core, &core->cfg.policy);
     if (s == NULL) {
         return NULL;
     }
@@ -503,7 +503,8 @@ void jv_birth_on_confirm(struct jv_core *core, struct jv_half_open *half_open,
         why = JV_WHY_CAPACITY_EXCEEDED;
     } else if (!user->used || !is_birth_allowed(user, core->now)) {
         why = JV_WHY_RATE_LIMITED;
-    } else if (jv_policy_clamp(&frame.u.confirm.policy, &core->cfg.clamp, &s->policy) != JV_E_OK) {
+    } else if (core->denies_births ||
+               jv_policy_clamp(&frame.u.confirm.policy, &core->cfg.clamp, &s->policy) != JV_E_OK) {
         why = JV_WHY_POLICY_INVALID;
     } else {
         why = assign_address(core, s, old);
@@ -512,6 +513,7 @@ void jv_birth_on_confirm(struct jv_core *core, struct jv_half_open *half_open,
         refuse(core, s, why, out);
         return;
     }
+    s->policy_id = jv_policy_id(&s->policy);
     s->commit.path_id = frame.u.confirm.path_id;
     struct jv_rate rate = jv_session_switch_rate(s);
     jv_bucket_init(&s->switches, &rate, core->now);
@@ -526,7 +528,6 @@ void jv_birth_acknowledge(struct jv_core *core, struct jv_session *s, struct jv_
         return;
     }
     ack->version = s->v;
-    ack->policy_id = s->policy_id;
     ack->policy = s->policy;
     ack->address4 = s->address4;
     ack->address6 = s->address6;

@@ -99,6 +99,14 @@
 /* The ACK is repeated at this pace until it is confirmed, this often. */
 #define JV_ACK_RETRY_MS 100U
 #define JV_ACK_TRIES 10U
+/* POLICY_WANTED and POLICY_ASK are repeated after this, doubled up to the cap: nothing breaks while the old bounds stand. */
+#define JV_SNAPSHOT_RETRY_MS 500U
+#define JV_SNAPSHOT_RETRY_MAX_MS 60000U
+/* Offers of a policy that a gateway judges for one session: an operator changes his mind less often. */
+#define JV_SNAPSHOT_PER_MIN 60U
+/* Sessions that a gateway reviews in a row after a reload, and the pause between two rows: data first. */
+#define JV_SNAPSHOT_STEP 32U
+#define JV_SNAPSHOT_STEP_MS 1U
 /* TERMINATE is sent this often: nobody answers it. */
 #define JV_TERMINATE_COPIES 3U
 /* A freed inner address rests before another identity gets it (design §6). */

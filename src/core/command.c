@@ -6,6 +6,7 @@
 #include "jump.h"
 #include "path.h"
 #include "session.h"
+#include "snapshot.h"
 #include "state.h"
 #include "steer.h"
 #include "users.h"
@@ -14,7 +15,11 @@ static enum jv_err up(struct jv_core *core)
 {
     struct jv_attempt *attempt = &core->client->attempt;
     const struct jv_session *s = jv_core_session_at(core, 0);
-    if (s == NULL || s->state == JV_ST_TERMINATED) {
+    bool is_new = s == NULL || s->state == JV_ST_TERMINATED;
+    if (is_new && core->denies_births) {
+        return JV_E_REFUSED;
+    }
+    if (is_new) {
         attempt->wanted = true;
         attempt->failures = 0;
         attempt->begin_at = attempt->retry_at = core->now;
@@ -61,20 +66,57 @@ static enum jv_err down(struct jv_core *core, const struct jv_command *command, 
     return JV_E_NOTFOUND;
 }
 
+static void deny_births(struct jv_core *core, struct jv_out *out)
+{
+    struct jv_record *rec =
+        jv_session_record(core, NULL, JV_REC_PolicyInvalid, JV_WHY_POLICY_INVALID, out);
+    rec->policy = jv_policy_id(&core->cfg.policy); /* what stays in force */
+    core->denies_births = true;
+}
+
+static bool is_in_force(const struct jv_core *core, const struct jv_command *command)
+{
+    const struct jv_policy_clamp *a = &core->cfg.clamp;
+    const struct jv_policy_clamp *b = &command->clamp;
+    return memcmp(&core->cfg.policy, &command->policy, sizeof command->policy) == 0 &&
+           a->has_bounds == b->has_bounds &&
+           memcmp(&a->bounds, &b->bounds, sizeof a->bounds) == 0 &&
+           a->max_lifetime_ms == b->max_lifetime_ms &&
+           a->transport_lost_ttl_ms == b->transport_lost_ttl_ms &&
+           a->heartbeat_min_ms == b->heartbeat_min_ms &&
+           a->max_switches_per_min == b->max_switches_per_min;
+}
+
 static enum jv_err set_policy(struct jv_core *core, const struct jv_command *command,
                               struct jv_out *out)
 {
     enum jv_policy_field field;
-    bool is_valid = jv_policy_check(&command->policy, &field) == NULL;
-    struct jv_record *rec =
-        jv_session_record(core, NULL, is_valid ? JV_REC_PolicyChanged : JV_REC_PolicyInvalid,
-                          is_valid ? JV_WHY_POLICY_TRIGGER : JV_WHY_POLICY_INVALID, out);
-    rec->policy = command->policy_id;
-    if (!is_valid) {
+    if (jv_policy_check(&command->policy, &field) != NULL) {
+        deny_births(core, out);
         return JV_E_RANGE;
     }
+    if (core->denies_births && jv_core_is_client(core) && core->client->attempt.wanted &&
+        jv_is_never(core->client->attempt.begin_at)) {
+        core->client->attempt.begin_at = core->now;
+    }
+    core->denies_births = false;
+    if (is_in_force(core, command)) {
+        return JV_E_OK;
+    }
+    struct jv_record *rec =
+        jv_session_record(core, NULL, JV_REC_PolicyChanged, JV_WHY_POLICY_TRIGGER, out);
+    rec->policy = jv_policy_id(&command->policy);
+    jv_record_put(rec, JV_FD_policy_was, jv_policy_id(&core->cfg.policy));
     core->cfg.policy = command->policy;
-    core->cfg.policy_id = command->policy_id;
+    core->cfg.clamp = command->clamp;
+    if (!jv_core_is_client(core)) {
+        jv_snapshot_sweep_begin(core, command->is_grace);
+        return JV_E_OK;
+    }
+    struct jv_session *s = jv_core_session_at(core, 0);
+    if (s != NULL && s->state != JV_ST_BIRTH && s->state != JV_ST_TERMINATED) {
+        jv_snapshot_want(core, s, command->is_grace);
+    }
     return JV_E_OK;
 }
 
@@ -117,6 +159,9 @@ static enum jv_err client_command(struct jv_core *core, const struct jv_command 
         return down(core, command, out);
     case JV_CMD_POLICY:
         return set_policy(core, command, out);
+    case JV_CMD_POLICY_INVALID:
+        deny_births(core, out);
+        return JV_E_OK;
     case JV_CMD_USERS:
         return JV_E_STATE;
     }
@@ -135,6 +180,9 @@ static enum jv_err gateway_command(struct jv_core *core, const struct jv_command
         return down(core, command, out);
     case JV_CMD_POLICY:
         return set_policy(core, command, out);
+    case JV_CMD_POLICY_INVALID:
+        deny_births(core, out);
+        return JV_E_OK;
     case JV_CMD_USERS:
         return jv_users_replace(core, command->users, command->users_len, out);
     case JV_CMD_ENDPOINTS:

@@ -16,6 +16,7 @@
 #include "request.h"
 #include "resend.h"
 #include "session.h"
+#include "snapshot.h"
 #include "state.h"
 #include "tunnel.h"
 
@@ -158,6 +159,7 @@ static struct jv_instant session_deadline(const struct jv_core *core, const stru
 {
     struct jv_instant t = jv_earlier(jv_session_deadline(s), jv_liveness_deadline(core, s));
     t = jv_earlier(t, jv_rekey_deadline(core, s));
+    t = jv_earlier(t, jv_snapshot_deadline(core, s));
     t = jv_earlier(t, jv_earlier(waiting_deadline(core, s), jv_resend_deadline(core, s)));
     if (s->retired.used) {
         t = jv_earlier(t, s->retired.until);
@@ -211,7 +213,9 @@ void jv_core_settle(struct jv_core *core, struct jv_out *out)
     core->dirty_len = 0;
     core->ends_pending = 0;
     struct jv_instant own =
-        jv_core_is_client(core) ? jv_birth_deadline(core) : jv_cookies_deadline(&core->cookies);
+        jv_core_is_client(core)
+            ? jv_birth_deadline(core)
+            : jv_earlier(jv_cookies_deadline(&core->cookies), jv_snapshot_sweep_deadline(core));
     jv_heap_set(&core->deadlines, own_deadline_idx(core), own);
 }
 
@@ -246,6 +250,7 @@ static void expire_session(struct jv_core *core, struct jv_session *s, struct jv
         return;
     }
     jv_liveness_expire(core, s, out);
+    jv_snapshot_expire(core, s, out);
     if (jv_core_is_client(core)) {
         jv_jump_expire(core, s, out);
         jv_path_expire(core, s, out);
@@ -263,10 +268,15 @@ static void expire_own(struct jv_core *core, struct jv_out *out)
         jv_birth_expire(core, out);
         return;
     }
-    struct jv_key secret;
-    jv_core_random(core, secret.b, sizeof secret.b);
-    jv_cookies_rotate(&core->cookies, core->now, &secret);
-    jv_wipe(&secret, sizeof secret);
+    if (jv_is_due(jv_snapshot_sweep_deadline(core), core->now)) {
+        jv_snapshot_sweep(core, out);
+    }
+    if (jv_is_due(jv_cookies_deadline(&core->cookies), core->now)) {
+        struct jv_key secret;
+        jv_core_random(core, secret.b, sizeof secret.b);
+        jv_cookies_rotate(&core->cookies, core->now, &secret);
+        jv_wipe(&secret, sizeof secret);
+    }
 }
 
 enum jv_err jv_core_expire(struct jv_core *core, struct jv_instant now, struct jv_out *out)
@@ -296,6 +306,11 @@ enum jv_err jv_core_expire(struct jv_core *core, struct jv_instant now, struct j
         jv_core_settle(core, out);
     }
     return JV_E_OK;
+}
+
+bool jv_core_denies_births(const struct jv_core *core)
+{
+    return core->denies_births;
 }
 
 struct jv_instant jv_core_deadline(const struct jv_core *core)

@@ -53,9 +53,8 @@ struct jv_user {
 struct jv_core_cfg {
     enum jv_role role;
     struct jv_key private_key;
-    struct jv_policy policy; /* client: wanted; gateway: for what the client leaves open */
-    uint32_t policy_id;
-    bool offer_aes; /* this processor is fast at AES-256-GCM */
+    struct jv_policy policy; /* client: wanted; gateway: of a birth whose wish is not known yet */
+    bool offer_aes;          /* this processor is fast at AES-256-GCM */
     uint32_t buffers;
     uint64_t first_seq; /* of the first record; > 0 */
     uint64_t jitter_seed;
@@ -92,7 +91,8 @@ enum jv_command_kind {
     JV_CMD_PATH_OFF, /* client: no session and no birth moves to paths of `link`'s name; JV_E_STATE: one of them is bound */
     JV_CMD_PATH_ON,  /* client: they may */
     JV_CMD_PATH_PREFER, /* client: `prefer` counts for paths of `link`'s name, in place of the configuration's */
-    JV_CMD_POLICY, /* policy, policy_id: for sessions born after this */
+    JV_CMD_POLICY, /* policy, clamp, is_grace: for births from now on, and for sessions that run: at once, or in grace with their next row */
+    JV_CMD_POLICY_INVALID, /* the operator's policy cannot be taken: no births until JV_CMD_POLICY; who is there stays on the last valid one */
     JV_CMD_USERS, /* gateway: replaces the list; sessions of keys that are gone end with OPERATOR_TERMINATED */
     JV_CMD_PSK /* client: psk, psk_previous */
 };
@@ -110,7 +110,8 @@ struct jv_command {
     struct jv_endpoint endpoints[JV_ENDPOINT_MAX];
     uint32_t endpoints_len;
     struct jv_policy policy;
-    uint32_t policy_id;
+    struct jv_policy_clamp clamp; /* gateway */
+    bool is_grace;
     struct jv_key psk, psk_previous;
     const struct jv_user *users; /* read within the call only */
     uint32_t users_len;
@@ -212,6 +213,8 @@ struct jv_counters {
     uint64_t outage_sum_us;
 };
 void jv_core_counters(const struct jv_core *core, struct jv_counters *out);
+/* The operator's last policy was invalid: nobody new is let in. */
+bool jv_core_denies_births(const struct jv_core *core);
 
 enum jv_path_role {
     JV_PATH_COLD,
@@ -260,7 +263,7 @@ struct jv_session_status {
     uint64_t outage_total_us, outage_worst_us;
     uint64_t last_switch_ms; /* since then; UINT64_MAX: never */
     enum jv_why last_switch_reason;
-    uint32_t policy_id;
+    uint32_t policy_id;      /* jv_policy_id() of the bounds in force */
     struct jv_policy policy; /* in force, as the gateway clamped it */
     uint64_t hold_left_ms;   /* 0: moves by choice are free */
     struct jv_path_status paths[JV_PATH_MAX];

@@ -7,7 +7,6 @@
 static void put_birth_ack(struct jv_wr *wr, const struct jv_frame_birth_ack *ack)
 {
     jv_wr_u64(wr, ack->version);
-    jv_wr_u32(wr, ack->policy_id);
     jv_part_put_policy(wr, &ack->policy);
     jv_part_put_prefix(wr, &ack->address4);
     jv_part_put_prefix(wr, &ack->address6);
@@ -35,7 +34,6 @@ static void put_birth_ack(struct jv_wr *wr, const struct jv_frame_birth_ack *ack
 static void get_birth_ack(struct jv_rd *rd, struct jv_frame_birth_ack *out)
 {
     out->version = jv_rd_u64(rd);
-    out->policy_id = jv_rd_u32(rd);
     jv_part_get_policy(rd, &out->policy);
     jv_part_get_prefix(rd, &out->address4);
     jv_part_get_prefix(rd, &out->address6);
@@ -99,6 +97,7 @@ static void put_body(struct jv_wr *wr, const struct jv_frame *frame)
     switch ((enum jv_frame_type)frame->type) {
     case JV_FRAME_PADDING:
     case JV_FRAME_REKEY_ASK:
+    case JV_FRAME_POLICY_ASK:
         break;
     case JV_FRAME_HEARTBEAT:
         jv_wr_u64(wr, frame->u.heartbeat.time_us);
@@ -125,6 +124,11 @@ static void put_body(struct jv_wr *wr, const struct jv_frame *frame)
         jv_wr_u64(wr, frame->u.bound.next_epoch);
         jv_wr_u48(wr, frame->u.bound.next_counter);
         break;
+    case JV_FRAME_POLICY_WANTED:
+    case JV_FRAME_POLICY_GRANTED:
+        jv_wr_u32(wr, frame->u.policy.n);
+        jv_part_put_policy(wr, &frame->u.policy.policy);
+        break;
     }
 }
 
@@ -133,6 +137,7 @@ static void get_body(struct jv_rd *rd, struct jv_frame *out)
     switch ((enum jv_frame_type)out->type) {
     case JV_FRAME_PADDING:
     case JV_FRAME_REKEY_ASK:
+    case JV_FRAME_POLICY_ASK:
         break;
     case JV_FRAME_HEARTBEAT:
         out->u.heartbeat.time_us = jv_rd_u64(rd);
@@ -161,6 +166,11 @@ static void get_body(struct jv_rd *rd, struct jv_frame *out)
         out->u.bound.order = jv_rd_u64(rd);
         out->u.bound.next_epoch = jv_rd_u64(rd);
         out->u.bound.next_counter = jv_rd_u48(rd);
+        break;
+    case JV_FRAME_POLICY_WANTED:
+    case JV_FRAME_POLICY_GRANTED:
+        out->u.policy.n = jv_rd_u32(rd);
+        jv_part_get_policy(rd, &out->u.policy.policy);
         break;
     }
 }
@@ -191,7 +201,7 @@ bool jv_frame_decode(struct jv_rd *rd, struct jv_frame *out)
     }
     size_t len = jv_rd_u16(rd);
     const uint8_t *body = jv_rd_take(rd, len);
-    if (body == NULL || out->type > JV_FRAME_BOUND) {
+    if (body == NULL || out->type > JV_FRAME_LAST) {
         rd->err = true;
         return false;
     }

@@ -28,8 +28,12 @@ enum jv_frame_type {
     JV_FRAME_REKEY_REPLY = 6,
     JV_FRAME_REKEY_ASK = 7,
     JV_FRAME_TERMINATE = 8,
-    JV_FRAME_BOUND = 9
+    JV_FRAME_BOUND = 9,
+    JV_FRAME_POLICY_WANTED = 10,
+    JV_FRAME_POLICY_GRANTED = 11,
+    JV_FRAME_POLICY_ASK = 12
 };
+#define JV_FRAME_LAST JV_FRAME_POLICY_ASK
 #define JV_FRAME_HEAD 3U /* type, length of the body in 16 bits */
 
 struct jv_frame_heartbeat {
@@ -50,7 +54,6 @@ struct jv_frame_confirm {
 };
 struct jv_frame_birth_ack {
     uint64_t version;
-    uint32_t policy_id;
     struct jv_policy policy;
     struct jv_prefix address4, address6;
     struct jv_ip gateway4, gateway6;
@@ -80,6 +83,11 @@ struct jv_frame_bound {
     uint64_t next_epoch, next_counter; /* cut mark of the client */
 };
 
+struct jv_frame_policy { /* WANTED and GRANTED */
+    uint32_t n;          /* of the offer, from 1 */
+    struct jv_policy policy;
+};
+
 struct jv_frame {
     uint8_t type; /* enum jv_frame_type */
     union {
@@ -90,6 +98,7 @@ struct jv_frame {
         struct jv_frame_rekey rekey;
         struct jv_frame_terminate terminate;
         struct jv_frame_bound bound;
+        struct jv_frame_policy policy;
     } u;
 };
 

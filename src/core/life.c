@@ -167,6 +167,7 @@ enum jv_err jv_core_init(void *mem, const struct jv_core_cfg *cfg, struct jv_ent
     core->now = core->started = now;
     core->seq = c.first_seq;
     core->sessions_limit = cfg->sessions_max;
+    core->sweep.next = UINT32_MAX;
     core->own.private_key = c.private_key;
     enum jv_err err = jv_dh_public(&core->own.private_key, &core->own.public_key);
     if (err != JV_E_OK) {

@@ -126,29 +126,58 @@ static bool protocols_have_udp(const struct jv_policy *p)
  * KEY_MAX_AGE > TRANSPORT_LOST_TTL of [R §4.2] is no rule here: a session without transport comes
  * back with the keys it has, or by RESUME.
  */
+#define RULE_FIELDS_MAX 4U
 static const struct {
     bool (*is_kept)(const struct jv_policy *);
-    enum jv_policy_field field;
     const char *text;
+    uint32_t len;
+    enum jv_policy_field fields[RULE_FIELDS_MAX]; /* all that it ties; the first is to blame */
 } rules[] = {
-    {volatile_fits_heartbeat, JV_POLICY_heartbeat_volatile_ms,
-     "at least twice the heartbeat interval"},
-    {dead_fits_volatile, JV_POLICY_transport_dead_ms,
-     "at least the heartbeat age that makes a transport volatile"},
-    {ceiling_fits_floor, JV_POLICY_silence_ceiling_ms, "at least the silence floor"},
-    {ttl_fits_recovery, JV_POLICY_transport_lost_ttl_ms,
-     "at least heartbeat age (volatile) + cooldown + recovery window"},
-    {ttl_fits_lifetime, JV_POLICY_transport_lost_ttl_ms, "less than the session's lifetime"},
-    {cooldown_fits_switches, JV_POLICY_switch_cooldown_ms,
-     "at most one minute divided by the switches a minute"},
-    {burst_fits_switches, JV_POLICY_switch_burst,
-     "so far below the switches a minute that one more is earned within the transport-lost TTL"},
-    {proof_fits_ttl, JV_POLICY_reattach_proof_max_age_ms, "less than the transport-lost TTL"},
-    {replay_fits_attempts, JV_POLICY_replay_window_size, "at least the number of attempts"},
-    {path_valid_fits_probe, JV_POLICY_path_valid_ms,
-     "at least twice the standby probe interval, or 10 minutes"},
-    {protocols_have_udp, JV_POLICY_allowed_protocols,
-     "a list with udp: no other transport is in this version"},
+    {volatile_fits_heartbeat,
+     "at least twice the heartbeat interval",
+     2,
+     {JV_POLICY_heartbeat_volatile_ms, JV_POLICY_heartbeat_interval_ms}},
+    {dead_fits_volatile,
+     "at least the heartbeat age that makes a transport volatile",
+     2,
+     {JV_POLICY_transport_dead_ms, JV_POLICY_heartbeat_volatile_ms}},
+    {ceiling_fits_floor,
+     "at least the silence floor",
+     2,
+     {JV_POLICY_silence_ceiling_ms, JV_POLICY_silence_floor_ms}},
+    {ttl_fits_recovery,
+     "at least heartbeat age (volatile) + cooldown + recovery window",
+     4,
+     {JV_POLICY_transport_lost_ttl_ms, JV_POLICY_heartbeat_volatile_ms,
+      JV_POLICY_switch_cooldown_ms, JV_POLICY_recovery_window_ms}},
+    {ttl_fits_lifetime,
+     "less than the session's lifetime",
+     2,
+     {JV_POLICY_transport_lost_ttl_ms, JV_POLICY_max_lifetime_ms}},
+    {cooldown_fits_switches,
+     "at most one minute divided by the switches a minute",
+     2,
+     {JV_POLICY_switch_cooldown_ms, JV_POLICY_max_switches_per_min}},
+    {burst_fits_switches,
+     "so far below the switches a minute that one more is earned within the transport-lost TTL",
+     3,
+     {JV_POLICY_switch_burst, JV_POLICY_max_switches_per_min, JV_POLICY_transport_lost_ttl_ms}},
+    {proof_fits_ttl,
+     "less than the transport-lost TTL",
+     2,
+     {JV_POLICY_reattach_proof_max_age_ms, JV_POLICY_transport_lost_ttl_ms}},
+    {replay_fits_attempts,
+     "at least the number of attempts",
+     2,
+     {JV_POLICY_replay_window_size, JV_POLICY_max_reattach_attempts}},
+    {path_valid_fits_probe,
+     "at least twice the standby probe interval, or 10 minutes",
+     2,
+     {JV_POLICY_path_valid_ms, JV_POLICY_standby_probe_ms}},
+    {protocols_have_udp,
+     "a list with udp: no other transport is in this version",
+     1,
+     {JV_POLICY_allowed_protocols}},
 };
 _Static_assert(JV_ARRAY_LEN(rules) == JV_POLICY_RULES, "policy.h counts the rules");
 
@@ -159,7 +188,7 @@ const char *jv_policy_broken(const struct jv_policy *policy, uint32_t rule,
     if (rules[rule].is_kept(policy)) {
         return NULL;
     }
-    *field_out = rules[rule].field;
+    *field_out = rules[rule].fields[0];
     return rules[rule].text;
 }
 
@@ -224,29 +253,140 @@ static void fit_burst(struct jv_policy *p)
     }
 }
 
+/* What costs the gateway or bounds its exposure is its affair; how soon a client worries is the client's. */
+static const enum jv_policy_side sides[JV_POLICY_FIELDS] = {
+    [JV_POLICY_max_lifetime_ms] = JV_SIDE_MOST,
+    [JV_POLICY_transport_lost_ttl_ms] = JV_SIDE_MOST,
+    [JV_POLICY_heartbeat_interval_ms] = JV_SIDE_LEAST,
+    [JV_POLICY_heartbeat_idle_ms] = JV_SIDE_LEAST,
+    [JV_POLICY_heartbeat_volatile_ms] = JV_SIDE_LEAST,
+    [JV_POLICY_ack_delay_ms] = JV_SIDE_LEAST,
+    [JV_POLICY_degraded_max_ms] = JV_SIDE_MOST,
+    [JV_POLICY_volatile_entries_per_min] = JV_SIDE_MOST,
+    [JV_POLICY_max_switches_per_min] = JV_SIDE_MOST,
+    [JV_POLICY_switch_burst] = JV_SIDE_MOST,
+    [JV_POLICY_switch_cooldown_ms] = JV_SIDE_LEAST,
+    [JV_POLICY_recovery_window_ms] = JV_SIDE_MOST,
+    [JV_POLICY_max_reattach_attempts] = JV_SIDE_MOST,
+    [JV_POLICY_rebind_max_per_min] = JV_SIDE_MOST,
+    [JV_POLICY_allowed_protocols] = JV_SIDE_MASK,
+    [JV_POLICY_max_candidate_count] = JV_SIDE_MOST,
+    [JV_POLICY_standby_probe_ms] = JV_SIDE_LEAST,
+    [JV_POLICY_path_valid_ms] = JV_SIDE_MOST,
+    [JV_POLICY_retired_rx_grace_ms] = JV_SIDE_MOST,
+    [JV_POLICY_reattach_proof_max_age_ms] = JV_SIDE_MOST,
+    [JV_POLICY_reattach_per_min] = JV_SIDE_MOST,
+    [JV_POLICY_key_max_age_ms] = JV_SIDE_MOST,
+    [JV_POLICY_key_max_mib] = JV_SIDE_MOST,
+    [JV_POLICY_key_max_packets_k] = JV_SIDE_MOST,
+    [JV_POLICY_strict_validation] = JV_SIDE_LEAST,
+};
+
+enum jv_policy_side jv_policy_side(enum jv_policy_field field)
+{
+    JV_ASSERT(field < JV_POLICY_FIELDS);
+    return sides[field];
+}
+
+static uint32_t on_side(enum jv_policy_side side, uint32_t wanted, uint32_t bound)
+{
+    switch (side) {
+    case JV_SIDE_FREE:
+        break;
+    case JV_SIDE_MOST:
+        return JV_MIN(wanted, bound);
+    case JV_SIDE_LEAST:
+        return JV_MAX(wanted, bound);
+    case JV_SIDE_MASK:
+        return wanted & bound;
+    }
+    return wanted;
+}
+
+static void take_sides(struct jv_policy *p, const struct jv_policy *own)
+{
+    for (uint32_t i = 0; i < JV_POLICY_FIELDS; i++) {
+        enum jv_policy_field field = (enum jv_policy_field)i;
+        jv_policy_set(p, field,
+                      on_side(sides[i], jv_policy_get(p, field), jv_policy_get(own, field)));
+    }
+}
+
+static bool keep_limits(struct jv_policy *p, const struct jv_policy_clamp *clamp)
+{
+    p->max_lifetime_ms = at_most(p->max_lifetime_ms, clamp->max_lifetime_ms);
+    p->transport_lost_ttl_ms = at_most(p->transport_lost_ttl_ms, clamp->transport_lost_ttl_ms);
+    if (p->max_lifetime_ms > 0 && p->transport_lost_ttl_ms >= p->max_lifetime_ms) {
+        p->transport_lost_ttl_ms = p->max_lifetime_ms - 1;
+    }
+    if (p->transport_lost_ttl_ms < jv_policy_rows[JV_POLICY_transport_lost_ttl_ms].min) {
+        return false;
+    }
+    p->max_switches_per_min = at_most(p->max_switches_per_min, clamp->max_switches_per_min);
+    raise_heartbeat(p, clamp->heartbeat_min_ms);
+    fit_into_ttl(p);
+    fit_burst(p);
+    return true;
+}
+
+static bool is_valid(const struct jv_policy *p)
+{
+    enum jv_policy_field field;
+    return jv_policy_check(p, &field) == NULL;
+}
+
+/*
+ * Each round takes all fields of a rule from a policy that keeps every rule, and a rule that has all its fields from there is kept:
+ * as many rounds as there are rules are enough.
+ */
+static void repair(struct jv_policy *p, const struct jv_policy *own)
+{
+    for (uint32_t round = 0; round < JV_POLICY_RULES; round++) {
+        for (uint32_t rule = 0; rule < JV_POLICY_RULES; rule++) {
+            for (uint32_t i = 0; !rules[rule].is_kept(p) && i < rules[rule].len; i++) {
+                enum jv_policy_field field = rules[rule].fields[i];
+                jv_policy_set(p, field, jv_policy_get(own, field));
+            }
+        }
+    }
+}
+
 enum jv_err jv_policy_clamp(const struct jv_policy *wanted, const struct jv_policy_clamp *clamp,
                             struct jv_policy *out)
 {
-    enum jv_policy_field field;
-    if (jv_policy_check(wanted, &field) != NULL) {
-        return JV_E_RANGE;
-    }
+    struct jv_policy own = clamp->bounds;
     struct jv_policy p = *wanted;
-    p.max_lifetime_ms = at_most(p.max_lifetime_ms, clamp->max_lifetime_ms);
-    p.transport_lost_ttl_ms = at_most(p.transport_lost_ttl_ms, clamp->transport_lost_ttl_ms);
-    if (p.max_lifetime_ms > 0 && p.transport_lost_ttl_ms >= p.max_lifetime_ms) {
-        p.transport_lost_ttl_ms = p.max_lifetime_ms - 1;
-    }
-    if (p.transport_lost_ttl_ms < jv_policy_rows[JV_POLICY_transport_lost_ttl_ms].min) {
+    if (!is_valid(wanted)) {
         return JV_E_RANGE;
     }
-    p.max_switches_per_min = at_most(p.max_switches_per_min, clamp->max_switches_per_min);
-    raise_heartbeat(&p, clamp->heartbeat_min_ms);
-    fit_into_ttl(&p);
-    fit_burst(&p);
-    if (jv_policy_check(&p, &field) != NULL) {
+    if (clamp->has_bounds && (!keep_limits(&own, clamp) || !is_valid(&own))) {
+        return JV_E_RANGE;
+    }
+    if (clamp->has_bounds) {
+        take_sides(&p, &own);
+    }
+    if (!keep_limits(&p, clamp)) {
+        return JV_E_RANGE;
+    }
+    if (clamp->has_bounds) {
+        take_sides(&p, &own); /* what had to fit into a limit may have left its side */
+        repair(&p, &own);
+    }
+    if (!is_valid(&p)) {
         return JV_E_RANGE;
     }
     *out = p;
     return JV_E_OK;
+}
+
+uint32_t jv_policy_id(const struct jv_policy *policy)
+{
+    uint32_t hash = 2166136261U;
+    for (uint32_t field = 0; field < JV_POLICY_FIELDS; field++) {
+        uint32_t value = jv_policy_get(policy, (enum jv_policy_field)field);
+        for (uint32_t shift = 0; shift < 32U; shift += 8U) {
+            hash = (hash ^ ((value >> shift) & 0xffU)) * 16777619U;
+        }
+    }
+    return hash == 0 ? 1U : hash;
 }

@@ -58,18 +58,33 @@ void jv_policy_set(struct jv_policy *policy, enum jv_policy_field field, uint32_
 const char *jv_policy_broken(const struct jv_policy *policy, uint32_t rule,
                              enum jv_policy_field *field_out);
 
+/* A number for these values, never 0: equal policies have equal numbers on every host (FNV-1a). */
+uint32_t jv_policy_id(const struct jv_policy *policy);
+
 /* The first broken rule, ranges included, or NULL. */
 const char *jv_policy_check(const struct jv_policy *policy, enum jv_policy_field *field_out);
 
-/* What the operator of a gateway allows at most; 0: no limit of its own. */
+/* Which way a gateway's own value bounds what a client wants in a field. */
+enum jv_policy_side {
+    JV_SIDE_FREE, /* the client's affair */
+    JV_SIDE_MOST, /* no more than the gateway's */
+    JV_SIDE_LEAST,
+    JV_SIDE_MASK /* only bits that the gateway has as well */
+};
+enum jv_policy_side jv_policy_side(enum jv_policy_field field);
+
+/* What the operator of a gateway allows at most. */
 struct jv_policy_clamp {
+    bool has_bounds; /* there is a policy of the gateway's own: each field bounds on its side */
+    struct jv_policy bounds;
+    /* 0: no limit of its own */
     uint32_t max_lifetime_ms, transport_lost_ttl_ms, heartbeat_min_ms, max_switches_per_min;
 };
 /*
  * The policy that a session gets: `wanted` within `clamp`. Fields that depend on a clamped one
- * follow it as far as their rules ask (a shorter TTL shortens the recovery window), so the result
- * passes jv_policy_check(). JV_E_RANGE: `wanted` fails the check, or nothing within `clamp` keeps
- * the rules.
+ * follow it as far as their rules ask (a shorter TTL shortens the recovery window); where that is not
+ * enough, all fields of a broken rule become the gateway's, which keep it. So the result passes
+ * jv_policy_check(). JV_E_RANGE: `wanted` fails the check, or nothing within `clamp` keeps the rules.
  */
 JV_MUST_USE enum jv_err jv_policy_clamp(const struct jv_policy *wanted,
                                         const struct jv_policy_clamp *clamp, struct jv_policy *out);

@@ -5,6 +5,7 @@
 
 #include "loss.h"
 #include "resend.h"
+#include "snapshot.h"
 #include "tunnel.h"
 
 enum action {
@@ -78,8 +79,7 @@ uint8_t jv_session_row(enum jv_state from, enum jv_event event, enum jv_state *t
     return JV_ROW_NONE;
 }
 
-struct jv_session *jv_session_open(struct jv_core *core, const struct jv_policy *policy,
-                                   uint32_t policy_id)
+struct jv_session *jv_session_open(struct jv_core *core, const struct jv_policy *policy)
 {
     struct jv_handle keys_handle;
     struct jv_handle handle;
@@ -98,7 +98,7 @@ struct jv_session *jv_session_open(struct jv_core *core, const struct jv_policy 
     s->state = JV_ST_BIRTH;
     s->created = s->state_since = core->now;
     s->policy = *policy;
-    s->policy_id = policy_id;
+    s->policy_id = jv_policy_id(policy);
     s->lifetime_at = s->ttl_at = s->degrade_at = s->degraded_max_at = JV_NEVER;
     s->recovery_until = s->probation_until = s->unbound_at = s->ack_due = JV_NEVER;
     s->live.heartbeat_due = s->live.report_due = JV_NEVER;
@@ -106,6 +106,7 @@ struct jv_session *jv_session_open(struct jv_core *core, const struct jv_policy 
     jv_bucket_init(&s->switches, &rate, core->now);
     struct jv_rate rebinds = {policy->rebind_max_per_min, 60, policy->rebind_max_per_min};
     jv_bucket_init(&s->rebinds, &rebinds, core->now);
+    jv_snapshot_open(core, s);
     core->count.sessions[JV_ST_BIRTH]++;
     return s;
 }

@@ -58,8 +58,7 @@ uint8_t jv_session_row(enum jv_state from, enum jv_event event, enum jv_state *t
 bool jv_session_row_has(uint8_t row, enum jv_why why);
 
 /* A session in BIRTH with its keys' slot. NULL: full. */
-struct jv_session *jv_session_open(struct jv_core *core, const struct jv_policy *policy,
-                                   uint32_t policy_id);
+struct jv_session *jv_session_open(struct jv_core *core, const struct jv_policy *policy);
 /* Give the slots back; the session is TERMINATED or never left BIRTH. */
 void jv_session_close(struct jv_core *core, struct jv_session *s);
 

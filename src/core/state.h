@@ -127,6 +127,15 @@ struct jv_liveness {
     uint32_t loss_ppm;
 };
 
+struct jv_snapshot {         /* the next policy of a session that runs (snapshot.h) */
+    bool is_due, is_grace;   /* client: something is wanted; gateway: the client is to be asked */
+    uint32_t n;              /* of the newest offer made (client), answered (gateway) */
+    uint32_t tries;          /* sent so often */
+    uint64_t after;          /* in grace: not before a row beyond this one */
+    struct jv_instant at;    /* next repetition */
+    struct jv_bucket offers; /* gateway */
+};
+
 struct jv_loss_count { /* of one direction */
     uint64_t epoch, highest, count;
 };
@@ -158,6 +167,7 @@ struct jv_session {
         struct jv_instant window_at;         /* its end */
         bool is_warm;                        /* a whole window was on this binding */
     } loss;
+    struct jv_snapshot snapshot;
     uint32_t rows; /* applied within this dispatch */
     /* switching */
     struct jv_bucket switches, rebinds;
@@ -384,6 +394,12 @@ struct jv_core {
     uint8_t token_key[32];
     struct jv_sources sources; /* of first messages */
     struct jv_bucket births;
+    bool denies_births; /* the operator's last policy was invalid (P-04) */
+    struct {            /* after a change of the clamp */
+        uint32_t next;  /* session to be reviewed; UINT32_MAX: none */
+        bool is_grace;
+        struct jv_instant at;
+    } sweep;
     struct jv_bucket replay_records, auth_records;
     uint64_t replay_suppressed;
     /* client */

@@ -11,6 +11,7 @@
 #include "rekey.h"
 #include "resend.h"
 #include "session.h"
+#include "snapshot.h"
 
 /* ---- sealing ---- */
 
@@ -380,6 +381,21 @@ static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv
     case JV_FRAME_BOUND:
         if (!is_client) {
             jv_reattach_on_bound(core, s, &frame->u.bound);
+        }
+        break;
+    case JV_FRAME_POLICY_WANTED:
+        if (!is_client) {
+            jv_snapshot_on_wanted(core, s, &frame->u.policy, out);
+        }
+        break;
+    case JV_FRAME_POLICY_GRANTED:
+        if (is_client) {
+            jv_snapshot_on_granted(core, s, &frame->u.policy, out);
+        }
+        break;
+    case JV_FRAME_POLICY_ASK:
+        if (is_client && !s->snapshot.is_due) {
+            jv_snapshot_want(core, s, false);
         }
         break;
     }

@@ -27,7 +27,7 @@ struct jv_reader {
 /* Both ends are the same program, so the configuration travels as it lies in memory; `users` follows it. */
 struct head {
     enum jv_err err;
-    uint32_t lines, errors, dropped;
+    uint32_t lines, errors, policy_errors, dropped;
     uint32_t users;
 };
 
@@ -74,6 +74,7 @@ static bool answer(int fd, const char *path)
     struct head head = {.err = jv_config_load(path, &config, &diag)};
     head.lines = diag.len;
     head.errors = diag.errors;
+    head.policy_errors = diag.policy_errors;
     head.dropped = diag.dropped;
     head.users = config == NULL ? 0 : config->users_len;
     bool is_sent = send_all(fd, &head, sizeof(head));
@@ -226,6 +227,7 @@ static bool take_lines(int fd, const struct head *head, struct jv_diag *diag)
         }
     }
     diag->errors += head->errors;
+    diag->policy_errors += head->policy_errors;
     diag->dropped += head->dropped;
     return true;
 }

@@ -60,15 +60,6 @@ static bool same_resolvers(const struct jv_config_resolvers *a, const struct jv_
     return is_same;
 }
 
-static bool same_limits(const struct jv_config *a, const struct jv_config *b)
-{
-    return a->limits.sessions == b->limits.sessions &&
-           a->clamp.max_lifetime_ms == b->clamp.max_lifetime_ms &&
-           a->clamp.transport_lost_ttl_ms == b->clamp.transport_lost_ttl_ms &&
-           a->clamp.max_switches_per_min == b->clamp.max_switches_per_min &&
-           a->clamp.heartbeat_min_ms == b->clamp.heartbeat_min_ms;
-}
-
 static const char *client_blocker(const struct jv_config_session *a,
                                   const struct jv_config_session *b)
 {
@@ -182,8 +173,8 @@ const char *jv_reload_blocker(const struct jv_config *old, const struct jv_confi
     if (old->role == JV_CONFIG_CLIENT) {
         return client_blocker(&old->session, &new_config->session);
     }
-    if (!same_limits(old, new_config)) {
-        return "[Limits]";
+    if (old->limits.sessions != new_config->limits.sessions) {
+        return "Sessions of [Limits]";
     }
     const char *blocker = gateway_blocker(&old->gateway, &new_config->gateway);
     return blocker != NULL ? blocker : users_blocker(old, new_config);
@@ -193,10 +184,8 @@ static enum jv_err apply_policy(struct jv_server *server, const struct jv_config
 {
     struct jv_command command = {.kind = JV_CMD_POLICY,
                                  .policy = config->policy,
-                                 .policy_id = jv_setup_policy_id(&config->policy)};
-    if (command.policy_id == jv_setup_policy_id(&jv_server_config(server)->policy)) {
-        return JV_E_OK;
-    }
+                                 .clamp = config->clamp,
+                                 .is_grace = config->on_reload == JV_CONFIG_GRACE};
     return jv_server_command(server, &command);
 }
 
@@ -279,8 +268,9 @@ static enum jv_err apply(struct jv_server *server, struct jv_config *config)
     return JV_E_OK;
 }
 
+/* `policy_errors_out`: how many of the findings are about the policy. */
 static enum jv_err load(struct jv_server *server, struct jv_config **out,
-                        char why[JV_RELOAD_TEXT_BYTES])
+                        char why[JV_RELOAD_TEXT_BYTES], uint32_t *policy_errors_out)
 {
     struct jv_diag diag = {0};
     struct jv_reader *reader = jv_server_reader(server);
@@ -295,8 +285,19 @@ static enum jv_err load(struct jv_server *server, struct jv_config **out,
                                      used == 0 ? "" : "\n", diag.lines[i]);
         }
     }
+    *policy_errors_out = diag.policy_errors;
     jv_diag_fini(&diag);
     return err;
+}
+
+/* P-04: nobody new under bounds that their operator got wrong; who is there stays on the last valid ones. */
+static void deny_births(struct jv_server *server)
+{
+    const struct jv_command command = {.kind = JV_CMD_POLICY_INVALID};
+    if (jv_server_command(server, &command) == JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "the policy is invalid: sessions go on under the last valid one, new "
+                             "ones are denied until a reload brings a valid one");
+    }
 }
 
 /* What the core refuses of a list of users, in the operator's words. */
@@ -331,10 +332,13 @@ static enum jv_err take(struct jv_server *server, struct jv_config *config,
 enum jv_err jv_reload(struct jv_server *server, char why[JV_RELOAD_TEXT_BYTES])
 {
     struct jv_config *config = NULL;
+    uint32_t policy_errors = 0;
     jv_notify_send("RELOADING=1");
-    enum jv_err err = load(server, &config, why);
+    enum jv_err err = load(server, &config, why, &policy_errors);
     if (err == JV_E_OK) {
         err = take(server, config, why);
+    } else if (policy_errors > 0) {
+        deny_births(server);
     }
     if (err == JV_E_OK) {
         if (jv_server_audit(server) != NULL) {
@@ -345,8 +349,9 @@ enum jv_err jv_reload(struct jv_server *server, char why[JV_RELOAD_TEXT_BYTES])
     } else {
         jv_log(JV_LOG_ERROR, "reload refused: the old configuration stays");
     }
-    jv_server_note(server, err == JV_E_OK ? JV_REC_PolicyChanged : JV_REC_PolicyInvalid,
-                   err == JV_E_OK ? "configuration reloaded" : "reload refused");
+    if (err != JV_E_OK && policy_errors == 0) {
+        jv_server_note(server, JV_REC_PolicyInvalid, "reload refused");
+    }
     jv_notify_send("READY=1");
     return err;
 }

@@ -89,26 +89,12 @@ void jv_setup_core(const struct jv_config *config, const struct jv_user *users, 
                    struct jv_core_cfg *out)
 {
     *out = (struct jv_core_cfg){.policy = config->policy,
-                                .policy_id = jv_setup_policy_id(&config->policy),
                                 .mtu = config->mtu == 0 ? JV_MTU_DEFAULT : config->mtu};
     if (config->role == JV_CONFIG_CLIENT) {
         fill_client(config, out);
     } else {
         fill_gateway(config, users, users_len, out);
     }
-}
-
-uint32_t jv_setup_policy_id(const struct jv_policy *policy)
-{
-    /* FNV-1a over the values in the order of the table: equal bounds have equal ids on every host. */
-    uint32_t hash = 2166136261U;
-    for (uint32_t field = 0; field < JV_POLICY_FIELDS; field++) {
-        uint32_t value = jv_policy_get(policy, (enum jv_policy_field)field);
-        for (uint32_t shift = 0; shift < 32U; shift += 8U) {
-            hash = (hash ^ ((value >> shift) & 0xffU)) * 16777619U;
-        }
-    }
-    return hash == 0 ? 1U : hash;
 }
 
 static bool has_host_bits(const struct jv_prefix *pool)

@@ -34,8 +34,6 @@ void jv_setup_users_free(struct jv_user *users, uint32_t len);
 /* Everything but first_seq, jitter_seed, offer_aes. `users` stay the caller's. */
 void jv_setup_core(const struct jv_config *config, const struct jv_user *users, uint32_t users_len,
                    struct jv_core_cfg *out);
-/* Identifies the bounds in force in the records: a hash of the policy's values, never 0. */
-uint32_t jv_setup_policy_id(const struct jv_policy *policy);
 /* The gateway's own address in `pool`, with the pool's length; family NONE where the pool is. */
 struct jv_prefix jv_setup_gateway_address(const struct jv_prefix *pool);
 #endif /* JV_DAEMON_SETUP_H */

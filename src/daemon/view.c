@@ -275,6 +275,11 @@ static json_t *view_warnings(const struct jv_server *server)
             list,
             json_string("this host does not forward IPv6: sysctl net.ipv6.conf.all.forwarding=1"));
     }
+    if (jv_core_denies_births(jv_server_core(server))) {
+        json_array_append_new(
+            list, json_string("the policy of the last reload is invalid: running sessions keep the "
+                              "last valid one, new ones are denied; jv check tells what is wrong"));
+    }
     if (!is_gateway) {
         warn_client(list, server);
     }

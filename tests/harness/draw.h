@@ -83,7 +83,6 @@ static inline uint32_t draw_spares(struct jv_prng *prng, uint64_t out[JV_SPARE_M
 static inline void draw_birth_ack(struct jv_prng *prng, struct jv_frame_birth_ack *out)
 {
     out->version = jv_prng_next(prng);
-    out->policy_id = (uint32_t)jv_prng_next(prng);
     draw_policy(prng, &out->policy);
     draw_prefix(prng, &out->address4);
     draw_prefix(prng, &out->address6);
@@ -126,6 +125,7 @@ static inline void draw_frame(struct jv_prng *prng, enum jv_frame_type type, str
     switch (type) {
     case JV_FRAME_PADDING:
     case JV_FRAME_REKEY_ASK:
+    case JV_FRAME_POLICY_ASK:
         break;
     case JV_FRAME_HEARTBEAT:
         out->u.heartbeat.time_us = jv_prng_next(prng);
@@ -153,6 +153,11 @@ static inline void draw_frame(struct jv_prng *prng, enum jv_frame_type type, str
         out->u.bound.order = jv_prng_next(prng);
         out->u.bound.next_epoch = jv_prng_next(prng);
         out->u.bound.next_counter = draw_48(prng);
+        break;
+    case JV_FRAME_POLICY_WANTED:
+    case JV_FRAME_POLICY_GRANTED:
+        out->u.policy.n = (uint32_t)jv_prng_next(prng);
+        draw_policy(prng, &out->u.policy.policy);
         break;
     }
 }

@@ -436,8 +436,7 @@ static struct jv_core_cfg client_cfg(const struct pair_cfg *cfg)
                             .mtu = JV_MTU_DEFAULT,
                             .rebirth = cfg->rebirth,
                             .offer_aes = !cfg->no_aes,
-                            .psk = key_of(cfg->wrong_psk ? 0x45 : 0x44),
-                            .policy_id = 1};
+                            .psk = key_of(cfg->wrong_psk ? 0x45 : 0x44)};
     const struct jv_key gateway_private = key_of(0x22);
     c.policy = cfg->policy != NULL ? *cfg->policy : jv_policy_presets[cfg->preset];
     c.allowed[0] = (struct jv_prefix){{{0}, JV_AF_4, {0}}, 0};

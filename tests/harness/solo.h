@@ -61,7 +61,6 @@ static inline void solo_cfg(struct solo *solo, enum jv_role role)
     cfg->role = role;
     cfg->private_key = solo_key(role == JV_ROLE_CLIENT ? 0x11 : 0x01);
     cfg->policy = jv_policy_presets[JV_PRESET_STRICT];
-    cfg->policy_id = 1;
     cfg->buffers = 512;
     cfg->first_seq = 1;
     cfg->mtu = JV_MTU_DEFAULT;

@@ -11,7 +11,7 @@ static size_t put(struct jv_prng *prng, struct jv_frame *frames, uint32_t n, uin
 {
     struct jv_wr wr = jv_wr_init(bytes, BYTES_MAX);
     for (uint32_t i = 0; i < n; i++) {
-        enum jv_frame_type type = (enum jv_frame_type)(1 + jv_prng_below(prng, JV_FRAME_BOUND));
+        enum jv_frame_type type = (enum jv_frame_type)(1 + jv_prng_below(prng, JV_FRAME_LAST));
         draw_frame(prng, type, &frames[i]);
         jv_frame_encode(&wr, &frames[i]);
     }

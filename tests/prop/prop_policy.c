@@ -68,6 +68,18 @@ static const char *judge(const struct jv_policy *wanted, const struct jv_policy_
         policy.heartbeat_interval_ms < clamp->heartbeat_min_ms) {
         return "the clamp is exceeded";
     }
+    for (uint32_t i = 0; clamp->has_bounds && i < JV_POLICY_FIELDS; i++) {
+        uint32_t value = jv_policy_get(&policy, (enum jv_policy_field)i);
+        uint32_t bound = jv_policy_get(&clamp->bounds, (enum jv_policy_field)i);
+        enum jv_policy_side side = jv_policy_side((enum jv_policy_field)i);
+        if ((side == JV_SIDE_MOST && value > bound) ||
+            (side == JV_SIDE_MASK && (value & ~bound) != 0)) {
+            return "the gateway's own policy is exceeded";
+        }
+    }
+    if (clamp->has_bounds) {
+        return NULL; /* where both cannot be kept, the gateway's bounds win */
+    }
     if (policy.max_lifetime_ms > wanted->max_lifetime_ms ||
         policy.transport_lost_ttl_ms > wanted->transport_lost_ttl_ms ||
         policy.max_switches_per_min > wanted->max_switches_per_min ||
@@ -88,10 +100,15 @@ int main(void)
     uint32_t failures = 0, granted = 0;
     for (uint32_t i = 0; i < ROUNDS; i++) {
         struct jv_policy wanted = draw_policy(&prng);
-        struct jv_policy_clamp clamp = {draw_limit(&prng, JV_POLICY_max_lifetime_ms),
-                                        draw_limit(&prng, JV_POLICY_transport_lost_ttl_ms),
-                                        draw_limit(&prng, JV_POLICY_heartbeat_interval_ms),
-                                        draw_limit(&prng, JV_POLICY_max_switches_per_min)};
+        struct jv_policy_clamp clamp = {
+            .has_bounds = jv_prng_below(&prng, 2) == 0,
+            .max_lifetime_ms = draw_limit(&prng, JV_POLICY_max_lifetime_ms),
+            .transport_lost_ttl_ms = draw_limit(&prng, JV_POLICY_transport_lost_ttl_ms),
+            .heartbeat_min_ms = draw_limit(&prng, JV_POLICY_heartbeat_interval_ms),
+            .max_switches_per_min = draw_limit(&prng, JV_POLICY_max_switches_per_min)};
+        if (clamp.has_bounds) {
+            clamp.bounds = draw_policy(&prng);
+        }
         const char *broken = judge(&wanted, &clamp, &granted);
         if (broken != NULL && failures++ < 10) {
             (void)printf("# round %u: %s\n", i, broken);

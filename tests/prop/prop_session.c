@@ -75,7 +75,7 @@ static bool is_sound(const struct jv_session *s)
 
 static bool holds(struct jv_prng *prng)
 {
-    struct jv_session *s = jv_session_open(solo.core, &solo.cfg.policy, 1);
+    struct jv_session *s = jv_session_open(solo.core, &solo.cfg.policy);
     JV_ASSERT(s != NULL);
     bool good = true;
     uint64_t v = 0;

@@ -13,10 +13,10 @@
 {CLIENT, "MTU = 1400\a", "", "home.conf:6: the line has a control character"},
 {CLIENT, "", "[Audit", "home.conf:9: the line is not a section: the closing ] is missing"},
 {CLIENT, "", "[]", "home.conf:9: the line is not a section: [Name] or [Name title]"},
-{CLIENT, "", "[Bogus]\nKey = 1", "home.conf:9: [Bogus] is not a section; a client has [Session], [Transport NAME], [Policy], "
- "a gateway [Gateway], [Limits], [User NAME], both [Audit], [Metrics]"},
-{CLIENT, "", "[session]", "home.conf:9: [session] is not a section; a client has [Session], [Transport NAME], [Policy], "
- "a gateway [Gateway], [Limits], [User NAME], both [Audit], [Metrics]"},
+{CLIENT, "", "[Bogus]\nKey = 1", "home.conf:9: [Bogus] is not a section; a client has [Session], [Transport NAME], "
+ "a gateway [Gateway], [Limits], [User NAME], both [Policy], [Audit], [Metrics]"},
+{CLIENT, "", "[session]", "home.conf:9: [session] is not a section; a client has [Session], [Transport NAME], "
+ "a gateway [Gateway], [Limits], [User NAME], both [Policy], [Audit], [Metrics]"},
 {CLIENT, "", "[Audit x]", "home.conf:9: [Audit x] must be [Audit] without a name"},
 {CLIENT, "", "[Session]\nMTU = 1", "home.conf:9: [Session] is there already, in line 1"},
 {CLIENT, "MTU = 1400\nMTU = 1500", "", "home.conf:7: MTU is set twice; the first is in line 6"},
@@ -38,7 +38,9 @@
 {CLIENT, "", "[Gateway]\nPrivateKey = /k\nPool = 10.0.0.0/8",
  "home.conf:9: there must be a [Session] or a [Gateway], not both"},
 {CLIENT, "", "[Limits]\nSessions = 5", "home.conf:9: [Limits] belongs to a gateway; this is a client"},
-{GATEWAY, "", "[Policy]\nPreset = fast", "home.conf:7: [Policy] belongs to a client; this is a gateway"},
+{GATEWAY, "", "[Policy]\nCooldown = 2s", "home.conf:7: [Policy] of a gateway must have Preset or File: it bounds every "
+ "field; single bounds stand in [Limits]"},
+{GATEWAY, "", "[Policy]\nPreset = strict\nOnReload = now", "home.conf:9: OnReload is now; it must be strict or grace"},
 {CLIENT, "", "[Hooks]\nPostUp = x", "home.conf:9: [Hooks] is not in this version"},
 {GATEWAY, "", "[Cluster]\nNode = gw1", "home.conf:7: [Cluster] is not in this version"},
 {CLIENT, "KillSwitch = yes", "", "home.conf:6: KillSwitch is yes, which is not in this version; it must be no"},

@@ -217,8 +217,7 @@ static void start_gateway(void)
                                    .first_seq = 1,
                                    .jitter_seed = 1,
                                    .mtu = JV_MTU_DEFAULT,
-                                   .policy = jv_policy_presets[JV_PRESET_STRICT],
-                                   .policy_id = 1};
+                                   .policy = jv_policy_presets[JV_PRESET_STRICT]};
     client->allowed[0] = (struct jv_prefix){{{0}, JV_AF_4, {0}}, 0};
     client->allowed_len = 1;
     cfg = *client;

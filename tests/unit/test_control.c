@@ -21,8 +21,8 @@ static int start(void **state)
     solo_start(&client);
     solo_cfg(&gateway, JV_ROLE_GATEWAY);
     solo_start(&gateway);
-    cs = jv_session_open(client.core, &client.cfg.policy, 1);
-    gs = jv_session_open(gateway.core, &gateway.cfg.policy, 1);
+    cs = jv_session_open(client.core, &client.cfg.policy);
+    gs = jv_session_open(gateway.core, &gateway.cfg.policy);
     struct jv_key root = solo_key(9);
     if (cs == NULL || gs == NULL ||
         jv_keys_start(cs->keys, &root, &cs->sid, JV_SUITE_CHACHA20_POLY1305, true,

@@ -127,7 +127,7 @@ static void core_ends_the_session_of_a_removed_user(void **state)
 
 static void core_refuses_an_invalid_policy_and_keeps_the_old_one(void **state)
 {
-    struct jv_command command = {.kind = JV_CMD_POLICY, .policy_id = 9};
+    struct jv_command command = {.kind = JV_CMD_POLICY};
     (void)state;
     command.policy = jv_policy_presets[JV_PRESET_STRICT];
     command.policy.heartbeat_interval_ms = 0;

@@ -26,7 +26,7 @@ static void frame_comes_back_as_it_was(void **state)
     for (uint32_t round = 0; round < 2000; round++) {
         struct jv_frame frame;
         struct jv_frame got;
-        enum jv_frame_type type = (enum jv_frame_type)(1 + round % JV_FRAME_BOUND);
+        enum jv_frame_type type = (enum jv_frame_type)(1 + round % JV_FRAME_LAST);
         draw_frame(&prng, type, &frame);
         size_t len = encode(&frame);
         struct jv_rd rd = jv_rd_init(buf, len);
@@ -50,7 +50,10 @@ static void frame_bodies_have_their_sizes(void **state)
                  {JV_FRAME_REKEY_REPLY, 64},
                  {JV_FRAME_REKEY_ASK, 0},
                  {JV_FRAME_TERMINATE, 1},
-                 {JV_FRAME_BOUND, 22}};
+                 {JV_FRAME_BOUND, 22},
+                 {JV_FRAME_POLICY_WANTED, 5 + 4 * JV_POLICY_FIELDS},
+                 {JV_FRAME_POLICY_GRANTED, 5 + 4 * JV_POLICY_FIELDS},
+                 {JV_FRAME_POLICY_ASK, 0}};
     struct jv_prng prng = {22};
     for (size_t i = 0; i < JV_ARRAY_LEN(sizes); i++) {
         struct jv_frame frame;
@@ -80,7 +83,7 @@ static void frame_largest_fits_one_datagram(void **state)
 static void frame_refuses_every_length_but_its_own(void **state)
 {
     struct jv_prng prng = {23};
-    for (uint32_t type = 1; type <= JV_FRAME_BOUND; type++) {
+    for (uint32_t type = 1; type <= JV_FRAME_LAST; type++) {
         struct jv_frame frame;
         struct jv_frame got;
         draw_frame(&prng, (enum jv_frame_type)type, &frame);
@@ -107,7 +110,7 @@ static void frame_refuses_every_length_but_its_own(void **state)
 
 static void frame_refuses_unknown_types(void **state)
 {
-    for (uint32_t type = JV_FRAME_BOUND + 1; type < 256; type++) {
+    for (uint32_t type = JV_FRAME_LAST + 1; type < 256; type++) {
         const uint8_t bytes[] = {(uint8_t)type, 0, 0};
         struct jv_frame got;
         struct jv_rd rd = jv_rd_init(bytes, sizeof bytes);
@@ -160,7 +163,7 @@ static void frame_several_stand_in_one_packet(void **state)
 static void frame_that_does_not_fit_is_an_error(void **state)
 {
     struct jv_prng prng = {25};
-    for (uint32_t type = 1; type <= JV_FRAME_BOUND; type++) {
+    for (uint32_t type = 1; type <= JV_FRAME_LAST; type++) {
         struct jv_frame frame;
         draw_frame(&prng, (enum jv_frame_type)type, &frame);
         size_t len = encode(&frame);
@@ -193,7 +196,7 @@ static void frame_birth_ack_refuses_lists_beyond_their_maximum(void **state)
 
 static void frame_types_never_look_like_an_inner_packet(void **state)
 {
-    assert_true(JV_FRAME_BOUND < 16);
+    assert_true(JV_FRAME_LAST < 16);
 }
 
 int main(void)

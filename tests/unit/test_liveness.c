@@ -19,7 +19,7 @@ static int start(void **state)
 {
     solo_cfg(&solo, JV_ROLE_GATEWAY);
     solo_start(&solo);
-    s = jv_session_open(solo.core, &solo.cfg.policy, 1);
+    s = jv_session_open(solo.core, &solo.cfg.policy);
     struct jv_key root = solo_key(9);
     if (s == NULL || jv_keys_start(s->keys, &root, &s->sid, JV_SUITE_CHACHA20_POLY1305, false,
                                    solo.core->now) != JV_E_OK) {

@@ -18,7 +18,7 @@ static int start(void **state)
 {
     solo_cfg(&solo, JV_ROLE_GATEWAY);
     solo_start(&solo);
-    s = jv_session_open(solo.core, &solo.cfg.policy, 1);
+    s = jv_session_open(solo.core, &solo.cfg.policy);
     return s == NULL ? -1 : 0;
 }
 

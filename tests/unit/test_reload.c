@@ -51,7 +51,7 @@ static void reload_refuses_what_needs_a_restart(void **state)
     pair->changed.gateway.private_key.key.b[3] = 1;
     assert_string_equal(jv_reload_blocker(&pair->old, &pair->changed), "PrivateKey");
     pair->changed.limits.sessions = 7;
-    assert_string_equal(jv_reload_blocker(&pair->old, &pair->changed), "[Limits]");
+    assert_string_equal(jv_reload_blocker(&pair->old, &pair->changed), "Sessions of [Limits]");
     pair->changed.interface[0] = 'x';
     assert_string_equal(jv_reload_blocker(&pair->old, &pair->changed), "Interface");
     pair->changed.role = JV_CONFIG_CLIENT;

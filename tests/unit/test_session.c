@@ -85,7 +85,7 @@ static struct jv_path *path_of(struct jv_core *core, struct jv_session *s)
 static struct jv_session *open_in(struct solo *solo, enum jv_state state)
 {
     struct jv_core *core = solo->core;
-    struct jv_session *s = jv_session_open(core, &core->cfg.policy, 1);
+    struct jv_session *s = jv_session_open(core, &core->cfg.policy);
     assert_non_null(s);
     core->count.sessions[s->state]--;
     core->count.sessions[state]++;
@@ -462,7 +462,7 @@ static void session_open_is_refused_where_the_slab_is_full(void **state)
     for (uint32_t i = 0; i < cap; i++) {
         held[i] = open_in(solo, JV_ST_BIRTH);
     }
-    assert_null(jv_session_open(solo->core, &solo->cfg.policy, 1));
+    assert_null(jv_session_open(solo->core, &solo->cfg.policy));
     for (uint32_t i = 0; i < cap; i++) {
         close_again(solo, held[i]);
     }

@@ -39,16 +39,6 @@ static void setup_keeps_the_host_bits_of_a_pool(void **state)
     assert_int_equal(own.ip.family, JV_AF_NONE);
 }
 
-static void setup_names_equal_policies_alike(void **state)
-{
-    struct jv_policy policy = jv_policy_presets[JV_PRESET_STRICT];
-    uint32_t id = jv_setup_policy_id(&policy);
-    assert_int_not_equal(id, 0);
-    assert_int_equal(id, jv_setup_policy_id(&jv_policy_presets[JV_PRESET_STRICT]));
-    policy.dwell_ms++;
-    assert_int_not_equal(id, jv_setup_policy_id(&policy));
-}
-
 static void setup_refuses_a_user_with_too_many_networks(void **state)
 {
     struct jv_config *config = calloc(1, sizeof(*config));
@@ -89,7 +79,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(setup_gives_the_gateway_the_first_address),
         cmocka_unit_test(setup_keeps_the_host_bits_of_a_pool),
-        cmocka_unit_test(setup_names_equal_policies_alike),
         cmocka_unit_test(setup_refuses_a_user_with_too_many_networks),
         cmocka_unit_test(setup_fills_in_what_a_client_leaves_open),
     };

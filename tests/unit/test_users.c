@@ -100,7 +100,7 @@ static void users_fixed_address_of_another_changes_nothing(void **state)
 
 static void users_that_go_end_their_session(void **state)
 {
-    struct jv_session *s = jv_session_open(solo.core, &solo.cfg.policy, 1);
+    struct jv_session *s = jv_session_open(solo.core, &solo.cfg.policy);
     assert_non_null(s);
     solo.core->count.sessions[JV_ST_BIRTH]--;
     solo.core->count.sessions[JV_ST_DEGRADED]++;

@@ -189,7 +189,7 @@ def report_frame(r):
 
 
 def birth_ack(r):
-    out = {"version": r.num(8), "policy_id": r.num(4), "policy": policy(r), "address4": prefix(r), "address6": prefix(r),
+    out = {"version": r.num(8), "policy": policy(r), "address4": prefix(r), "address6": prefix(r),
            "gateway4": ip(r), "gateway6": ip(r), "mtu": r.num(2), "gateway_time_ms": r.num(8)}
     out["nets"] = [prefix(r) for _ in range(r.num(1))]
     out["dns"] = [ip(r) for _ in range(r.num(1))]
@@ -197,6 +197,10 @@ def birth_ack(r):
     assert len(out["nets"]) <= 8 and len(out["dns"]) <= 4 and len(out["endpoints"]) <= 8
     out["spares"] = spares(r, r.num(1))
     return out
+
+
+def policy_frame(r):
+    return {"n": r.num(4), "policy": policy(r)}
 
 
 FRAMES = {
@@ -209,6 +213,9 @@ FRAMES = {
     7: lambda r: {},
     8: lambda r: {"why": r.num(1)},
     9: lambda r: {"order": r.num(8), "next_epoch": r.num(8), "next_counter": r.num(6)},
+    10: policy_frame,
+    11: policy_frame,
+    12: lambda r: {},
 }
 
 

@@ -74,6 +74,21 @@ static inline void vector_small_frames(struct json *j)
     json_number(j, "next_epoch", f.u.bound.next_epoch);
     json_number(j, "next_counter", f.u.bound.next_counter);
     vector_frame_end(j, &f);
+    f = (struct jv_frame){.type = JV_FRAME_POLICY_ASK};
+    vector_frame_begin(j, "POLICY_ASK");
+    vector_frame_end(j, &f);
+}
+
+static inline void vector_policy_frame(struct json *j, enum jv_frame_type type, const char *name)
+{
+    const enum jv_preset preset =
+        type == JV_FRAME_POLICY_WANTED ? JV_PRESET_FAST : JV_PRESET_STRICT;
+    const struct jv_frame f = {.type = (uint8_t)type,
+                               .u.policy = {.n = 3, .policy = jv_policy_presets[preset]}};
+    vector_frame_begin(j, name);
+    json_number(j, "n", f.u.policy.n);
+    json_policy(j, &f.u.policy.policy);
+    vector_frame_end(j, &f);
 }
 
 static inline void vector_report_frame(struct json *j)
@@ -125,7 +140,6 @@ static inline struct jv_frame vector_birth_ack(void)
     struct jv_frame f = {.type = JV_FRAME_BIRTH_ACK};
     struct jv_frame_birth_ack *ack = &f.u.birth_ack;
     ack->version = 1;
-    ack->policy_id = 7;
     ack->policy = jv_policy_presets[JV_PRESET_MOBILE];
     ack->address4 = (struct jv_prefix){{.family = JV_AF_4, .b = {10, 80, 3, 17}}, 16};
     ack->address6 = (struct jv_prefix){{.family = JV_AF_6, .b = {0xfd, 0x80, 0x4a, 0x56}}, 64};
@@ -159,7 +173,6 @@ static inline void vector_birth_frames(struct json *j)
     vector_frame_end(j, &confirm);
     vector_frame_begin(j, "BIRTH_ACK");
     json_number(j, "version", ack->version);
-    json_number(j, "policy_id", ack->policy_id);
     json_policy(j, &ack->policy);
     json_prefix(j, "address4", &ack->address4);
     json_prefix(j, "address6", &ack->address6);
@@ -272,6 +285,8 @@ static inline void vector_write_traffic(FILE *to)
     vector_report_frame(&j);
     vector_rekey_frame(&j, JV_FRAME_REKEY_INIT, "REKEY_INIT");
     vector_rekey_frame(&j, JV_FRAME_REKEY_REPLY, "REKEY_REPLY");
+    vector_policy_frame(&j, JV_FRAME_POLICY_WANTED, "POLICY_WANTED");
+    vector_policy_frame(&j, JV_FRAME_POLICY_GRANTED, "POLICY_GRANTED");
     vector_birth_frames(&j);
     json_close(&j, ']');
     json_locator(&j, "locator", VECTOR_LOCATOR);
