@@ -19,24 +19,24 @@ static enum jv_err parse(const char *line, struct jv_ctlreq *req)
 
 static void ctlreq_takes_every_command(void **state)
 {
-    static const char *const lines[] = {"{\"id\":1,\"cmd\":\"status\"}",
-                                        "{\"id\":1,\"cmd\":\"sessions\",\"cursor\":7}",
-                                        "{\"id\":1,\"cmd\":\"paths\"}",
-                                        "{\"id\":1,\"cmd\":\"counters\"}",
-                                        "{\"id\":1,\"cmd\":\"policy\",\"sid\":\"3f9c\"}",
-                                        "{\"id\":1,\"cmd\":\"would\",\"path\":\"lte/udp\"}",
-                                        "{\"id\":1,\"cmd\":\"reload\"}",
-                                        "{\"id\":1,\"cmd\":\"down\"}",
-                                        "{\"id\":1,\"cmd\":\"up\"}",
-                                        "{\"id\":1,\"cmd\":\"terminate\",\"sid\":\"3f9c7a21\"}",
-                                        "{\"cmd\":\"switch\",\"path\":\"lte/udp\",\"id\":1}",
-                                        "{\"id\":1,\"cmd\":\"hold\",\"ms\":600000}",
-                                        "{\"id\":1,\"cmd\":\"probe\"}",
-                                        "{\"id\":1,\"cmd\":\"recover\"}",
-                                        "{\"id\":1,\"cmd\":\"path_off\",\"path\":\"lte\"}",
-                                        "{\"id\":1,\"cmd\":\"path_on\",\"path\":\"lte\"}",
-                                        "{\"id\":1,\"cmd\":\"path_prefer\",\"path\":\"lte/udp\","
-                                        "\"prefer\":1000}"};
+    static const char *const lines[] = {
+        "{\"id\":1,\"cmd\":\"status\"}",
+        "{\"id\":1,\"cmd\":\"sessions\",\"cursor\":7}",
+        "{\"id\":1,\"cmd\":\"paths\"}",
+        "{\"id\":1,\"cmd\":\"counters\"}",
+        "{\"id\":1,\"cmd\":\"policy\",\"sid\":\"3f9c\"}",
+        "{\"id\":1,\"cmd\":\"would\",\"path\":\"lte/udp\"}",
+        "{\"id\":1,\"cmd\":\"reload\"}",
+        "{\"id\":1,\"cmd\":\"down\"}",
+        "{\"id\":1,\"cmd\":\"up\"}",
+        "{\"id\":1,\"cmd\":\"terminate\",\"sid\":\"3f9c7a21\"}",
+        "{\"cmd\":\"switch\",\"path\":\"lte/udp\",\"id\":1}",
+        "{\"id\":1,\"cmd\":\"hold\",\"ms\":600000}",
+        "{\"id\":1,\"cmd\":\"probe\"}",
+        "{\"id\":1,\"cmd\":\"recover\"}",
+        "{\"id\":1,\"cmd\":\"path_off\",\"path\":\"lte\"}",
+        "{\"id\":1,\"cmd\":\"path_on\",\"path\":\"lte\"}",
+        "{\"id\":1,\"cmd\":\"path_prefer\",\"path\":\"lte/udp\",\"prefer\":1000}"};
     struct jv_ctlreq req;
     for (uint32_t i = 0; i < JV_REQ_END; i++) {
         assert_int_equal(parse(lines[i], &req), JV_E_OK);
