@@ -30,6 +30,7 @@ struct jv_slot {
         local; /* datagrams: our address of this datagram; family NONE: let the socket choose */
     struct jv_instant received;
     uint8_t ecn;  /* RFC 3168 codepoint, 0..3: outer on receipt, to be set on sending */
+    uint8_t dscp; /* RFC 2474 codepoint, 0..63, to be set on sending; not told on receipt */
     uint8_t csum; /* 1: the inner checksum is partial */
 };
 

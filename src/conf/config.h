@@ -151,7 +151,8 @@ struct jv_config {
     char interface[JV_CONF_NAME_BYTES]; /* TUN device */
     /* To drop to; filled by jv_config_load(), empty after jv_config_parse() unless set. */
     char user[JV_CONF_USER_BYTES];
-    uint32_t mtu; /* inner; 0 on a client: what the gateway says */
+    uint32_t dscp; /* of outer datagrams; JV_DSCP_COPY: that of the inner packet */
+    uint32_t mtu;  /* inner; 0 on a client: what the gateway says */
     struct jv_config_session session;
     struct jv_config_server gateway;
     struct jv_config_limits limits;

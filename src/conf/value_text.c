@@ -97,6 +97,9 @@ void jv_value_must(const struct jv_value_row *row, char out[JV_VALUE_MUST_BYTES]
     case JV_VALUE_RATE:
         (void)snprintf(out, cap, "%" PRIu32 " to %" PRIu32 "/min", r->min, r->max);
         break;
+    case JV_VALUE_DSCP:
+        (void)snprintf(out, cap, "copy or %" PRIu32 " to %" PRIu32, r->min, r->max);
+        break;
     case JV_VALUE_MTU:
         (void)snprintf(out, cap, "auto or %" PRIu32 " to %" PRIu32, r->min, r->max);
         break;
@@ -304,6 +307,11 @@ bool jv_value_print(const struct jv_value_row *row, const void *object, FILE *fi
     case JV_VALUE_RATE:
     case JV_VALUE_MARK:
     case JV_VALUE_MS:
+        return print_number(row, *(const uint32_t *)field, file);
+    case JV_VALUE_DSCP:
+        if (*(const uint32_t *)field == JV_DSCP_COPY) {
+            return print_text("copy", "", file);
+        }
         return print_number(row, *(const uint32_t *)field, file);
     case JV_VALUE_MTU:
         if (*(const uint32_t *)field == 0) {

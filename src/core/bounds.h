@@ -121,6 +121,8 @@
 #define JV_TRAFFIC_OVERHEAD 32U
 /* Default inner MTU: 1500 less 40 (IPv6), 8 (UDP) and the overhead. */
 #define JV_MTU_DEFAULT 1420U
+/* One more than the last DS codepoint of RFC 2474: take the inner packet's. */
+#define JV_DSCP_COPY 64U
 #define JV_MTU_MIN 1280U
 #define JV_MTU_MAX 1800U
 /* Rows that one dispatch may apply: TR-28 takes three, an end one more; a loop without progress of time is a bug. */

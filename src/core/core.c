@@ -55,6 +55,9 @@ void jv_core_send(struct jv_core *core, struct jv_slot *slot, struct jv_out *out
     JV_ASSERT(out->tx_len < out->tx_cap);
     core->count.tx_datagrams++;
     core->count.tx_bytes += slot->len;
+    if (core->cfg.dscp != JV_DSCP_COPY) {
+        slot->dscp = core->cfg.dscp;
+    }
     out->tx[out->tx_len++] = *slot;
 }
 

@@ -59,6 +59,8 @@ struct jv_core_cfg {
     uint64_t first_seq; /* of the first record; > 0 */
     uint64_t jitter_seed;
     uint32_t mtu; /* inner MTU: JV_MTU_MIN..JV_MTU_MAX */
+    uint8_t
+        dscp; /* outer DS codepoint of every datagram, 0..63; JV_DSCP_COPY: that of the inner packet, 0 without one */
     /* client */
     struct jv_key gateway_key;
     struct jv_key psk, psk_previous;

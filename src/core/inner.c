@@ -43,6 +43,7 @@ bool jv_inner_parse(const uint8_t *packet, size_t len, struct jv_inner *out)
         memcpy(out->source.b, packet + 12, 4);
         memcpy(out->destination.b, packet + 16, 4);
         out->ecn = packet[1] & 3;
+        out->dscp = packet[1] >> 2;
         return true;
     }
     if (len >= IPV6_HEADER && packet[0] >> 4 == 6) {
@@ -53,6 +54,7 @@ bool jv_inner_parse(const uint8_t *packet, size_t len, struct jv_inner *out)
         memcpy(out->source.b, packet + 8, 16);
         memcpy(out->destination.b, packet + 24, 16);
         out->ecn = (packet[1] >> 4) & 3;
+        out->dscp = (uint8_t)((packet[0] & 0xfU) << 2 | packet[1] >> 6);
         return true;
     }
     return false;

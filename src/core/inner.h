@@ -2,7 +2,7 @@
 #ifndef JV_CORE_INNER_H
 #define JV_CORE_INNER_H
 /*
- * inner -- what the tunnel needs to know of an inner packet: its addresses, its ECN field, the MSS of a TCP SYN.
+ * inner -- what the tunnel needs to know of an inner packet: its addresses, its ECN and DS fields, the MSS of a TCP SYN.
  *
  * Sources  RFC 791 and 8200 (headers), RFC 6040 §4 (ECN in tunnels, normal mode), RFC 1624 (checksum update), RFC 9293 (MSS option).
  * Threads  none: pure functions on the packet's bytes.
@@ -15,7 +15,8 @@
 
 struct jv_inner {
     struct jv_ip source, destination;
-    uint8_t ecn; /* RFC 3168 codepoint */
+    uint8_t ecn;  /* RFC 3168 codepoint */
+    uint8_t dscp; /* RFC 2474 codepoint; never changed by the tunnel (RFC 2983, pipe) */
 };
 
 /* False where the bytes are no whole IPv4 or IPv6 packet of exactly `len` bytes (a jumbogram is none). */

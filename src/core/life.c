@@ -93,7 +93,7 @@ static bool normalise(const struct jv_core_cfg *cfg, struct jv_core_cfg *out)
            out->half_open_max <= 1000000 && out->users_max >= 1 && out->users_max <= 1000000 &&
            out->users_len <= out->users_max && out->buffers >= 4 * JV_BATCH_MAX &&
            out->buffers <= 4000000 && out->mtu >= JV_MTU_MIN && out->mtu <= JV_MTU_MAX &&
-           out->first_seq > 0 && out->dns_len <= JV_DNS_MAX &&
+           out->dscp <= JV_DSCP_COPY && out->first_seq > 0 && out->dns_len <= JV_DNS_MAX &&
            out->endpoints_len <= JV_ENDPOINT_MAX && out->allowed_len <= JV_ARRAY_LEN(out->allowed);
 }
 

@@ -142,6 +142,7 @@ void jv_tunnel_packet(struct jv_core *core, struct jv_session *s, const struct j
     }
     (void)jv_inner_clamp_mss(slot->buf + slot->off, slot->len, s->mtu);
     slot->ecn = inner->ecn;
+    slot->dscp = inner->dscp; /* for DSCP = copy; a number stands on every datagram alike */
     if (s->bound == NULL || jv_jump_holds_packets(core, s) || jv_resend_is_busy(s)) {
         wait_for_path(core, s, slot);
         return;

@@ -161,6 +161,9 @@ const char *jv_reload_blocker(const struct jv_config *old, const struct jv_confi
     if (old->mtu != new_config->mtu) {
         return "MTU";
     }
+    if (old->dscp != new_config->dscp) {
+        return "DSCP";
+    }
     if (strcmp(old->user, new_config->user) != 0) {
         return "User";
     }

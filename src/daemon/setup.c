@@ -89,6 +89,7 @@ void jv_setup_core(const struct jv_config *config, const struct jv_user *users, 
                    struct jv_core_cfg *out)
 {
     *out = (struct jv_core_cfg){.policy = config->policy,
+                                .dscp = (uint8_t)config->dscp,
                                 .mtu = config->mtu == 0 ? JV_MTU_DEFAULT : config->mtu};
     if (config->role == JV_CONFIG_CLIENT) {
         fill_client(config, out);

@@ -13,6 +13,8 @@
 #include <unistd.h>
 
 #define ECN_MASK 0x03U
+#define DSCP_MASK 0x3f
+#define DSCP_SHIFT 2
 /* Room for a packet-info of IPv6 and a traffic class, with their headers: 40 + 24 bytes. */
 #define CONTROL_BYTES 96U
 
@@ -313,11 +315,11 @@ static void prepare_send(struct jv_udp *udp, const struct jv_slot *slot, uint32_
         memcpy(&info.ipi6_addr, slot->local.ip.b, sizeof(info.ipi6_addr));
         at = put_control(msg, at, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
     }
-    int ecn = slot->ecn & (int)ECN_MASK;
-    if (ecn != 0 && udp->local.ip.family == JV_AF_4) {
-        (void)put_control(msg, at, IPPROTO_IP, IP_TOS, &ecn, sizeof(ecn));
-    } else if (ecn != 0) {
-        (void)put_control(msg, at, IPPROTO_IPV6, IPV6_TCLASS, &ecn, sizeof(ecn));
+    int tos = (slot->ecn & (int)ECN_MASK) | (slot->dscp & DSCP_MASK) << DSCP_SHIFT;
+    if (tos != 0 && udp->local.ip.family == JV_AF_4) {
+        (void)put_control(msg, at, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
+    } else if (tos != 0) {
+        (void)put_control(msg, at, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
     }
     if (msg->msg_controllen == 0) {
         msg->msg_control = NULL;

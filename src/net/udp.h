@@ -89,8 +89,8 @@ const struct jv_udp_counts *jv_udp_counts(const struct jv_udp *udp);
 uint32_t jv_udp_recv(struct jv_udp *udp, struct jv_instant now, struct jv_slot *slots, uint32_t n);
 
 /*
- * Send slots[0..n) in order; `local.ip` of a slot, where its family is not NONE, becomes the source address, and `ecn` is
- * set. Nothing is kept: what could not be sent is dropped and told in `result_out`.
+ * Send slots[0..n) in order; `local.ip` of a slot, where its family is not NONE, becomes the source address, and `ecn` and
+ * `dscp` are set. Nothing is kept: what could not be sent is dropped and told in `result_out`.
  */
 void jv_udp_send(struct jv_udp *udp, const struct jv_slot *slots, uint32_t n,
                  struct jv_udp_sent *result_out);

@@ -156,6 +156,7 @@ static void drain(struct pair *p, bool client, struct jv_out *out)
     struct jv_core *core = client ? p->client : p->gateway;
     struct pair_log *log = client ? &p->log_c : &p->log_g;
     for (uint32_t i = 0; i < out->tx_len; i++) {
+        p->dscp_seen[out->tx[i].dscp]++;
         transmit(p, client, &out->tx[i]);
     }
     jv_core_give(core, out->tx, out->tx_len);
@@ -370,6 +371,7 @@ static void inner_packet(const struct pair *p, bool from_client, uint8_t *out, u
     static const uint8_t server[4] = {10, 80, 0, 1};
     memset(out, 0, len);
     out[0] = 0x45;
+    out[1] = 46 << 2; /* expedited forwarding */
     out[2] = (uint8_t)(len >> 8);
     out[3] = (uint8_t)len;
     out[8] = 64;
@@ -434,6 +436,7 @@ static struct jv_core_cfg client_cfg(const struct pair_cfg *cfg)
                             .first_seq = 1,
                             .jitter_seed = cfg->seed,
                             .mtu = JV_MTU_DEFAULT,
+                            .dscp = cfg->dscp,
                             .rebirth = cfg->rebirth,
                             .offer_aes = !cfg->no_aes,
                             .psk = key_of(cfg->wrong_psk ? 0x45 : 0x44)};

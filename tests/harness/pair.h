@@ -67,6 +67,7 @@ struct pair {
     bool configured;
     uint32_t ended;
     uint64_t delivered_c, delivered_g;
+    uint64_t dscp_seen[64]; /* datagrams that left either end, by their outer DS codepoint */
     uint64_t datagrams_to_gateway, datagrams_to_client;
     /* the newest datagram of each type that left the client, and that left the gateway, as the network saw it */
     struct pair_event seen[32], seen_down[32];
@@ -91,6 +92,7 @@ struct pair_cfg {
     const struct jv_policy *policy; /* overrides the preset */
     uint32_t half_open_max;         /* 0: 8 */
     bool rebirth, no_aes;
+    uint8_t dscp; /* of outer datagrams, at both ends */
     bool wrong_psk, unknown_user, wrong_gateway_key;
 };
 

@@ -108,7 +108,8 @@ static void fill_slots(struct jv_slot *slots, const char *remote)
                                     .off = JV_BUF_HEADROOM,
                                     .len = 100 + i,
                                     .remote = endpoint(remote),
-                                    .ecn = (uint8_t)(i & 3U)};
+                                    .ecn = (uint8_t)(i & 3U),
+                                    .dscp = (uint8_t)(i % 64U)};
         memset(buffers[i] + JV_BUF_HEADROOM, (int)i + 1, slots[i].len);
     }
 }

@@ -65,6 +65,8 @@
 {CLIENT, "MTU = 0x500", "", "home.conf:6: MTU is 0x500; it must be auto or 1280 to 1800"},
 {CLIENT, "MTU = 99999999999999999999999", "",
  "home.conf:6: MTU is 99999999999999999999999; it must be auto or 1280 to 1800"},
+{CLIENT, "DSCP = 64", "", "home.conf:6: DSCP is 64; it must be copy or 0 to 63"},
+{CLIENT, "DSCP = EF", "", "home.conf:6: DSCP is EF; it must be copy or 0 to 63"},
 {GATEWAY, "MTU = auto", "", "home.conf:4: MTU is auto; it must be 1280 to 1800"},
 {CLIENT, "FwMark = 0", "", "home.conf:6: FwMark is 0; it must be 1 to 4294967295"},
 {CLIENT, "FwMark = 0x1ffffffff", "", "home.conf:6: FwMark is 0x1ffffffff; it must be 1 to 4294967295"},

@@ -104,7 +104,8 @@ static void config_reads_a_client(void **state)
 {
     struct jv_config *c = parse_filled(
         CLIENT,
-        "PresharedKey = /etc/jv/psk\nInterface = jv0 # comment\nMTU = 1400\nOnTerminated = "
+        "DSCP = 46\nPresharedKey = /etc/jv/psk\nInterface = jv0 # comment\nMTU = "
+        "1400\nOnTerminated = "
         "rebirth\n"
         "User = jv\nFwMark = 0x10\nKillSwitch = no\nAddress = auto\nDNS = 10.0.0.1",
         "Prefer = 7\nStandby = warm\nUse = udp\n[Policy]\nPreset = strict\nHysteresis = 20%\n"

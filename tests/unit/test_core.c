@@ -190,6 +190,45 @@ static void core_is_deterministic(void **state)
     }
 }
 
+/* One run with DSCP set so: what the network saw of both ends. */
+static void run_with_dscp(uint8_t dscp)
+{
+    struct pair_cfg cfg = two_links;
+    cfg.dscp = dscp;
+    pair_fini(&p);
+    pair_init(&p, &cfg);
+    assert_true(pair_attach(&p, 300));
+    pair_flow_start(&p, &p.up, 3000, 300);
+    pair_flow_start(&p, &p.down, 3000, 300);
+    pair_run(&p, 500);
+    pair_link_down(&p, 0); /* a jump resends what was kept, and waits meanwhile */
+    pair_run(&p, 1000);
+    assert_true(p.up.received > 400 && p.down.received > 400);
+}
+
+static uint64_t seen_but(uint8_t a, uint8_t b)
+{
+    uint64_t n = 0;
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(p.dscp_seen); i++) {
+        n += i != a && i != b ? p.dscp_seen[i] : 0;
+    }
+    return n;
+}
+
+static void core_marks_datagrams_as_told(void **state)
+{
+    (void)state;
+    run_with_dscp(0);
+    assert_int_equal(seen_but(0, 0), 0);
+    run_with_dscp(10);
+    assert_int_equal(seen_but(10, 10), 0);
+    /* Copied: the flow's own codepoint, and none on what has no packet inside. */
+    run_with_dscp(JV_DSCP_COPY);
+    assert_int_equal(seen_but(46, 0), 0);
+    assert_true(p.dscp_seen[46] >= p.up.received + p.down.received);
+    assert_true(p.dscp_seen[0] > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -203,6 +242,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(core_refuses_an_invalid_policy_and_keeps_the_old_one, begin,
                                         end),
         cmocka_unit_test_setup_teardown(core_rekeys_without_loss, begin, end),
+        cmocka_unit_test_setup_teardown(core_marks_datagrams_as_told, begin, end),
         cmocka_unit_test_setup_teardown(core_is_deterministic, begin, end),
     };
     return cmocka_run_group_tests_name("core", tests, NULL, NULL);

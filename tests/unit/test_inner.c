@@ -35,6 +35,24 @@ static void inner_reads_addresses_and_ecn(void **state)
     }
 }
 
+static void inner_reads_the_ds_field_of_both_families(void **state)
+{
+    struct jv_inner inner;
+    for (uint32_t dscp = 0; dscp < 64; dscp++) {
+        packet_make(packet, 4, 20, 60, 17, 2);
+        packet[1] = (uint8_t)(dscp << 2 | 2U);
+        assert_true(jv_inner_parse(packet, 60, &inner));
+        assert_int_equal(inner.dscp, dscp);
+        assert_int_equal(inner.ecn, 2);
+        packet_make(packet, 6, 40, 60, 17, 1);
+        packet[0] = (uint8_t)(0x60U | dscp >> 2);
+        packet[1] = (uint8_t)((dscp & 3U) << 6 | 0x10U);
+        assert_true(jv_inner_parse(packet, 60, &inner));
+        assert_int_equal(inner.dscp, dscp);
+        assert_int_equal(inner.ecn, 1);
+    }
+}
+
 static void inner_takes_exactly_the_length_of_the_header(void **state)
 {
     struct jv_inner inner;
@@ -253,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inner_reads_addresses_and_ecn),
+        cmocka_unit_test(inner_reads_the_ds_field_of_both_families),
         cmocka_unit_test(inner_takes_exactly_the_length_of_the_header),
         cmocka_unit_test(inner_refuses_headers_that_do_not_fit),
         cmocka_unit_test(inner_refuses_other_versions),
