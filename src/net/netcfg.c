@@ -236,6 +236,16 @@ enum jv_err jv_netcfg_link_set(struct jv_netcfg *cfg, uint32_t ifindex, bool up,
     return transact(cfg, msg, NULL, NULL);
 }
 
+enum jv_err jv_netcfg_link_group(struct jv_netcfg *cfg, uint32_t ifindex, uint32_t group)
+{
+    struct nlmsghdr *msg = begin(cfg, RTM_NEWLINK, NLM_F_ACK);
+    struct ifinfomsg *info = mnl_nlmsg_put_extra_header(msg, sizeof(*info));
+    info->ifi_family = AF_UNSPEC;
+    info->ifi_index = (int)ifindex;
+    mnl_attr_put_u32(msg, IFLA_GROUP, group);
+    return transact(cfg, msg, NULL, NULL);
+}
+
 static enum jv_err change_addr(struct jv_netcfg *cfg, uint16_t type, uint16_t flags,
                                uint32_t ifindex, const struct jv_prefix *addr)
 {

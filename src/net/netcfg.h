@@ -49,6 +49,10 @@ JV_MUST_USE enum jv_err jv_netcfg_ifindex(struct jv_netcfg *cfg, const char *nam
 JV_MUST_USE enum jv_err jv_netcfg_link_set(struct jv_netcfg *cfg, uint32_t ifindex, bool up,
                                            uint32_t mtu);
 
+/* The group of a link, by which packet filters know it; 0 is the default one. */
+JV_MUST_USE enum jv_err jv_netcfg_link_group(struct jv_netcfg *cfg, uint32_t ifindex,
+                                             uint32_t group);
+
 /* `addr->ip` with its host bits. An IPv6 address is set without duplicate detection: a TUN has no neighbours. */
 JV_MUST_USE enum jv_err jv_netcfg_addr_add(struct jv_netcfg *cfg, uint32_t ifindex,
                                            const struct jv_prefix *addr);
