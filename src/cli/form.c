@@ -193,6 +193,12 @@ static void device_form(const json_t *status, const json_t *session, FILE *file)
     (void)fprintf(file, "\n");
 }
 
+static void kill_switch_form(const json_t *status, FILE *file)
+{
+    (void)fprintf(file, "  kill switch: %s\n",
+                  json_is_true(json_object_get(status, "kill_switch")) ? "on" : "off");
+}
+
 static void client_form(const struct jv_cli *cli, const json_t *status, FILE *file)
 {
     const json_t *session = json_object_get(status, "session");
@@ -200,6 +206,7 @@ static void client_form(const struct jv_cli *cli, const json_t *status, FILE *fi
         (void)fprintf(file, "session: %s           no session yet%s%s\n", text(status, "name"),
                       text(status, "last_end")[0] == '\0' ? "" : ", the last one ended: ",
                       text(status, "last_end"));
+        kill_switch_form(status, file);
         return;
     }
     session_head(cli, status, session, file);
@@ -212,6 +219,7 @@ static void client_form(const struct jv_cli *cli, const json_t *status, FILE *fi
                       json_array_size(json_object_get(session, "dns")) == 0 ? "none" : "");
         device_form(status, session, file);
     }
+    kill_switch_form(status, file);
     session_numbers(session, file);
     (void)fprintf(file, "\n");
     jv_form_paths(json_object_get(session, "paths"), file);

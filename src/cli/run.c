@@ -19,6 +19,8 @@
 #define TIMEOUT_MS 30000U
 #define TIMEOUT_MAX_MS 3600000U
 #define DOWN_MS 5000U
+#define MORE_AT 7U /* behind the options that every call has */
+#define MORE_MAX 1U
 
 /* Where systemd is PID 1 it keeps the daemon; a directory of its own means that something else is wanted. */
 static bool has_systemd(const struct jv_cli *cli)
@@ -79,7 +81,8 @@ static void find_daemon(char out[PATH_BYTES])
     }
 }
 
-static int start_daemon(const struct jv_cli *cli, const char *name)
+/* jvd for a profile, with `more` options behind its own; gives its exit code. */
+static int run_daemon(const struct jv_cli *cli, const char *name, char *const more[])
 {
     char program[PATH_BYTES];
     char config[PATH_BYTES];
@@ -94,7 +97,11 @@ static int start_daemon(const struct jv_cli *cli, const char *name)
     if (snprintf(config, sizeof(config), "%s/%s.conf", cli->conf_dir, name) >= (int)PATH_BYTES) {
         return JV_EXIT_USAGE;
     }
-    char *argv[] = {program, config_opt, config, run_opt, run_dir, log_opt, log_dir, NULL};
+    char *argv[MORE_AT + MORE_MAX + 1U] = {program, config_opt, config, run_opt,
+                                           run_dir, log_opt,    log_dir};
+    for (uint32_t i = 0; i < MORE_MAX && more[i] != NULL; i++) {
+        argv[MORE_AT + i] = more[i];
+    }
     int code = run(argv);
     if (code == 127) {
         (void)fprintf(stderr, "%s: cannot run %s\n", cli->program, program);
@@ -224,12 +231,40 @@ int jv_cli_up(int argc, char **argv, const struct jv_cli *cli)
         (void)fprintf(stderr, "%s: %s: permission denied\n", cli->program, name);
         return code;
     } else {
-        code = has_systemd(cli) ? systemctl("start", name) : start_daemon(cli, name);
+        char *none[] = {NULL};
+        code = has_systemd(cli) ? systemctl("start", name) : run_daemon(cli, name, none);
         if (code != JV_EXIT_OK) {
             return code;
         }
     }
     return wait_attached(cli, name, timeout_ms);
+}
+
+static int wait_gone(const struct jv_cli *cli, const char *name)
+{
+    for (uint32_t waited_ms = 0; waited_ms < DOWN_MS; waited_ms += POLL_MS) {
+        int code = JV_EXIT_OK;
+        json_t *status = jv_client_call(cli, name, "status", NULL, true, &code);
+        json_decref(status);
+        if (status == NULL && code == JV_EXIT_NO_DAEMON) {
+            return JV_EXIT_OK;
+        }
+        pause_ms(POLL_MS);
+    }
+    (void)fprintf(stderr, "%s: %s does not end\n", cli->program, name);
+    return JV_EXIT_FAILED;
+}
+
+/* Without a daemon there may still be what a killed one left: device, routes, and the kill switch above all. */
+static int clean_up(const struct jv_cli *cli, const char *name)
+{
+    char errand[] = "--clean-up";
+    char *more[] = {errand, NULL};
+    int code = run_daemon(cli, name, more);
+    if (code == JV_EXIT_NO_DAEMON) {
+        (void)fprintf(stderr, "%s: %s is not running\n", cli->program, name);
+    }
+    return code;
 }
 
 int jv_cli_down(int argc, char **argv, const struct jv_cli *cli)
@@ -238,25 +273,22 @@ int jv_cli_down(int argc, char **argv, const struct jv_cli *cli)
     if (argc != 2 || argv[1][0] == '-') {
         return JV_EXIT_USAGE;
     }
-    json_t *result;
-    if (has_systemd(cli) && systemctl("stop", argv[1]) == JV_EXIT_OK) {
-        return JV_EXIT_OK;
-    }
-    result = jv_client_call(cli, argv[1], "down", NULL, false, &code);
-    if (result == NULL) {
+    const char *name = argv[1];
+    /* Asked over the socket it takes the kill switch away as well; the signal of a service manager leaves it. */
+    json_t *result = jv_client_call(cli, name, "down", NULL, true, &code);
+    bool was_running = result != NULL;
+    json_decref(result);
+    if (!was_running && code != JV_EXIT_NO_DAEMON) {
+        (void)fprintf(stderr, "%s: %s: %s\n", cli->program, name,
+                      code == JV_EXIT_NO_PERMISSION ? "permission denied" : "no answer");
         return code;
     }
-    json_decref(result);
-    for (uint32_t waited_ms = 0; waited_ms < DOWN_MS; waited_ms += POLL_MS) {
-        result = jv_client_call(cli, argv[1], "status", NULL, true, &code);
-        json_decref(result);
-        if (result == NULL && code == JV_EXIT_NO_DAEMON) {
-            return JV_EXIT_OK;
-        }
-        pause_ms(POLL_MS);
+    code = was_running ? wait_gone(cli, name) : JV_EXIT_OK;
+    if (has_systemd(cli)) {
+        (void)systemctl(
+            "stop", name); /* what goes on in spite of it has the device, which is noticed below */
     }
-    (void)fprintf(stderr, "%s: %s does not end\n", cli->program, argv[1]);
-    return JV_EXIT_FAILED;
+    return was_running ? code : clean_up(cli, name);
 }
 
 int jv_cli_reload(int argc, char **argv, const struct jv_cli *cli)

@@ -37,6 +37,7 @@
 #define JV_CONF_GATEWAYS_MAX 8U
 #define JV_CONF_TRANSPORTS_MAX JV_PATH_MAX
 #define JV_CONF_PREFIXES_MAX 128U
+#define JV_CONF_LAN_MAX 16U
 #define JV_CONF_USER_PREFIXES_MAX JV_USER_NETS_MAX
 #define JV_CONF_ENDPOINTS_MAX JV_ENDPOINT_MAX
 #define JV_CONF_DNS_MAX JV_DNS_MAX
@@ -44,6 +45,7 @@
 
 enum jv_config_role { JV_CONFIG_CLIENT = 1, JV_CONFIG_GATEWAY = 2 };
 enum jv_config_terminated { JV_CONFIG_STOP, JV_CONFIG_REBIRTH }; /* OnTerminated */
+enum jv_config_kill { JV_CONFIG_KILL_NO, JV_CONFIG_KILL_YES };   /* KillSwitch */
 enum jv_config_dns { JV_CONFIG_DNS_AUTO, JV_CONFIG_DNS_NONE, JV_CONFIG_DNS_LIST };
 
 /* A private or pre-shared key. */
@@ -126,6 +128,8 @@ struct jv_config_session { /* [Session]: a client */
     struct jv_config_secret preshared;
     struct jv_config_resolvers dns;
     struct jv_config_prefixes allowed_ips;
+    uint32_t kill_switch; /* enum jv_config_kill */
+    struct jv_config_prefixes kill_switch_lan;
     uint32_t on_terminated; /* enum jv_config_terminated */
     uint32_t fwmark;        /* on the client's own sockets; never 0 */
 };

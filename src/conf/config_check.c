@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LAN_BITS4_MIN 8U /* 10.0.0.0/8 */
+#define LAN_BITS6_MIN 7U /* fc00::/7 */
+
 /* A user's network or address, sorted to find those that meet. */
 struct claim {
     struct jv_prefix prefix;
@@ -223,11 +226,31 @@ static void check_transports(const struct jv_config *config, const char *file, s
     }
 }
 
+/* A LAN of half the world would be no kill switch. */
+static void check_lan(const struct jv_config *config, uint32_t line, const char *file,
+                      struct jv_diag *diag)
+{
+    const struct jv_config_prefixes *lan = &config->session.kill_switch_lan;
+    for (uint32_t i = 0; i < lan->len; i++) {
+        if (lan->at[i].bits < (lan->at[i].ip.family == JV_AF_4 ? LAN_BITS4_MIN : LAN_BITS6_MIN)) {
+            char text[JV_ADDR_TEXT_BYTES];
+            (void)jv_prefix_format(&lan->at[i], text, sizeof(text));
+            jv_diag_error(diag, file, line,
+                          "KillSwitchLAN is %s; it must be /%u or longer in IPv4, /%u in IPv6",
+                          text, LAN_BITS4_MIN, LAN_BITS6_MIN);
+        }
+    }
+    if (lan->len > 0 && config->session.kill_switch == JV_CONFIG_KILL_NO) {
+        jv_diag_warn(diag, file, line, "KillSwitchLAN means nothing without KillSwitch = yes");
+    }
+}
+
 void jv_config_check(const struct jv_config *config, const struct jv_config_lines *lines,
                      const char *file, struct jv_diag *diag)
 {
     if (config->role == JV_CONFIG_CLIENT) {
         check_transports(config, file, diag);
+        check_lan(config, lines->session, file, diag);
         struct jv_key own = own_public(&config->session.private_key);
         check_own_key(&own, &config->session.gateway_key, lines->session, "GatewayKey", file, diag);
         if (diag->errors == 0 && config->session.dns.kind != JV_CONFIG_DNS_NONE) {

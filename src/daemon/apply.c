@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "firewall.h"
 #include "log.h"
 #include "setup.h"
 
@@ -114,6 +115,8 @@ enum jv_err jv_apply_open(const struct jv_config *config, struct jv_tun *tun, st
         free(apply);
         return err;
     }
+    judge(apply, jv_netcfg_link_group(apply->net, apply->ifindex, JV_FIREWALL_GROUP),
+          "set the link's group");
     prune(apply);
     if (config->role == JV_CONFIG_GATEWAY) {
         set_gateway(apply);

@@ -316,7 +316,7 @@ static json_t *execute(struct jv_ctl *control, const struct jv_ctlreq *req)
     case JV_REQ_RELOAD:
         return do_reload(server, req->id);
     case JV_REQ_DOWN:
-        jv_server_stop(server);
+        jv_server_let_go(server);
         return done(req->id, JV_E_OK);
     case JV_REQ_UP:
         return do_up(server, req->id);

@@ -19,6 +19,8 @@
 #include "config.h"
 #include "crypto.h"
 #include "ctl.h"
+#include "errand.h"
+#include "killswitch.h"
 #include "log.h"
 #include "metrics.h"
 #include "notify.h"
@@ -30,7 +32,14 @@
 #include "sys.h"
 
 /* As those of jv(1). */
-enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_BAD_CONFIG = 6, EXIT_NO_PERMISSION = 7 };
+enum {
+    EXIT_OK = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOTHING = 3,
+    EXIT_BAD_CONFIG = 6,
+    EXIT_NO_PERMISSION = 7
+};
 
 struct daemon {
     struct jv_options options;
@@ -229,12 +238,25 @@ static void on_hangup(void *arg)
     (void)ignored;
 }
 
+/* Before anything that could bring packets on their way: without the kill switch that was asked for nothing starts. */
+static int set_killswitch(const struct daemon *d)
+{
+    enum jv_err err = jv_killswitch_set(d->config);
+    if (err == JV_E_OK || !jv_killswitch_is_wanted(d->config)) {
+        return EXIT_OK; /* what could not be removed is logged */
+    }
+    return err == JV_E_PERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
+}
+
 static int open_all(struct daemon *d)
 {
     uint64_t first_seq = 1;
     int code = make_places(d);
     if (code == EXIT_OK) {
         code = open_control(d);
+    }
+    if (code == EXIT_OK) {
+        code = set_killswitch(d);
     }
     if (code == EXIT_OK) {
         code = open_audit(d, &first_seq);
@@ -362,6 +384,24 @@ static int serve(struct daemon *d)
     return code;
 }
 
+static int run_errand(const struct jv_options *options)
+{
+    enum jv_err err = options->task == JV_TASK_KILL_SWITCH ? jv_errand_kill_switch(options->config)
+                                                           : jv_errand_clean_up(options->config);
+    switch ((int)err) {
+    case JV_E_OK:
+        return EXIT_OK;
+    case JV_E_NOTFOUND:
+        return EXIT_NOTHING;
+    case JV_E_SYNTAX:
+        return EXIT_BAD_CONFIG;
+    case JV_E_PERM:
+        return EXIT_NO_PERMISSION;
+    default: /* an error code, of which these have an exit code of their own */
+        return EXIT_FAILED;
+    }
+}
+
 int main(int argc, char **argv)
 {
     static struct daemon d;
@@ -380,6 +420,9 @@ int main(int argc, char **argv)
     if (jv_sys_forbid_dumps() != JV_E_OK || jv_crypto_init() != JV_E_OK) {
         jv_log(JV_LOG_ERROR, "cannot prepare for keys: %s", strerror(errno));
         return EXIT_FAILED;
+    }
+    if (d.options.task != JV_TASK_SERVE) {
+        return run_errand(&d.options);
     }
     int code = load_config(&d);
     if (code == EXIT_OK) {

@@ -13,6 +13,7 @@
 
 static const char usage[] =
     "usage: jvd --config FILE [--foreground] [--run-dir DIR] [--state-dir DIR] [--log-dir DIR]\n"
+    "       jvd --config FILE --kill-switch | --clean-up\n"
     "       jvd --help | --version\n";
 
 static const char help[] =
@@ -23,6 +24,8 @@ static const char help[] =
     "      --state-dir DIR   what survives a restart (" JV_STATE_DIR ")\n"
     "      --log-dir DIR     audit file NAME.jsonl, unless the profile names another (" JV_LOG_DIR
     ")\n"
+    "      --kill-switch     only set the kill switch as the profile says, and exit: for the boot\n"
+    "      --clean-up        only remove what a killed jvd left, and the kill switch, and exit\n"
     "      --no-sandbox      keep all privileges: for debuggers\n"
     "  -h, --help\n"
     "  -V, --version\n"
@@ -31,13 +34,15 @@ static const char help[] =
 
 enum jv_options_result jv_options_parse(int argc, char **argv, struct jv_options *out)
 {
-    enum { RUN_DIR = 256, STATE_DIR, LOG_DIR, NO_SANDBOX };
+    enum { RUN_DIR = 256, STATE_DIR, LOG_DIR, NO_SANDBOX, KILL_SWITCH, CLEAN_UP };
     static const struct option table[] = {{"config", required_argument, NULL, 'c'},
                                           {"foreground", no_argument, NULL, 'f'},
                                           {"run-dir", required_argument, NULL, RUN_DIR},
                                           {"state-dir", required_argument, NULL, STATE_DIR},
                                           {"log-dir", required_argument, NULL, LOG_DIR},
                                           {"no-sandbox", no_argument, NULL, NO_SANDBOX},
+                                          {"kill-switch", no_argument, NULL, KILL_SWITCH},
+                                          {"clean-up", no_argument, NULL, CLEAN_UP},
                                           {"help", no_argument, NULL, 'h'},
                                           {"version", no_argument, NULL, 'V'},
                                           {NULL, 0, NULL, 0}};
@@ -61,6 +66,12 @@ enum jv_options_result jv_options_parse(int argc, char **argv, struct jv_options
             break;
         case NO_SANDBOX:
             out->has_no_sandbox = true;
+            break;
+        case KILL_SWITCH:
+            out->task = JV_TASK_KILL_SWITCH;
+            break;
+        case CLEAN_UP:
+            out->task = JV_TASK_CLEAN_UP;
             break;
         case 'h':
             (void)fputs(usage, stdout); /* a closed output is the caller's choice */

@@ -18,6 +18,8 @@
 #define JV_STATE_DIR "/var/lib/jv"
 #define JV_LOG_DIR "/var/log/jv"
 
+/* What is asked: to serve the profile, or one errand (errand.h). */
+enum jv_options_task { JV_TASK_SERVE, JV_TASK_KILL_SWITCH, JV_TASK_CLEAN_UP };
 enum jv_options_result { JV_OPTIONS_RUN, JV_OPTIONS_DONE, JV_OPTIONS_BAD };
 
 struct jv_options {
@@ -25,6 +27,7 @@ struct jv_options {
     const char *run_dir;
     const char *state_dir; /* NULL: not given */
     const char *log_dir;   /* NULL: not given */
+    enum jv_options_task task;
     bool is_foreground;
     bool has_no_sandbox; /* for debuggers, which the sandbox would stop */
 };

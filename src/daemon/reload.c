@@ -7,6 +7,7 @@
 
 #include "audit.h"
 #include "core.h"
+#include "killswitch.h"
 #include "links.h"
 #include "log.h"
 #include "notify.h"
@@ -313,6 +314,29 @@ static const char *refusal_text(enum jv_err err)
                               : jv_err_text(err);
 }
 
+/* Before anything else is touched: a kill switch that cannot be had refuses the reload. */
+static enum jv_err set_rules(struct jv_server *server, const struct jv_config *config,
+                             char why[JV_RELOAD_TEXT_BYTES])
+{
+    if (!jv_killswitch_differs(jv_server_config(server), config)) {
+        return JV_E_OK;
+    }
+    enum jv_err err = jv_killswitch_set(config);
+    if (err != JV_E_OK) {
+        (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "KillSwitch: the rules cannot be changed: %s",
+                       jv_err_text(err));
+    }
+    return err;
+}
+
+static void restore_rules(struct jv_server *server, const struct jv_config *config)
+{
+    if (jv_killswitch_differs(jv_server_config(server), config)) {
+        enum jv_err ignored = jv_killswitch_set(jv_server_config(server)); /* logged there */
+        (void)ignored;
+    }
+}
+
 /* What is well in itself and cannot be taken under running sessions. */
 static enum jv_err take(struct jv_server *server, struct jv_config *config,
                         char why[JV_RELOAD_TEXT_BYTES])
@@ -322,8 +346,14 @@ static enum jv_err take(struct jv_server *server, struct jv_config *config,
     if (blocker != NULL) {
         (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s changed: that needs a restart", blocker);
     } else {
+        err = set_rules(server, config, why);
+    }
+    if (blocker == NULL && err == JV_E_OK) {
         err = apply(server, config);
         (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s", refusal_text(err));
+        if (err != JV_E_OK) {
+            restore_rules(server, config);
+        }
     }
     if (err != JV_E_OK) {
         jv_log(JV_LOG_ERROR, "%s", why);

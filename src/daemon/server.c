@@ -10,6 +10,7 @@
 
 #include "apply.h"
 #include "audit.h"
+#include "killswitch.h"
 #include "links.h"
 #include "log.h"
 #include "loop.h"
@@ -255,6 +256,25 @@ void jv_server_stop(struct jv_server *server)
     jv_server_timer(server, JV_TIMER_STOP, jv_add_ms(jv_server_now(server), JV_SERVER_STOP_MS));
 }
 
+void jv_server_let_go(struct jv_server *server)
+{
+    server->facts.is_let_go = true;
+    jv_server_stop(server);
+}
+
+/* After the device: what still used it would go out in clear. */
+static void end_killswitch(const struct jv_server *server)
+{
+    if (!jv_killswitch_is_wanted(server->config)) {
+        return;
+    }
+    if (server->facts.is_let_go) {
+        (void)jv_killswitch_remove(server->config->name); /* logged there */
+    } else {
+        jv_log(JV_LOG_NOTICE, "the kill switch stays: jv down %s removes it", server->config->name);
+    }
+}
+
 void jv_server_close(struct jv_server *server)
 {
     if (server == NULL) {
@@ -267,6 +287,7 @@ void jv_server_close(struct jv_server *server)
     }
     jv_apply_close(server->apply);
     jv_tun_close(server->tun);
+    end_killswitch(server);
     if (server->core != NULL) {
         jv_core_fini(server->core);
     }

@@ -57,6 +57,7 @@ struct jv_dirs {
 struct jv_server_facts {
     bool is_locked; /* the core's memory cannot be swapped out */
     bool is_stopping;
+    bool is_let_go; /* `jv down` was asked: the kill switch goes with the rest */
     struct jv_instant started_at;
     uint64_t given_up;  /* inputs that the core did not take after JV_SERVER_TRIES calls */
     uint64_t no_buffer; /* packets that were read and dropped because the pool was empty */
@@ -76,7 +77,10 @@ JV_MUST_USE enum jv_err jv_server_start(struct jv_server *server);
 JV_MUST_USE enum jv_err jv_server_run(struct jv_server *server);
 /* Sessions end with OPERATOR_TERMINATED; JV_SERVER_STOP_MS later the loop returns. */
 void jv_server_stop(struct jv_server *server);
-/* After the loop: TUN, addresses and routes go (`jv down`), then everything is closed. NULL is ignored. */
+/* The same by `jv down`: the kill switch goes as well, which a signal leaves. */
+void jv_server_let_go(struct jv_server *server);
+/* After the loop: TUN, addresses and routes go, and after jv_server_let_go() the kill switch; then everything is closed. NULL is
+ * ignored. */
 void jv_server_close(struct jv_server *server);
 
 /* ---- for the parts ---- */

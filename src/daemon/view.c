@@ -8,6 +8,7 @@
 
 #include "apply.h"
 #include "audit.h"
+#include "killswitch.h"
 #include "links.h"
 #include "names.h"
 #include "server.h"
@@ -337,6 +338,8 @@ static void put_client(json_t *object, const struct jv_server *server)
     }
     json_object_set_new(object, "gateways", list);
     json_object_set_new(object, "endpoints", view_endpoints(server));
+    json_object_set_new(object, "kill_switch",
+                        json_boolean(jv_killswitch_is_wanted(jv_server_config(server))));
     json_object_set_new(object, "links", number(jv_links_count(jv_server_links(server))));
     if (status != NULL &&
         jv_core_session(jv_server_core(server), jv_server_now(server), &cursor, status)) {

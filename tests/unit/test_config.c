@@ -107,7 +107,8 @@ static void config_reads_a_client(void **state)
         "DSCP = 46\nPresharedKey = /etc/jv/psk\nInterface = jv0 # comment\nMTU = "
         "1400\nOnTerminated = "
         "rebirth\n"
-        "User = jv\nFwMark = 0x10\nKillSwitch = no\nAddress = auto\nDNS = 10.0.0.1",
+        "User = jv\nFwMark = 0x10\nKillSwitch = yes\nKillSwitchLAN = 192.168.1.0/24, "
+        "fe80::/10\nAddress = auto\nDNS = 10.0.0.1",
         "Prefer = 7\nStandby = warm\nUse = udp\n[Policy]\nPreset = strict\nHysteresis = 20%\n"
         "Cooldown = 1s\nMaxSwitches = 9/min\nLossThreshold = 0.25\nEmitSwitchMetrics = no\n"
         "AllowedProtocols = udp, quic\n[Metrics]\nListen = [::1]:9433\n[Audit]\nFile = none\n"
@@ -126,6 +127,8 @@ static void config_reads_a_client(void **state)
     assert_int_equal(c->session.allowed_ips.len, 2);
     assert_int_equal(c->session.on_terminated, JV_CONFIG_REBIRTH);
     assert_int_equal(c->session.fwmark, 16);
+    assert_int_equal(c->session.kill_switch, JV_CONFIG_KILL_YES);
+    assert_int_equal(c->session.kill_switch_lan.len, 2);
     assert_int_equal(c->session.dns.kind, JV_CONFIG_DNS_LIST);
     assert_int_equal(c->transports_len, 1);
     assert_string_equal(c->transports[0].name, "eth");
@@ -155,6 +158,8 @@ static void config_gives_a_client_its_defaults(void **state)
     assert_int_equal(c->session.on_terminated, JV_CONFIG_STOP);
     assert_int_equal(c->session.dns.kind, JV_CONFIG_DNS_NONE);
     assert_int_not_equal(c->session.fwmark, 0);
+    assert_int_equal(c->session.kill_switch, JV_CONFIG_KILL_NO);
+    assert_int_equal(c->session.kill_switch_lan.len, 0);
     assert_false(c->session.preshared.is_set);
     assert_int_equal(c->transports[0].prefer, 100);
     assert_int_equal(c->preset, JV_PRESET_MOBILE);
@@ -244,7 +249,10 @@ static void config_prints_what_parses_to_the_same(void **state)
         const char *first, *second;
     } cases[] = {
         {CLIENT, "", ""},
-        {CLIENT, "PresharedKey = /p\nDNS = auto\nMTU = 1400\nUser = jv\nOnTerminated = rebirth",
+        {CLIENT,
+         "PresharedKey = /p\nDNS = auto\nMTU = 1400\nUser = jv\nOnTerminated = rebirth\nKillSwitch "
+         "= "
+         "yes\nKillSwitchLAN = 10.1.0.0/16",
          "[Transport lte]\nDevice = wwan0\nStandby = warm\n[Policy]\nPreset = fast\nHysteresis = "
          "12.5%\n"
          "Cooldown = 1500ms\nMaxSwitches = 0\nAllowedProtocols = udp, tcp\nEnforceHysteresis = no\n"
