@@ -4,6 +4,7 @@
 #include "birth.h"
 #include "liveness.h"
 #include "path.h"
+#include "rank.h"
 #include "session.h"
 #include "tunnel.h"
 
@@ -108,7 +109,7 @@ static void try_next(struct jv_core *core, struct jv_out *out)
 {
     struct jv_attempt *attempt = &core->client->attempt;
     uint8_t order[JV_PATH_MAX];
-    uint32_t n = jv_path_ranked(core, order);
+    uint32_t n = jv_rank(core, NULL, order);
     if (n == 0) {
         attempt->retry_at = JV_NEVER; /* a path that appears sets it */
         attempt->waited = true;
@@ -190,7 +191,7 @@ void jv_birth_expire(struct jv_core *core, struct jv_out *out)
     }
     if (s == NULL || s->state == JV_ST_TERMINATED) {
         uint8_t order[JV_PATH_MAX];
-        if (jv_path_ranked(core, order) == 0) {
+        if (jv_rank(core, NULL, order) == 0) {
             attempt->begin_at = JV_NEVER; /* a path that appears sets it */
             return;
         }

@@ -68,6 +68,25 @@
 #define JV_REQUEST_RETRY_MAX_MS 2000U
 /* Packets of a window before their loss is a ratio. */
 #define JV_LOSS_SAMPLE_MIN 20U
+/* Round trips of a path that are remembered: enough for a 95th percentile, and one sort of them costs nothing. */
+#define JV_HEALTH_SAMPLES 32U
+/* Probes of a path that are remembered (bits of a word), and how many make a ratio. */
+#define JV_HEALTH_PROBES 32U
+#define JV_HEALTH_PROBES_MIN 8U
+/* As many unanswered in a row are a dead path, not a lossy one: at 30 % lost round trips it happens once in 120. */
+#define JV_HEALTH_DEAD_PROBES 4U
+/* What traffic showed of loss on a path that is bound no more says nothing after this. */
+#define JV_HEALTH_LOSS_MS 60000U
+/* Windows of traffic that are put together until they hold enough packets for a ratio to be shown. */
+#define JV_HEALTH_WINDOWS 16U
+/* The score of a path (health.h): full marks, the delay that halves them, and the delay that a millionth of loss counts as: people
+ * would rather have 100 ms more than one packet in a hundred lost. */
+#define JV_SCORE_MAX 1000000U
+#define JV_SCORE_UNIT_US 50000U
+#define JV_SCORE_LOSS_US_PER_PPM 10U
+/* Ranking: round trips nearer than this are alike, and so are times of steadiness within the same second. */
+#define JV_RANK_LATENCY_US 10000U
+#define JV_RANK_STABLE_MS 1000U
 /* A path that was left because of loss is no aim of a choice for this long, doubled each time up to the cap. */
 #define JV_SHUN_MIN_MS 30000U
 #define JV_SHUN_DOUBLINGS_MAX 6U

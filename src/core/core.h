@@ -234,11 +234,19 @@ struct jv_path_status {
     struct jv_endpoint observed; /* our address as the gateway saw it; family NONE: unknown */
     enum jv_path_role role;
     uint32_t prefer;
-    uint64_t srtt_us, jitter_us; /* 0: no sample */
-    uint32_t loss_ppm;
+    uint64_t srtt_us, rttvar_us; /* 0: no sample */
+    uint64_t p95_us, jitter_us;  /* client: of the last ten minutes; 0: too few samples */
+    uint32_t loss_ppm;           /* smoothed, of what this side sends on the bound path */
+    /* Client: windows of real traffic in each direction, and round trips of probes; UINT32_MAX: too few packets to tell. */
+    uint32_t loss_up_ppm, loss_down_ppm, loss_probe_ppm;
     uint32_t unanswered;
-    uint64_t heard_ms; /* since the last authenticated packet; UINT64_MAX: never */
-    uint32_t mtu;      /* inner packets of this size fit */
+    uint64_t heard_ms;   /* since the last authenticated packet; UINT64_MAX: never */
+    uint64_t stable_ms;  /* client: for so long it gave no cause for doubt; 0: it does */
+    uint64_t penalty_ms; /* client: for so long it is no aim of a choice, for it failed */
+    uint32_t score;      /* client: of JV_SCORE_MAX, for the hysteresis alone */
+    uint32_t rank;       /* client: place in the order of choice, the first is 1 */
+    enum jv_why why_not; /* client: why it is not the one that is bound; JV_WHY_NONE: it is */
+    uint32_t mtu;        /* inner packets of this size fit */
     uint64_t probes_sent, probes_answered; /* since the path is there */
     uint64_t probe_rtt_us;                 /* of the probe answered last; 0: none was */
 };

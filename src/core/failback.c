@@ -2,18 +2,19 @@
 #include "failback.h"
 
 #include "jump.h"
-#include "loss.h"
 #include "path.h"
+#include "penalty.h"
+#include "rank.h"
 #include "session.h"
 #include "steer.h"
 
 static struct jv_path *preferred_path(struct jv_core *core, struct jv_session *s)
 {
     uint8_t order[JV_PATH_MAX];
-    uint32_t n = jv_path_ranked(core, order);
+    uint32_t n = jv_rank(core, s, order);
     for (uint32_t i = 0; i < n; i++) {
         struct jv_path *path = &core->client->paths[order[i]];
-        if (path->prefer > s->bound->prefer && !jv_loss_is_shunned(core, path) &&
+        if (path->prefer > s->bound->prefer && jv_penalty_ms(core, path) == 0 &&
             jv_path_is_proven(core, s, path)) {
             return path;
         }

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "failback.h"
+#include "health.h"
 #include "liveness.h"
 #include "loss.h"
 #include "path.h"
+#include "rank.h"
 #include "request.h"
 #include "session.h"
 #include "steer.h"
@@ -72,6 +74,7 @@ static void suspect(struct jv_core *core, struct jv_session *s, enum jv_why why,
     cl->one_way = why == JV_WHY_CONSECUTIVE_DROP_EXCEEDED;
     cl->suspected_at = core->now;
     cl->healthy_since = JV_NEVER;
+    jv_health_shaken(core, s->bound);
     for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
         if (cl->paths[i].used) {
             cl->paths[i].probe_due = core->now;
@@ -132,7 +135,7 @@ struct jv_path *jv_jump_next_candidate(struct jv_core *core, struct jv_session *
                                        const struct jv_path *tried)
 {
     uint8_t order[JV_PATH_MAX];
-    uint32_t n = jv_path_ranked(core, order);
+    uint32_t n = jv_rank(core, s, order);
     for (uint32_t i = 0; i < n; i++) {
         struct jv_path *path = &core->client->paths[order[i]];
         if (path != tried && is_candidate(core, s, path)) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "health.h"
 #include "jump.h"
 #include "tunnel.h"
 
@@ -127,7 +128,7 @@ void jv_liveness_on_report(struct jv_core *core, struct jv_session *s,
     if (f->echo_us > live->echoed_us && f->echo_us < now_us) {
         live->echoed_us = f->echo_us;
         uint64_t age = now_us > f->echo_us ? now_us - f->echo_us : 0;
-        jv_rtt_sample(&s->bound->rtt, age > f->hold_us ? age - f->hold_us : age);
+        jv_health_round_trip(core, s->bound, age > f->hold_us ? age - f->hold_us : age);
         live->beat_time_us = 0;
         live->beats_unanswered = 0;
     }

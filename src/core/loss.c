@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "loss.h"
 
+#include "health.h"
 #include "jump.h"
 #include "path.h"
+#include "penalty.h"
+#include "rank.h"
 #include "session.h"
 
 static struct jv_loss_count sent_now(const struct jv_session *s)
@@ -26,10 +29,18 @@ static void begin(struct jv_core *core, struct jv_session *s)
     s->loss.window_at = jv_add_ms(core->now, s->policy.loss_window_ms);
 }
 
+static void show_from_here(struct jv_session *s)
+{
+    s->loss.shown_sent = sent_now(s);
+    s->loss.shown_received = received_now(s);
+    s->loss.shown_windows = 0;
+}
+
 void jv_loss_restart(struct jv_core *core, struct jv_session *s)
 {
     s->loss.is_warm = false;
     begin(core, s);
+    show_from_here(s);
 }
 
 struct jv_instant jv_loss_deadline(const struct jv_session *s)
@@ -49,6 +60,21 @@ static bool ratio(const struct jv_loss_count *from, const struct jv_loss_count *
     return true;
 }
 
+/* An idle path has a ratio too, over as many windows as it takes. */
+static void show(struct jv_core *core, struct jv_session *s)
+{
+    const struct jv_loss_count sent = sent_now(s);
+    const struct jv_loss_count received = received_now(s);
+    uint32_t up = JV_HEALTH_UNKNOWN;
+    uint32_t down = JV_HEALTH_UNKNOWN;
+    bool has_up = ratio(&s->loss.shown_sent, &sent, &up);
+    bool has_down = ratio(&s->loss.shown_received, &received, &down);
+    jv_health_loss(core, s->bound, up, down);
+    if ((has_up && has_down) || ++s->loss.shown_windows >= JV_HEALTH_WINDOWS) {
+        show_from_here(s);
+    }
+}
+
 static bool close_window(struct jv_core *core, struct jv_session *s, uint32_t *ppm_out)
 {
     const struct jv_loss_count sent = sent_now(s);
@@ -58,32 +84,25 @@ static bool close_window(struct jv_core *core, struct jv_session *s, uint32_t *p
     bool has_up = ratio(&s->loss.sent, &sent, &up);
     bool has_down = ratio(&s->loss.received, &received, &down);
     bool was_warm = s->loss.is_warm;
+    if (was_warm) {
+        show(core, s);
+    } else {
+        show_from_here(s);
+    }
     s->loss.is_warm = true;
     begin(core, s);
     *ppm_out = JV_MAX(up, down);
     return was_warm && (has_up || has_down);
 }
 
-bool jv_loss_is_shunned(const struct jv_core *core, const struct jv_path *path)
-{
-    return path->shuns > 0 && !jv_is_due(path->shunned_until, core->now);
-}
-
-static void shun(struct jv_core *core, struct jv_path *path)
-{
-    uint64_t ms = (uint64_t)JV_SHUN_MIN_MS << JV_MIN(path->shuns, JV_SHUN_DOUBLINGS_MAX);
-    path->shuns++;
-    path->shunned_until = jv_add_ms(core->now, ms);
-}
-
 static struct jv_path *less_lossy(struct jv_core *core, struct jv_session *s)
 {
     uint8_t order[JV_PATH_MAX];
-    uint32_t n = jv_path_ranked(core, order);
+    uint32_t n = jv_rank(core, s, order);
     for (uint32_t i = 0; i < n; i++) {
         struct jv_path *path = &core->client->paths[order[i]];
         if (path != s->bound && jv_path_is_proven(core, s, path) &&
-            !jv_loss_is_shunned(core, path)) {
+            jv_penalty_ms(core, path) == 0) {
             return path;
         }
     }
@@ -119,6 +138,7 @@ void jv_loss_judge(struct jv_core *core, struct jv_session *s, struct jv_out *ou
             jv_record_put(rec, (enum jv_record_key)fields[i].key, fields[i].value);
         }
         cl->is_lossy = true;
+        jv_health_shaken(core, s->bound);
         s->loss.window_at =
             jv_add_ms(core->now, s->policy.loss_window_ms / 2); /* the second look */
         cl->healthy_since = JV_NEVER;
@@ -141,7 +161,7 @@ void jv_loss_judge(struct jv_core *core, struct jv_session *s, struct jv_out *ou
     } else if (next != NULL) {
         struct jv_path *left = s->bound;
         if (jv_jump_because_of(core, s, next, JV_WHY_LOSS_RECOVERY, JV_RULE_LOSS_PERSISTS, out)) {
-            shun(core, left);
+            jv_penalty_add(core, left);
         }
     }
 }

@@ -9,8 +9,6 @@
  * before has lost.
  * Threads  the shard's.
  */
-#include <stdbool.h>
-
 #include "core.h"
 #include "state.h"
 
@@ -18,8 +16,6 @@
 void jv_loss_restart(struct jv_core *core, struct jv_session *s);
 /* The end of the running window. */
 struct jv_instant jv_loss_deadline(const struct jv_session *s);
-/* It was left because of loss, too short a time ago to choose it again. */
-bool jv_loss_is_shunned(const struct jv_core *core, const struct jv_path *path);
 /* Client: close the window that is due, and doubt, move or be well again by what it says. */
 void jv_loss_judge(struct jv_core *core, struct jv_session *s, struct jv_out *out);
 #endif /* JV_CORE_LOSS_H */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "health.h"
 #include "jump.h"
 #include "liveness.h"
 #include "session.h"
@@ -27,34 +28,6 @@ struct jv_path *jv_path_find(struct jv_core *core, uint32_t link, const struct j
         }
     }
     return NULL;
-}
-
-/* True where `a` goes before `b`. */
-static bool is_better(const struct jv_path *a, const struct jv_path *b)
-{
-    if (a->prefer != b->prefer) {
-        return a->prefer > b->prefer;
-    }
-    uint64_t rtt_a = jv_rtt_srtt_us(&a->rtt);
-    uint64_t rtt_b = jv_rtt_srtt_us(&b->rtt);
-    return rtt_a != rtt_b ? rtt_a < rtt_b : a->id < b->id;
-}
-
-uint32_t jv_path_ranked(const struct jv_core *core, uint8_t order_out[JV_PATH_MAX])
-{
-    uint32_t n = 0;
-    for (uint8_t i = 0; i < JV_PATH_MAX; i++) {
-        const struct jv_path *path = &core->client->paths[i];
-        if (!path->used || path->is_off) {
-            continue;
-        }
-        uint32_t at = n++;
-        for (; at > 0 && is_better(path, &core->client->paths[order_out[at - 1]]); at--) {
-            order_out[at] = order_out[at - 1];
-        }
-        order_out[at] = i;
-    }
-    return n;
 }
 
 bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
@@ -179,6 +152,7 @@ static void add_path(struct jv_core *core, const struct jv_client_link *link,
         path->probe_due = core->now;
         path->doubling_decay = JV_NEVER;
         jv_steer_path(core, path);
+        jv_health_reset(core, path);
         if (s != NULL) {
             struct jv_record *rec = jv_session_record(core, s, JV_REC_PathAdded, JV_WHY_NONE, out);
             jv_record_path(rec, path);
@@ -279,6 +253,7 @@ void jv_path_begin(struct jv_core *core, struct jv_session *s)
     }
     s->bound->probe_due = JV_NEVER;
     s->bound->has_token = false;
+    jv_health_shaken(core, s->bound);
     core->client->last_number = s->bound->number;
     memcpy(core->client->last_name, s->bound->name, sizeof core->client->last_name);
     memset(core->client->left, 0, sizeof core->client->left);
@@ -321,6 +296,7 @@ void jv_path_probe(struct jv_core *core, struct jv_session *s, struct jv_path *p
 {
     if (path->probe_time_us != 0) {
         path->unanswered++;
+        jv_health_probe(core, path, false);
     }
     jv_path_refresh_locator(core, s, path);
     if (path == s->bound) {
@@ -381,7 +357,8 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
     uint64_t now_us = jv_core_time_us(core);
     path->probes_answered++;
     path->probe_rtt_us = now_us > reply.time_us ? now_us - reply.time_us : 0;
-    jv_rtt_sample(&path->rtt, path->probe_rtt_us);
+    jv_health_round_trip(core, path, path->probe_rtt_us);
+    jv_health_probe(core, path, true);
     path->answered_us = reply.time_us;
     path->is_replaced = false;
     bool was_proven = jv_path_is_proven(core, s, path);
@@ -399,7 +376,7 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
         JV_MAX(core->client->gateway_time_ms, jv_token_time(reply.token));
     note_observed(core, s, path, &reply.observed, out);
     if (!was_proven) {
-        path->stable_since = core->now;
+        jv_health_shaken(core, path);
         struct jv_record *rec = jv_session_record(core, s, JV_REC_PathProven, JV_WHY_PROBE_OK, out);
         jv_record_path(rec, path);
         jv_record_put(rec, JV_FD_rtt_us, jv_rtt_srtt_us(&path->rtt));

@@ -23,8 +23,6 @@ void jv_path_doubt(struct jv_core *core, uint32_t link, const struct jv_endpoint
 void jv_path_begin(struct jv_core *core, struct jv_session *s);
 
 struct jv_path *jv_path_find(struct jv_core *core, uint32_t link, const struct jv_endpoint *remote);
-/* Slots in use and in the choice, preferred ones first, then by round trip, then by slot. Returns how many. */
-uint32_t jv_path_ranked(const struct jv_core *core, uint8_t order_out[JV_PATH_MAX]);
 /* Answered its last probe and holds a token that is young enough. */
 bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
                        const struct jv_path *path);

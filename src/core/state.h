@@ -71,6 +71,25 @@ struct jv_path {
     struct jv_instant doubling_decay;
 };
 
+struct jv_health_sample {
+    uint32_t rtt_us;
+    struct jv_instant at;
+};
+
+struct jv_loss_seen { /* by a window of real traffic */
+    uint32_t ppm;
+    bool any;
+    struct jv_instant at;
+};
+
+/* What a client measured on the path in the slot of the same number (health.h). */
+struct jv_health {
+    struct jv_health_sample samples[JV_HEALTH_SAMPLES]; /* ring */
+    uint32_t samples_next, samples_len;
+    uint32_t probes_lost, probes_len; /* the newest probe in the lowest bit, 1: unanswered */
+    struct jv_loss_seen up, down;
+};
+
 struct jv_retired { /* the path just left */
     bool used;
     uint32_t link;
@@ -166,6 +185,9 @@ struct jv_session {
         struct jv_loss_count sent, received; /* at the beginning of the window */
         struct jv_instant window_at;         /* its end */
         bool is_warm;                        /* a whole window was on this binding */
+        struct jv_loss_count shown_sent,
+            shown_received; /* windows put together, for what is shown */
+        uint32_t shown_windows;
     } loss;
     struct jv_snapshot snapshot;
     uint32_t rows; /* applied within this dispatch */
@@ -269,6 +291,7 @@ struct jv_client {
     struct jv_endpoint endpoints[JV_ENDPOINT_MAX];
     uint32_t endpoints_len;
     struct jv_path paths[JV_PATH_MAX];
+    struct jv_health health[JV_PATH_MAX];
     uint64_t spares[JV_SPARE_MAX];
     uint32_t spares_len;
     struct

@@ -2,10 +2,16 @@
 #include <string.h>
 
 #include "core.h"
+#include "health.h"
 #include "liveness.h"
+#include "penalty.h"
+#include "rank.h"
 #include "session.h"
 #include "state.h"
 #include "steer.h"
+
+/* Round trips of the last ten minutes are shown: as long as a proof lives. */
+#define SHOWN_NS (600 * JV_NS_PER_S)
 
 static const char *const drop_texts[JV_DROPS] = {
 #define D(name, text) text,
@@ -64,7 +70,7 @@ static void path_status(const struct jv_core *core, const struct jv_session *s,
     out->role = role_of(core, s, path);
     out->prefer = path->prefer;
     out->srtt_us = path->rtt.any ? path->rtt.srtt_us : 0;
-    out->jitter_us = path->rtt.any ? path->rtt.jitter_us : 0;
+    out->rttvar_us = path->rtt.any ? path->rtt.jitter_us : 0;
     out->loss_ppm = path == s->bound ? s->live.loss_ppm : 0;
     out->unanswered = path->unanswered;
     out->mtu = path->mtu;
@@ -72,6 +78,23 @@ static void path_status(const struct jv_core *core, const struct jv_session *s,
     out->probes_answered = path->probes_answered;
     out->probe_rtt_us = path->probe_rtt_us;
     out->heard_ms = path->was_heard ? jv_since_ms(path->heard, core->now) : UINT64_MAX;
+    out->loss_up_ppm = out->loss_down_ppm = out->loss_probe_ppm = UINT32_MAX;
+}
+
+/* What a client measured, and what follows from it. */
+static void health_status(const struct jv_core *core, const struct jv_session *s,
+                          const struct jv_path *path, struct jv_path_status *out)
+{
+    struct jv_instant since = {core->now.ns > SHOWN_NS ? core->now.ns - SHOWN_NS : 0};
+    out->p95_us = jv_health_p95_us(core, path, since);
+    out->jitter_us = jv_health_jitter_us(core, path, since);
+    out->loss_up_ppm = jv_health_loss_up(core, path);
+    out->loss_down_ppm = jv_health_loss_down(core, path);
+    out->loss_probe_ppm = jv_health_loss_probe(core, path);
+    out->stable_ms = jv_health_stable_ms(core, s, path);
+    out->penalty_ms = jv_penalty_ms(core, path);
+    out->score = jv_health_score(core, path);
+    out->why_not = jv_rank_why_not(core, s, path);
 }
 
 static void limits_status(const struct jv_session *s, struct jv_instant now,
@@ -100,9 +123,18 @@ static void paths_status(const struct jv_core *core, const struct jv_session *s,
         }
         return;
     }
+    uint8_t order[JV_PATH_MAX];
+    uint32_t n = jv_rank(core, s, order);
     for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
-        if (core->client->paths[i].used) {
-            path_status(core, s, &core->client->paths[i], &out->paths[out->paths_len++]);
+        const struct jv_path *path = &core->client->paths[i];
+        if (path->used) {
+            struct jv_path_status *status = &out->paths[out->paths_len++];
+            path_status(core, s, path, status);
+            health_status(core, s, path, status);
+            while (status->rank < n && order[status->rank] != i) {
+                status->rank++;
+            }
+            status->rank++;
         }
     }
     out->gateway4 = core->client->gateway4;

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "jump.h"
-#include "loss.h"
 #include "path.h"
+#include "penalty.h"
+#include "rank.h"
 #include "session.h"
 
 static struct jv_session *live_session(const struct jv_core *core)
@@ -215,8 +216,8 @@ static enum jv_why why_not(const struct jv_core *core, const struct jv_session *
     if (path == s->bound ? s->state != JV_ST_ATTACHED : !jv_path_is_proven(core, s, path)) {
         return JV_WHY_NOT_PROVEN;
     }
-    if (path != s->bound && jv_loss_is_shunned(core, path)) {
-        return JV_WHY_LOSS_THRESHOLD_EXCEEDED;
+    if (path != s->bound && jv_penalty_ms(core, path) > 0) {
+        return JV_WHY_PENALISED;
     }
     return is_first ? JV_WHY_NONE : JV_WHY_LOWER_PREFERENCE;
 }
@@ -248,7 +249,7 @@ enum jv_err jv_core_would_switch(struct jv_core *core, struct jv_instant now, ui
     out->switches_in_window = jv_session_switches_in_window(s, now);
     out->switches_limit = s->policy.max_switches_per_min;
     bool is_first = true;
-    uint32_t n = jv_path_ranked(core, order);
+    uint32_t n = jv_rank(core, s, order);
     for (uint32_t i = 0; i < n; i++) {
         is_first =
             !add_candidate(core, s, &core->client->paths[order[i]], is_first, out) && is_first;

@@ -63,6 +63,29 @@ static const char *role_name(enum jv_path_role role)
     return "cold";
 }
 
+/* A ratio of too few packets is left out. */
+static void put_ratio(json_t *object, const char *key, uint32_t ppm)
+{
+    put_known(object, key, ppm == UINT32_MAX ? UINT64_MAX : ppm);
+}
+
+static void put_health(json_t *object, const struct jv_path_status *path)
+{
+    put_known(object, "p95_us", path->p95_us == 0 ? UINT64_MAX : path->p95_us);
+    put_known(object, "jitter_us", path->p95_us == 0 ? UINT64_MAX : path->jitter_us);
+    put_ratio(object, "loss_up_ppm", path->loss_up_ppm);
+    put_ratio(object, "loss_down_ppm", path->loss_down_ppm);
+    put_ratio(object, "loss_probe_ppm", path->loss_probe_ppm);
+    json_object_set_new(object, "stable_ms", number(path->stable_ms));
+    json_object_set_new(object, "penalty_ms", number(path->penalty_ms));
+    json_object_set_new(object, "score", number(path->score));
+    json_object_set_new(object, "rank", number(path->rank));
+    if (path->why_not != JV_WHY_NONE) {
+        json_object_set_new(object, "why_not", json_string(jv_why_name(path->why_not)));
+        json_object_set_new(object, "why_not_text", json_string(jv_why_text(path->why_not)));
+    }
+}
+
 static json_t *view_path(const struct jv_path_status *path)
 {
     json_t *object = json_object();
@@ -73,7 +96,7 @@ static json_t *view_path(const struct jv_path_status *path)
     json_object_set_new(object, "role", json_string(role_name(path->role)));
     json_object_set_new(object, "prefer", number(path->prefer));
     put_known(object, "rtt_us", path->srtt_us == 0 ? UINT64_MAX : path->srtt_us);
-    put_known(object, "jitter_us", path->srtt_us == 0 ? UINT64_MAX : path->jitter_us);
+    put_known(object, "rttvar_us", path->srtt_us == 0 ? UINT64_MAX : path->rttvar_us);
     json_object_set_new(object, "loss_ppm", number(path->loss_ppm));
     json_object_set_new(object, "unanswered", number(path->unanswered));
     put_known(object, "heard_ms", path->heard_ms);
@@ -81,6 +104,9 @@ static json_t *view_path(const struct jv_path_status *path)
     json_object_set_new(object, "probes_sent", number(path->probes_sent));
     json_object_set_new(object, "probes_answered", number(path->probes_answered));
     put_known(object, "probe_rtt_us", path->probe_rtt_us == 0 ? UINT64_MAX : path->probe_rtt_us);
+    if (path->rank > 0) {
+        put_health(object, path);
+    }
     return object;
 }
 

@@ -9,6 +9,7 @@
 
 #include "pair.h"
 #include "path.h"
+#include "rank.h"
 
 static struct pair pair;
 
@@ -63,25 +64,6 @@ static void path_standbys_are_proven_by_probes(void **state)
     }
 }
 
-static void path_ranking_follows_preference_then_round_trip(void **state)
-{
-    uint8_t order[JV_PATH_MAX];
-    pair_run(&pair, 2000);
-    assert_int_equal(jv_path_ranked(pair.client, order), 3);
-    struct jv_path *paths = pair.client->client->paths;
-    assert_ptr_equal(&paths[order[0]], path_of(0));
-    assert_ptr_equal(&paths[order[1]], path_of(1));
-    for (uint32_t i = 0; i < 3; i++) {
-        path_of(i)->prefer = 50;
-    }
-    path_of(0)->rtt.srtt_us = 35000;
-    path_of(0)->rtt.any = true;
-    assert_int_equal(jv_path_ranked(pair.client, order), 3);
-    assert_ptr_equal(&paths[order[0]], path_of(2));
-    assert_ptr_equal(&paths[order[1]], path_of(0));
-    assert_ptr_equal(&paths[order[2]], path_of(1));
-}
-
 static void path_no_two_share_a_locator(void **state)
 {
     pair_run(&pair, 2000);
@@ -114,7 +96,7 @@ static void path_of_a_link_that_is_gone_is_forgotten(void **state)
     pair_link_down(&pair, 1);
     assert_null(path_of(1));
     uint8_t order[JV_PATH_MAX];
-    assert_int_equal(jv_path_ranked(pair.client, order), 2);
+    assert_int_equal(jv_rank(pair.client, NULL, order), 2);
     assert_int_equal(pair_state(&pair, true), JV_ST_ATTACHED);
     pair_link_up(&pair, 1);
     pair_run(&pair, 2000);
@@ -137,8 +119,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(path_is_found_by_link_and_endpoint, start, stop),
         cmocka_unit_test_setup_teardown(path_standbys_are_proven_by_probes, start, stop),
-        cmocka_unit_test_setup_teardown(path_ranking_follows_preference_then_round_trip, start,
-                                        stop),
         cmocka_unit_test_setup_teardown(path_no_two_share_a_locator, start, stop),
         cmocka_unit_test_setup_teardown(path_that_stops_answering_is_proven_no_more, start, stop),
         cmocka_unit_test_setup_teardown(path_of_a_link_that_is_gone_is_forgotten, start, stop),

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rank.h"
+
+#include "health.h"
+#include "liveness.h"
+#include "path.h"
+#include "penalty.h"
+
+/* Upper ends of the classes of loss, in ppm. */
+static const uint32_t loss_classes[] = {10000, 50000, 100000, 200000};
+
+struct key {
+    uint64_t value; /* the lower goes first */
+    enum jv_why why;
+};
+#define KEYS 6U
+
+static uint64_t loss_class(uint32_t loss_ppm)
+{
+    uint64_t class = 0;
+    while (class < JV_ARRAY_LEN(loss_classes) && loss_ppm >= loss_classes[class]) {
+        class ++;
+    }
+    return class;
+}
+
+static void make_keys(const struct jv_core *core, const struct jv_session *s,
+                      const struct jv_path *path, struct key out[KEYS])
+{
+    uint64_t stable_ms = s != NULL ? jv_health_stable_ms(core, s, path) : 0;
+    const struct key keys[KEYS] = {
+        {jv_penalty_ms(core, path) > 0 ? 1 : 0, JV_WHY_PENALISED},
+        {UINT64_MAX - path->prefer, JV_WHY_LOWER_PREFERENCE},
+        {s != NULL ? loss_class(jv_health_worst_loss(core, path)) : 0, JV_WHY_MORE_LOSS},
+        {jv_rtt_srtt_us(&path->rtt) / JV_RANK_LATENCY_US, JV_WHY_SLOWER},
+        {UINT64_MAX - stable_ms / JV_RANK_STABLE_MS, JV_WHY_LESS_STABLE},
+        {path->id, JV_WHY_LATER_SLOT},
+    };
+    for (uint32_t i = 0; i < KEYS; i++) {
+        out[i] = keys[i];
+    }
+}
+
+enum jv_why jv_rank_behind(const struct jv_core *core, const struct jv_session *s,
+                           const struct jv_path *path, const struct jv_path *other)
+{
+    struct key own[KEYS];
+    struct key theirs[KEYS];
+    make_keys(core, s, path, own);
+    make_keys(core, s, other, theirs);
+    for (uint32_t i = 0; i < KEYS; i++) {
+        if (own[i].value != theirs[i].value) {
+            return own[i].value < theirs[i].value ? JV_WHY_NONE : own[i].why;
+        }
+    }
+    return JV_WHY_NONE;
+}
+
+uint32_t jv_rank(const struct jv_core *core, const struct jv_session *s,
+                 uint8_t order_out[JV_PATH_MAX])
+{
+    const struct jv_path *paths = core->client->paths;
+    uint32_t n = 0;
+    for (uint8_t i = 0; i < JV_PATH_MAX; i++) {
+        if (!paths[i].used || paths[i].is_off) {
+            continue;
+        }
+        uint32_t at = n++;
+        for (;
+             at > 0 && jv_rank_behind(core, s, &paths[i], &paths[order_out[at - 1]]) == JV_WHY_NONE;
+             at--) {
+            order_out[at] = order_out[at - 1];
+        }
+        order_out[at] = i;
+    }
+    return n;
+}
+
+enum jv_why jv_rank_why_not(const struct jv_core *core, const struct jv_session *s,
+                            const struct jv_path *path)
+{
+    if (path == s->bound) {
+        return JV_WHY_NONE;
+    }
+    if (path->is_off) {
+        return JV_WHY_OPERATOR_ORDER;
+    }
+    if (!jv_path_is_proven(core, s, path)) {
+        return JV_WHY_NOT_PROVEN;
+    }
+    if (jv_penalty_ms(core, path) > 0) {
+        return JV_WHY_PENALISED;
+    }
+    enum jv_why why =
+        s->bound != NULL ? jv_rank_behind(core, s, path, s->bound) : JV_WHY_LOWER_PREFERENCE;
+    return why != JV_WHY_NONE ? why : JV_WHY_BOUND_PATH_WELL;
+}

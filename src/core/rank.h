@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_CORE_RANK_H
+#define JV_CORE_RANK_H
+/*
+ * rank -- the order in which a client's paths are chosen ([R §4.4] RES-16): the same inputs give the same order, and no history counts.
+ *
+ * Order    paths without penalty, then the operator's preference, then fewer lost packets (in classes), then quicker answers (in steps of
+ *          JV_RANK_LATENCY_US: what is nearer is noise), then the longer steadiness, then the lower slot.
+ * Threads  the shard's. Pure functions of the core's state.
+ */
+#include <stdint.h>
+
+#include "reason.h"
+#include "state.h"
+
+/* Slots in use and in the choice, the best first. `s` may be NULL: there is no session, and nothing but the operator's order and round trips count. */
+uint32_t jv_rank(const struct jv_core *core, const struct jv_session *s,
+                 uint8_t order_out[JV_PATH_MAX]);
+/* JV_WHY_NONE: `path` goes before `other`; otherwise what puts it behind. */
+enum jv_why jv_rank_behind(const struct jv_core *core, const struct jv_session *s,
+                           const struct jv_path *path, const struct jv_path *other);
+/* Why `path` is not the bound one; JV_WHY_NONE: it is. */
+enum jv_why jv_rank_why_not(const struct jv_core *core, const struct jv_session *s,
+                            const struct jv_path *path);
+#endif /* JV_CORE_RANK_H */
