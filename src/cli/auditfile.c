@@ -46,10 +46,11 @@ int jv_audit_args_parse(int argc, char **argv, const struct jv_cli *cli, const c
                         struct jv_audit_args *out)
 {
     static const struct option table[] = {
-        {"file", required_argument, NULL, 'f'}, {"head", required_argument, NULL, 'H'},
-        {"prev", required_argument, NULL, 'p'}, {"since", required_argument, NULL, 's'},
-        {"follow", no_argument, NULL, 'F'},     {"json", no_argument, NULL, 'j'},
-        {"last", no_argument, NULL, 'l'},       {NULL, 0, NULL, 0},
+        {"file", required_argument, NULL, 'f'},   {"head", required_argument, NULL, 'H'},
+        {"prev", required_argument, NULL, 'p'},   {"since", required_argument, NULL, 's'},
+        {"follow", no_argument, NULL, 'F'},       {"json", no_argument, NULL, 'j'},
+        {"last", no_argument, NULL, 'l'},         {"at", required_argument, NULL, 'a'},
+        {"format", required_argument, NULL, 'o'}, {NULL, 0, NULL, 0},
     };
     struct jv_audit_args args = {.is_json = cli->json};
     int at = 0;
@@ -61,6 +62,8 @@ int jv_audit_args_parse(int argc, char **argv, const struct jv_cli *cli, const c
         args.file = c == 'f' ? optarg : args.file;
         args.head = c == 'H' ? optarg : args.head;
         args.prev = c == 'p' ? optarg : args.prev;
+        args.at = c == 'a' ? optarg : args.at;
+        args.format = c == 'o' ? optarg : args.format;
         args.is_follow = args.is_follow || c == 'F';
         args.is_json = args.is_json || c == 'j';
         if (c == 's' && !jv_audit_duration(optarg, &args.since_ms)) {

@@ -22,6 +22,7 @@
 
 struct jv_audit_args {
     const char *file, *head, *prev; /* --file, --head, --prev; NULL: not given */
+    const char *at, *format;        /* --at, --format */
     const char *rest[2];            /* positional arguments */
     uint32_t rest_len;
     uint64_t since_ms; /* 0: not given */
@@ -37,7 +38,7 @@ struct jv_auditfile {
     char line[JV_AUDITFILE_LINE_BYTES];
 };
 
-/* `options`: those that the command takes, of "file head prev since follow json last". */
+/* `options`: those that the command takes, of "file head prev since follow json last at format". */
 int jv_audit_args_parse(int argc, char **argv, const struct jv_cli *cli, const char *options,
                         struct jv_audit_args *out);
 /*

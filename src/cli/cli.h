@@ -77,6 +77,7 @@ int jv_cli_audit(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_explain(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_events(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_history(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_replay(int argc, char **argv, const struct jv_cli *cli);
 
 /* Rows of the command table that those commands add. */
 #define JV_CLI_AUDIT_COMMANDS                                                                      \
@@ -86,8 +87,10 @@ int jv_cli_history(int argc, char **argv, const struct jv_cli *cli);
          "say why the session moved or ended", jv_cli_explain},                                    \
         {"events", "[NAME] [--follow] [--since 1h] [--file FILE] [--json]", "print audit records", \
          jv_cli_events},                                                                           \
+        {"history", "[NAME] SID [--file FILE] [--json]", "print one line for each transition",     \
+         jv_cli_history},                                                                          \
     {                                                                                              \
-        "history", "[NAME] SID [--file FILE] [--json]", "print one line for each transition",      \
-            jv_cli_history                                                                         \
+        "replay", "FILE [SID] [--json|--format=demo]",                                             \
+            "print a session's timeline and recoveries", jv_cli_replay                             \
     }
 #endif /* JV_CLI_CLI_H */
