@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linkemu -- a link between two network namespaces: delay, jitter, loss, duplication, rate, black holes. A test tool.
+ * linkemu -- a link between two network namespaces that delays, loses, doubles, reorders, limits and swallows. A test tool.
  *
  * The kernels we test on lack sch_netem. Here each namespace gets a TUN device, and one process carries packets between the two.
- * What happens to the n-th packet of a direction is a hash of (seed, direction, n, purpose): it does not depend on timing.
+ * What happens to a packet is decided by emu.h, which the tests in virtual time use as well; how the link changes over time is told
+ * by a script (emutext.h) or by commands on a socket. `linkemu --help` is the manual.
  *
  * Owns     both devices; they vanish with the process.
  * Limits   QUEUE_MAX packets in flight over both directions; what does not fit is dropped and counted.
  * Threads  one.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,16 +27,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "emuicmp.h"
+#include "emutext.h"
 #include "linkend.h"
+#include "linkopt.h"
 
 #define QUEUE_MAX 32768U /* 200 ms of 1500-byte packets at 1.9 Gbit/s */
-#define PACKET_MAX 9216U /* the largest MTU that --mtu takes */
 #define READS_MAX 64U /* packets of one device in a row, so that the other direction has its turn */
-#define RATE_QUEUE_NS 50000000U /* a rate-limited link holds 50 ms, as a home router would */
-#define PPM 1000000U
-#define LINE_BYTES 1024U
-
-enum purpose { PURPOSE_LOSS = 1, PURPOSE_JITTER, PURPOSE_DUP };
+#define LINE_BYTES 2048U
 
 struct packet {
     uint64_t due_ns;
@@ -48,81 +47,27 @@ struct packet {
 struct direction {
     const char *name;
     int in_fd, out_fd;
-    uint64_t delay_ns, jitter_ns, bits_per_s;
-    uint32_t loss_ppm, dup_ppm;
-    bool blackhole;
-    uint64_t idx, last_due_ns, busy_until_ns;
-    uint64_t received, delivered, lost, duplicated, blackholed, overflowed, bytes;
+    uint64_t delivered, swallowed_late, overflowed, answered, bytes;
 };
 
 struct emulator {
-    struct direction dirs[2]; /* 0: a to b, 1: b to a */
+    struct direction dirs[EMU_DIRS]; /* 0: a to b, 1: b to a */
+    struct emu emu;
+    struct emu_player player;
     struct packet *heap;
     uint8_t **spare; /* buffers that hold no packet */
     uint32_t queued, spares;
-    uint64_t order, seed, armed_ns;
+    uint64_t order, armed_ns;
     int epoll_fd, timer_fd, control_fd, client_fd, signal_fd;
     char line[LINE_BYTES];
     size_t line_len;
 };
-
-struct options {
-    struct linkend ends[2];
-    const char *control;
-    unsigned long mtu, delay_us;
-    uint64_t seed;
-};
-
-static const char help[] =
-    "usage: linkemu --ns-a NAME --ns-b NAME --control PATH [option ...]\n"
-    "       linkemu ctl PATH COMMAND [argument ...]\n"
-    "\n"
-    "Joins two network namespaces by a pair of TUN devices and carries packets between them. It "
-    "runs until SIGTERM or\n"
-    "`quit`; the devices vanish with it. PATH appears when the link is up.\n"
-    "\n"
-    "  --ns-a NAME, --ns-b NAME      namespaces, as `ip netns` knows them\n"
-    "  --dev-a NAME, --dev-b NAME    names of the devices (default: link0 at both ends)\n"
-    "  --addr-a CIDR, --addr-b CIDR  IPv4 address of each end, such as 10.0.0.1/24 (default: "
-    "none)\n"
-    "  --mtu N                       MTU of both devices (default 1500, at most 9216)\n"
-    "  --delay-us N                  one-way delay of both directions (default 0)\n"
-    "  --seed N                      decides which packets are lost, late or doubled (default 1)\n"
-    "  --control PATH                UNIX socket that takes commands\n"
-    "\n"
-    "Commands; DIR is a2b or b2a, both when absent. Each is answered by one JSON line; `at_ns` is "
-    "the moment on\n"
-    "CLOCK_MONOTONIC from which it holds.\n"
-    "  delay MS [DIR]                one-way delay, decimals allowed; packets keep their order\n"
-    "  jitter MS [DIR]               up to MS more for each packet; packets may overtake\n"
-    "  loss PPM [DIR]                share of packets lost\n"
-    "  dup PPM [DIR]                 share of packets that arrive twice\n"
-    "  rate KBIT [DIR]               kbit/s with a queue of 50 ms; 0: no limit\n"
-    "  blackhole on|off [DIR]        loses everything, what is under way included\n"
-    "  stats                         counters\n"
-    "  quit                          ends the process\n";
 
 static uint64_t now_ns(void)
 {
     struct timespec ts;
     (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail for this clock */
     return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
-
-/* SplitMix64's finisher over the packet's coordinates. */
-static uint64_t draw(const struct emulator *emu, uint32_t dir, uint64_t idx, enum purpose purpose)
-{
-    uint64_t z = emu->seed * 0x9e3779b97f4a7c15U + idx * 0xd1342543de82ef95U + dir * 0x2545f491U +
-                 (uint64_t)purpose * 0x632be59bd9b4e019U;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebU;
-    return z ^ (z >> 31);
-}
-
-static bool strikes(const struct emulator *emu, uint32_t dir, uint64_t idx, enum purpose purpose,
-                    uint32_t ppm)
-{
-    return ppm > 0 && draw(emu, dir, idx, purpose) % PPM < ppm;
 }
 
 static bool is_before(const struct packet *left, const struct packet *right)
@@ -161,39 +106,17 @@ static struct packet pop(struct emulator *emu)
     return top;
 }
 
-static void deliver(struct direction *dir, const uint8_t *bytes, uint32_t len)
+static void deliver(struct emulator *emu, uint32_t at, const uint8_t *bytes, uint32_t len)
 {
-    if (dir->blackhole) {
-        dir->blackholed++;
+    struct direction *dir = &emu->dirs[at];
+    if (emu->emu.dirs[at].shape.hole) {
+        dir->swallowed_late++;
     } else if (write(dir->out_fd, bytes, len) == (ssize_t)len) {
         dir->delivered++;
         dir->bytes += len;
     } else {
         dir->overflowed++;
     }
-}
-
-/* When the packet is due at the far end, its time on a limited wire included; 0: the queue before that wire is full. */
-static uint64_t due_time(struct emulator *emu, uint32_t at, uint64_t idx, uint64_t now,
-                         uint32_t len)
-{
-    struct direction *dir = &emu->dirs[at];
-    uint64_t start = now;
-    if (dir->bits_per_s > 0) {
-        if (dir->busy_until_ns > now + RATE_QUEUE_NS) {
-            return 0;
-        }
-        start = (dir->busy_until_ns > now ? dir->busy_until_ns : now) +
-                (uint64_t)len * 8U * 1000000000U / dir->bits_per_s;
-        dir->busy_until_ns = start;
-    }
-    uint64_t due = start + dir->delay_ns;
-    if (dir->jitter_ns > 0) {
-        return due + draw(emu, at, idx, PURPOSE_JITTER) % dir->jitter_ns;
-    }
-    /* A delay that was just lowered must not let packets overtake those already on their way. */
-    dir->last_due_ns = due > dir->last_due_ns ? due : dir->last_due_ns;
-    return dir->last_due_ns;
 }
 
 static void enqueue(struct emulator *emu, uint32_t at, uint64_t due, const uint8_t *bytes,
@@ -208,33 +131,29 @@ static void enqueue(struct emulator *emu, uint32_t at, uint64_t due, const uint8
     push(emu, (struct packet){due, emu->order++, at, len, buf});
 }
 
+/* The router before the narrow link tells the sender. */
+static void answer(struct direction *dir, const uint8_t *bytes, uint32_t len, uint32_t mtu)
+{
+    uint8_t icmp[EMU_ICMP_BYTES];
+    size_t icmp_len = emu_too_big(bytes, len, mtu, icmp);
+    if (icmp_len > 0 && write(dir->in_fd, icmp, icmp_len) == (ssize_t)icmp_len) {
+        dir->answered++;
+    }
+}
+
 static void carry(struct emulator *emu, uint32_t at, const uint8_t *bytes, uint32_t len)
 {
-    struct direction *dir = &emu->dirs[at];
-    uint64_t idx = dir->idx++;
-    dir->received++;
-    if (dir->blackhole) {
-        dir->blackholed++;
-        return;
-    }
-    if (strikes(emu, at, idx, PURPOSE_LOSS, dir->loss_ppm)) {
-        dir->lost++;
-        return;
-    }
     uint64_t now = now_ns();
-    uint64_t due = due_time(emu, at, idx, now, len);
-    if (due == 0) {
-        dir->overflowed++;
-        return;
+    struct emu_fate fate = emu_decide(&emu->emu, at, now, len);
+    if (fate.verdict == EMU_TOO_BIG) {
+        answer(&emu->dirs[at], bytes, len, emu->emu.dirs[at].shape.mtu);
     }
-    if (due <= now && emu->queued == 0) {
-        deliver(dir, bytes, len);
-    } else {
-        enqueue(emu, at, due, bytes, len);
-    }
-    if (strikes(emu, at, idx, PURPOSE_DUP, dir->dup_ppm)) {
-        dir->duplicated++;
-        enqueue(emu, at, due, bytes, len);
+    for (uint32_t i = 0; i < fate.copies; i++) {
+        if (fate.due_ns[i] <= now && emu->queued == 0) {
+            deliver(emu, at, bytes, len);
+        } else {
+            enqueue(emu, at, fate.due_ns[i], bytes, len);
+        }
     }
 }
 
@@ -250,15 +169,19 @@ static void drain_device(struct emulator *emu, uint32_t at)
     }
 }
 
+/* Takes the steps and delivers the packets that are due, then sets the timer. */
 static void deliver_due(struct emulator *emu)
 {
     uint64_t now = now_ns();
+    uint64_t step_ns = emu_play(&emu->player, now, &emu->emu);
     while (emu->queued > 0 && emu->heap[0].due_ns <= now) {
         struct packet packet = pop(emu);
-        deliver(&emu->dirs[packet.dir], packet.bytes, packet.len);
+        deliver(emu, packet.dir, packet.bytes, packet.len);
         emu->spare[emu->spares++] = packet.bytes;
     }
-    uint64_t next = emu->queued > 0 ? emu->heap[0].due_ns : 0;
+    uint64_t next = emu->queued > 0 ? emu->heap[0].due_ns : UINT64_MAX;
+    next = step_ns < next ? step_ns : next;
+    next = next == UINT64_MAX ? 0 : next; /* a timer at 0 is off */
     if (next != emu->armed_ns) {
         struct itimerspec when = {.it_value = {.tv_sec = (time_t)(next / 1000000000U),
                                                .tv_nsec = (long)(next % 1000000000U)}};
@@ -269,78 +192,116 @@ static void deliver_due(struct emulator *emu)
     }
 }
 
-static void write_stats(const struct emulator *emu, char *out, size_t room)
+static size_t append(char *out, size_t room, size_t len, const char *form, ...)
+    __attribute__((format(printf, 4, 5)));
+static size_t append(char *out, size_t room, size_t len, const char *form, ...)
 {
-    size_t len =
-        (size_t)snprintf(out, room, "{\"at_ns\":%" PRIu64 ",\"queued\":%u", now_ns(), emu->queued);
-    for (unsigned i = 0; i < 2; i++) {
-        const struct direction *d = &emu->dirs[i];
-        int n = snprintf(out + len, room - len,
-                         ",\"%s\":{\"received\":%" PRIu64 ",\"delivered\":%" PRIu64
-                         ",\"lost\":%" PRIu64 ",\"duplicated\":%" PRIu64 ",\"blackholed\":%" PRIu64
-                         ",\"overflowed\":%" PRIu64 ",\"bytes\":%" PRIu64 "}",
-                         d->name, d->received, d->delivered, d->lost, d->duplicated, d->blackholed,
-                         d->overflowed, d->bytes);
-        len += n > 0 && (size_t)n < room - len ? (size_t)n : 0;
-    }
-    (void)snprintf(out + len, room - len, "}\n");
+    va_list args;
+    va_start(args, form);
+    int n = vsnprintf(out + len, room - len, form, args);
+    va_end(args);
+    return n > 0 && (size_t)n < room - len ? len + (size_t)n : len;
 }
 
-/* Sets one parameter of one direction; false: no such command or a bad value. */
-static bool set_parameter(struct direction *dir, const char *word, const char *value)
+static void write_stats(const struct emulator *emu, char *out, size_t room)
 {
-    if (strcmp(word, "blackhole") == 0) {
-        dir->blackhole = strcmp(value, "on") == 0;
-        return dir->blackhole || strcmp(value, "off") == 0;
+    size_t len = append(out, room, 0, "{\"at_ns\":%" PRIu64 ",\"queued\":%u,\"step\":%u", now_ns(),
+                        emu->queued, emu->player.next);
+    for (unsigned i = 0; i < EMU_DIRS; i++) {
+        const struct direction *d = &emu->dirs[i];
+        const struct emu_stats *s = &emu->emu.dirs[i].stats;
+        len = append(out, room, len,
+                     ",\"%s\":{\"received\":%" PRIu64 ",\"delivered\":%" PRIu64
+                     ",\"bytes\":%" PRIu64 ",\"overflowed\":%" PRIu64 ",\"answered\":%" PRIu64
+                     ",\"duplicated\":%" PRIu64 ",\"reordered\":%" PRIu64,
+                     d->name, s->packets, d->delivered, d->bytes, d->overflowed, d->answered,
+                     s->doubled, s->reordered);
+        for (unsigned v = EMU_PASSES + 1U; v < EMU_VERDICTS; v++) {
+            uint64_t late = v == EMU_SWALLOWED ? d->swallowed_late : 0;
+            len = append(out, room, len, ",\"%s\":%" PRIu64, emu_verdict_name((enum emu_verdict)v),
+                         s->verdicts[v] + late);
+        }
+        len = append(out, room, len, "}");
     }
-    char *end = NULL;
-    double number = strtod(value, &end);
-    if (end == value || *end != '\0' || !(number >= 0.0 && number <= 1e9)) {
+    (void)append(out, room, len, "}\n");
+}
+
+/* [DIR] SETTING ... [DIR]: all of the line is read before any of it holds. */
+static bool set_shapes(struct emulator *emu, const struct emu_words *words, char *error)
+{
+    static const struct emu_bare bare = {1000000, 1, 1000};
+    struct emu_setting settings[EMU_WORDS_MAX];
+    uint32_t count = 0;
+    uint32_t at = 0;
+    uint32_t dirs = 0;
+    while (at < words->len) {
+        uint32_t named = emu_dirs_of(words->at[at]);
+        if (named != 0 && dirs == 0 && (at == 0 || at + 1 == words->len)) {
+            dirs = named;
+            at++;
+        } else if (emu_setting_parse(words, &at, &bare, &settings[count], error)) {
+            count++;
+        } else {
+            return false;
+        }
+    }
+    if (count == 0) {
+        (void)snprintf(error, EMU_ERROR_BYTES, "no command; linkemu --help lists them");
         return false;
     }
-    if (strcmp(word, "delay") == 0) {
-        dir->delay_ns = (uint64_t)(number * 1e6);
-    } else if (strcmp(word, "jitter") == 0) {
-        dir->jitter_ns = (uint64_t)(number * 1e6);
-    } else if (strcmp(word, "rate") == 0) {
-        dir->bits_per_s = (uint64_t)(number * 1e3);
-        dir->busy_until_ns = 0;
-    } else if (strcmp(word, "loss") == 0 && number <= PPM) {
-        dir->loss_ppm = (uint32_t)number;
-    } else if (strcmp(word, "dup") == 0 && number <= PPM) {
-        dir->dup_ppm = (uint32_t)number;
-    } else {
+    for (uint32_t i = 0; i < count * EMU_DIRS; i++) {
+        uint32_t dir = i % EMU_DIRS;
+        if (dirs == 0 || (dirs & 1U << dir) != 0) {
+            emu_setting_apply(&settings[i / EMU_DIRS], &emu->emu.dirs[dir].shape);
+        }
+    }
+    return true;
+}
+
+static bool steer_script(struct emulator *emu, const char *order, char *error)
+{
+    bool is_start = strcmp(order, "start") == 0;
+    if ((!is_start && strcmp(order, "stop") != 0) || emu->player.script == NULL) {
+        (void)snprintf(error, EMU_ERROR_BYTES, "%s",
+                       emu->player.script == NULL ? "there is no script" : "script start|stop");
         return false;
     }
+    emu->player.start_ns = now_ns();
+    emu->player.next = is_start ? 0 : emu->player.script->steps_len;
     return true;
 }
 
 /* False: the process is to end. */
 static bool obey(struct emulator *emu, char *line, char *out, size_t room)
 {
+    char error[EMU_ERROR_BYTES] = "too many words";
+    struct emu_words words = {.len = 0};
     char *rest = NULL;
-    const char *word = strtok_r(line, " \t\r\n", &rest);
-    const char *value = strtok_r(NULL, " \t\r\n", &rest);
-    const char *which = strtok_r(NULL, " \t\r\n", &rest);
-    if (word != NULL && value == NULL && strcmp(word, "stats") == 0) {
+    char *word = strtok_r(line, " \t\r\n", &rest);
+    for (; word != NULL && words.len < EMU_WORDS_MAX; word = strtok_r(NULL, " \t\r\n", &rest)) {
+        words.at[words.len++] = word;
+    }
+    const char *first = words.len > 0 ? words.at[0] : "";
+    bool is_quit = words.len == 1 && strcmp(first, "quit") == 0;
+    if (words.len == 1 && strcmp(first, "stats") == 0) {
         write_stats(emu, out, room);
         return true;
     }
-    if (word != NULL && value == NULL && strcmp(word, "quit") == 0) {
+    bool ok = word == NULL;
+    if (ok && words.len == 2 && strcmp(first, "script") == 0) {
+        ok = steer_script(emu, words.at[1], error);
+    } else if (ok && !is_quit) {
+        ok = set_shapes(emu, &words, error);
+    }
+    if (ok) {
         (void)snprintf(out, room, "{\"ok\":true,\"at_ns\":%" PRIu64 "}\n", now_ns());
-        return false;
+        return !is_quit;
     }
-    unsigned done = 0;
-    for (unsigned i = 0; word != NULL && value != NULL && i < 2; i++) {
-        if (which == NULL || strcmp(which, emu->dirs[i].name) == 0) {
-            done += set_parameter(&emu->dirs[i], word, value) ? 1U : 0U;
-        }
+    /* What the client wrote stands in the text: keep the line JSON. */
+    for (char *c = error; *c != '\0'; c++) {
+        *c = *c == '"' || *c == '\\' || (unsigned char)*c < ' ' ? '?' : *c;
     }
-    if (done == (which == NULL ? 2U : 1U)) {
-        (void)snprintf(out, room, "{\"ok\":true,\"at_ns\":%" PRIu64 "}\n", now_ns());
-    } else {
-        (void)snprintf(out, room, "{\"ok\":false,\"error\":\"unknown command or bad value\"}\n");
-    }
+    (void)snprintf(out, room, "{\"ok\":false,\"error\":\"%s\"}\n", error);
     return true;
 }
 
@@ -413,7 +374,33 @@ static void watch(const struct emulator *emu, int fd)
     }
 }
 
-static void start(struct emulator *emu, const struct options *opt)
+static void load_script(const char *path, struct emu_script *script)
+{
+    char error[EMU_ERROR_BYTES];
+    if (!emu_script_load(path, script, error)) {
+        errno = 0;
+        die("%s", error);
+    }
+}
+
+static void start_shapes(struct emulator *emu, const struct linkopt *opt)
+{
+    static struct emu_script script;
+    uint64_t seed = opt->seed;
+    if (opt->script != NULL) {
+        load_script(opt->script, &script);
+        seed = script.has_seed && !opt->has_seed ? script.seed : seed;
+        emu->player.script = &script;
+        emu->player.start_ns = now_ns();
+        emu->player.next = opt->is_waiting ? script.steps_len : 0;
+    }
+    emu_init(&emu->emu, seed);
+    for (uint32_t i = 0; i < EMU_DIRS; i++) {
+        emu->emu.dirs[i].shape.delay_ns = (uint64_t)opt->delay_us * 1000U;
+    }
+}
+
+static void start(struct emulator *emu, const struct linkopt *opt)
 {
     emu->heap = calloc(QUEUE_MAX, sizeof *emu->heap);
     emu->spare = calloc(QUEUE_MAX, sizeof *emu->spare);
@@ -426,12 +413,9 @@ static void start(struct emulator *emu, const struct options *opt)
     }
     int a_fd = linkend_open(&opt->ends[0], opt->mtu);
     int b_fd = linkend_open(&opt->ends[1], opt->mtu);
-    uint64_t delay_ns = (uint64_t)opt->delay_us * 1000U;
-    emu->dirs[0] =
-        (struct direction){.name = "a2b", .in_fd = a_fd, .out_fd = b_fd, .delay_ns = delay_ns};
-    emu->dirs[1] =
-        (struct direction){.name = "b2a", .in_fd = b_fd, .out_fd = a_fd, .delay_ns = delay_ns};
-    emu->seed = opt->seed;
+    emu->dirs[0] = (struct direction){.name = "a2b", .in_fd = a_fd, .out_fd = b_fd};
+    emu->dirs[1] = (struct direction){.name = "b2a", .in_fd = b_fd, .out_fd = a_fd};
+    start_shapes(emu, opt);
 
     sigset_t set;
     (void)sigemptyset(&set);
@@ -477,10 +461,11 @@ static bool handle(struct emulator *emu, int fd)
     return true;
 }
 
-static int run(const struct options *opt)
+static int run(const struct linkopt *opt)
 {
     static struct emulator emu;
     start(&emu, opt);
+    deliver_due(&emu); /* the script's first step */
     for (bool go_on = true; go_on;) {
         struct epoll_event events[8];
         int count = epoll_wait(emu.epoll_fd, events, 8, -1);
@@ -524,71 +509,32 @@ static int control(int argc, char **argv)
     return strstr(line, "\"ok\":false") == NULL ? 0 : 1;
 }
 
-static uint64_t number(const char *text, uint64_t max)
+static int check(const char *path)
 {
-    char *end = NULL;
-    errno = 0;
-    uint64_t value = strtoull(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || value > max) {
-        errno = 0;
-        die("%s: it must be a number up to %" PRIu64, text, max);
+    static struct emu_script script;
+    load_script(path, &script);
+    for (uint32_t i = 0; i < script.steps_len; i++) {
+        const struct emu_step *s = &script.steps[i];
+        char text[EMU_SETTING_BYTES];
+        emu_setting_print(&s->setting, text);
+        (void)printf("%.3f s %s %s\n", (double)s->at_ns / 1e9,
+                     s->dirs == 3   ? "both"
+                     : s->dirs == 1 ? "a->b"
+                                    : "b->a",
+                     text);
     }
-    return value;
-}
-
-static void read_options(int argc, char **argv, struct options *opt)
-{
-    static const struct option table[] = {
-        {"ns-a", 1, NULL, 'a'},    {"ns-b", 1, NULL, 'b'},   {"dev-a", 1, NULL, 'c'},
-        {"dev-b", 1, NULL, 'd'},   {"addr-a", 1, NULL, 'e'}, {"addr-b", 1, NULL, 'f'},
-        {"mtu", 1, NULL, 'm'},     {"seed", 1, NULL, 's'},   {"delay-us", 1, NULL, 'u'},
-        {"control", 1, NULL, 'x'}, {"help", 0, NULL, 'h'},   {NULL, 0, NULL, 0}};
-    for (int c = 0; (c = getopt_long(argc, argv, "h", table, NULL)) != -1;) {
-        switch (c) {
-        case 'a':
-        case 'b':
-            opt->ends[c - 'a'].ns = optarg;
-            break;
-        case 'c':
-        case 'd':
-            opt->ends[c - 'c'].dev = optarg;
-            break;
-        case 'e':
-        case 'f':
-            opt->ends[c - 'e'].cidr = optarg;
-            break;
-        case 'm':
-            opt->mtu = number(optarg, PACKET_MAX);
-            break;
-        case 's':
-            opt->seed = number(optarg, UINT64_MAX);
-            break;
-        case 'u':
-            opt->delay_us = number(optarg, 60000000U);
-            break;
-        case 'x':
-            opt->control = optarg;
-            break;
-        case 'h':
-            (void)fputs(help, stdout);
-            exit(0);
-        default:
-            (void)fputs(help, stderr);
-            exit(2);
-        }
-    }
+    return 0;
 }
 
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "check") == 0) {
+        return check(argv[2]);
+    }
     if (argc > 3 && strcmp(argv[1], "ctl") == 0) {
         return control(argc, argv);
     }
-    struct options opt = {.ends = {{.dev = "link0"}, {.dev = "link0"}}, .mtu = 1500, .seed = 1};
-    read_options(argc, argv, &opt);
-    if (optind != argc || opt.ends[0].ns == NULL || opt.ends[1].ns == NULL || opt.control == NULL) {
-        (void)fputs(help, stderr);
-        return 2;
-    }
+    struct linkopt opt;
+    linkopt_read(argc, argv, &opt);
     return run(&opt);
 }

@@ -193,11 +193,11 @@ jvt_routes() {
 # nat_rebind: the NAT forgets every mapping; the next packet of a flow gets another port.
 nat_rebind() { in_ns n conntrack -D -p udp >/dev/null 2>&1; }
 
-# emu_link NAME ADDR_C ADDR_G DELAY_US MTU: device NAME0 at both ends.
+# emu_link NAME ADDR_C ADDR_G DELAY_US MTU [OPTION ...]: device NAME0 at both ends; the options are linkemu's, such as --script.
 emu_link() {
     # The emulator enters both namespaces itself; it may start in either.
     spawn "emu-$1" c "$LINKEMU" --ns-a "${JVT}c" --ns-b "${JVT}g" --dev-a "${1}0" --dev-b "${1}0" --addr-a "$2" --addr-b "$3" \
-        --delay-us "$4" --mtu "$5" --seed "${JVT_SEED:-1}" --control "$W/$1.sock"
+        --delay-us "$4" --mtu "$5" --seed "${JVT_SEED:-1}" --control "$W/$1.sock" "${@:6}"
     wait_for 5 test -S "$W/$1.sock" || fail "linkemu $1"
 }
 
