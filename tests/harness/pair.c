@@ -62,7 +62,10 @@ static void enqueue(struct pair *p, bool to_gateway, uint32_t link,
     e->link = link;
     e->remote = *remote;
     e->len = len;
-    memcpy(e->bytes, bytes, len);
+    e->is_too_big = bytes == NULL;
+    if (bytes != NULL) {
+        memcpy(e->bytes, bytes, len);
+    }
 }
 
 static struct pair_link *by_handle(struct pair *p, uint32_t handle)
@@ -99,28 +102,21 @@ static void note_stray(struct pair *p, const struct jv_slot *slot)
     p->stray.largest = JV_MAX(p->stray.largest, slot->len);
 }
 
-static uint32_t draw_delay_us(struct pair *p, const struct pair_link *link)
+/* The fate of a datagram, by the link's shape and what stands beside it. */
+static struct emu_fate decide(struct pair *p, struct pair_link *link, bool is_up, uint32_t len)
 {
-    uint32_t extra = link->jitter_us;
-    return link->delay_us + (extra > 0 ? (uint32_t)jv_prng_below(&p->net, extra) : 0);
-}
-
-static void carry(struct pair *p, bool from_client, uint32_t idx, const struct jv_slot *slot)
-{
-    const struct pair_link *link = &p->links[idx];
-    struct jv_endpoint remote =
-        from_client ? client_endpoint(idx, link->mapped_port) : gateway_endpoint;
-    struct pair_event e = {
-        .to_gateway = from_client, .link = idx, .remote = remote, .len = slot->len};
-    memcpy(e.bytes, slot->buf + slot->off, slot->len);
-    *(from_client ? &p->seen[e.bytes[0] & 0x1f] : &p->seen_down[e.bytes[0] & 0x1f]) = e;
-    if (p->filter != NULL && !p->filter(p, &e)) {
-        return;
-    }
-    pair_enqueue(p, from_client, idx, &remote, draw_delay_us(p, link), e.bytes, e.len);
-    if (link->dup_ppm > 0 && jv_prng_below(&p->net, 1000000) < link->dup_ppm) {
-        pair_enqueue(p, from_client, idx, &remote, draw_delay_us(p, link), e.bytes, e.len);
-    }
+    uint32_t dir = is_up ? 0 : 1;
+    struct emu_shape *shape = &link->emu.dirs[dir].shape;
+    (void)emu_play(&link->player, p->now_ns, &link->emu);
+    const struct emu_shape own = *shape;
+    shape->delay_ns += link->delay_us * JV_NS_PER_US;
+    shape->jitter_ns += link->jitter_us * JV_NS_PER_US;
+    shape->loss_ppm = JV_MIN(shape->loss_ppm + link->loss_ppm, EMU_PPM);
+    shape->dup_ppm = JV_MIN(shape->dup_ppm + link->dup_ppm, EMU_PPM);
+    shape->hole = shape->hole || (is_up ? link->hole_up : link->hole_down);
+    struct emu_fate fate = emu_decide(&link->emu, dir, p->now_ns, len + PAIR_IP_BYTES);
+    *shape = own;
+    return fate;
 }
 
 static void transmit(struct pair *p, bool from_client, const struct jv_slot *slot)
@@ -131,11 +127,37 @@ static void transmit(struct pair *p, bool from_client, const struct jv_slot *slo
     if (link == NULL && !from_client && slot->remote.ip.b[0] != 192) {
         note_stray(p, slot);
     }
-    if (link == NULL || !link->up || (from_client ? link->hole_up : link->hole_down) ||
-        jv_prng_below(&p->net, 1000000) < link->loss_ppm) {
+    if (link == NULL || !link->up) {
         return;
     }
-    carry(p, from_client, (uint32_t)(link - p->links), slot);
+    uint32_t idx = (uint32_t)(link - p->links);
+    struct jv_endpoint client = client_endpoint(idx, link->mapped_port);
+    struct emu_fate fate = decide(p, link, from_client, slot->len);
+    if (fate.verdict == EMU_TOO_BIG) {
+        enqueue(p, !from_client, from_client ? link->handle : 1,
+                from_client ? &gateway_endpoint : &client, p->now_ns, NULL, 0);
+    }
+    if (fate.copies == 0) {
+        return;
+    }
+    struct pair_event e = {.to_gateway = from_client,
+                           .link = idx,
+                           .remote = from_client ? client : gateway_endpoint,
+                           .len = slot->len};
+    memcpy(e.bytes, slot->buf + slot->off, slot->len);
+    *(from_client ? &p->seen[e.bytes[0] & 0x1f] : &p->seen_down[e.bytes[0] & 0x1f]) = e;
+    if (p->filter != NULL && !p->filter(p, &e)) {
+        return;
+    }
+    for (uint32_t i = 0; i < fate.copies; i++) {
+        enqueue(p, from_client, from_client ? 1 : link->handle, &e.remote, fate.due_ns[i], e.bytes,
+                e.len);
+    }
+}
+
+void pair_emulate(struct pair *p, uint32_t link, const struct emu_script *script)
+{
+    p->links[link].player = (struct emu_player){.script = script, .start_ns = p->now_ns};
 }
 
 static void note_arrival(struct pair *p, struct pair_flow *flow)
@@ -271,7 +293,11 @@ static void arrive(struct pair *p, uint32_t idx)
     }
     struct pair_event e = p->events[idx];
     p->events[idx] = p->events[--p->events_len];
-    if (!is_paused(p, !e.to_gateway)) {
+    if (e.is_too_big) {
+        const struct jv_command doubt = {
+            .kind = JV_CMD_LINK_DOUBTED, .link = e.link, .remote = e.remote};
+        (void)pair_command(p, !e.to_gateway, &doubt); /* a claim, which the core may refuse */
+    } else if (!is_paused(p, !e.to_gateway)) {
         pair_inject(p, e.to_gateway, e.link, &e.remote, e.bytes, e.len);
     }
 }
@@ -505,7 +531,6 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
     p->seed = cfg->seed;
     p->entropy_c.state = cfg->seed * 3 + 1;
     p->entropy_g.state = cfg->seed * 3 + 2;
-    p->net.state = cfg->seed * 3 + 3;
     p->events = calloc(PAIR_EVENTS, sizeof *p->events);
     p->log_c.records = calloc(PAIR_LOG, sizeof *p->log_c.records);
     p->log_g.records = calloc(PAIR_LOG, sizeof *p->log_g.records);
@@ -517,6 +542,7 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
         p->links[i].delay_us = cfg->rtt_us[i] / 2;
         p->links[i].mapped_port = (uint16_t)(50000 + i);
         p->links[i].prefer = 100 - i * 10;
+        emu_init(&p->links[i].emu, cfg->seed * PAIR_LINKS + i);
     }
     start_gateway(p, cfg);
     start_client(p, cfg);

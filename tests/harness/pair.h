@@ -4,7 +4,9 @@
 /*
  * pair -- a client core and a gateway core, joined by fake links in virtual time. Everything is decided by the seed.
  *
- * A fake, for unit tests, scenarios and fuzzing only: delay, loss, black holes and address mappings, no kernel.
+ * A fake, for unit tests, scenarios and fuzzing only: address mappings and frozen processes, no kernel. What a link does to a
+ * datagram is decided by tools/emu, as in the namespace tests; up (client to gateway) is its a->b. A datagram counts as an IP packet
+ * there: PAIR_IP_BYTES more. Unlike linkemu's, a black hole swallows what enters it and not what is under way.
  * Link i: client 192.0.2.(i+1):40000+i to the gateway 203.0.113.1:4433; the gateway sees the client through a mapping that
  * pair_rebind() moves.
  */
@@ -12,27 +14,32 @@
 #include <stdint.h>
 
 #include "core.h"
+#include "emutext.h"
 #include "prng.h"
 
 #define PAIR_LINKS 4U
 #define PAIR_EVENTS 4096U
 #define PAIR_LOG 16384U
+#define PAIR_IP_BYTES 28U /* headers of IPv4 and UDP */
 
 struct pair_link {
     bool up;
     uint32_t handle; /* the client's; a new one each time the link comes up */
-    uint32_t delay_us;
-    uint32_t loss_ppm, dup_ppm;
+    /* Of both directions, on top of what the shapes of `emu` say. */
+    uint32_t delay_us, loss_ppm, dup_ppm;
     uint32_t
-        jitter_us; /* at most this much is added to the delay of each datagram: they overtake each other */
+        jitter_us; /* below this much is added to the delay of each datagram: they overtake each other */
     bool hole_up, hole_down; /* swallow what goes to the gateway, to the client */
     uint16_t mapped_port;
     uint32_t prefer;
+    struct emu emu;
+    struct emu_player player; /* its script, if it has one */
 };
 
 struct pair_event {
     uint64_t due_ns, order;
     bool to_gateway;
+    bool is_too_big; /* no datagram, but ICMP that says so */
     uint32_t link;
     struct jv_endpoint remote;
     uint32_t len;
@@ -60,7 +67,7 @@ struct pair {
     struct pair_event *events;
     uint32_t events_len;
     uint64_t event_order;
-    struct jv_prng entropy_c, entropy_g, net;
+    struct jv_prng entropy_c, entropy_g;
     struct pair_flow up, down; /* client to gateway, gateway to client */
     struct pair_log log_c, log_g;
     struct jv_order last_configure, last_ended;
@@ -107,6 +114,8 @@ void pair_run_us(struct pair *p, uint64_t us);
 bool pair_attach(struct pair *p, uint64_t ms);
 void pair_link_up(struct pair *p, uint32_t link);
 void pair_link_down(struct pair *p, uint32_t link);
+/* From now on the link follows the script, which must outlive the pair. */
+void pair_emulate(struct pair *p, uint32_t link, const struct emu_script *script);
 /* The network maps the client of this link to another port. */
 void pair_rebind(struct pair *p, uint32_t link);
 void pair_flow_start(struct pair *p, struct pair_flow *flow, uint32_t interval_us, uint32_t bytes);

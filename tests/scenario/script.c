@@ -63,17 +63,6 @@ bool script_side(struct script *s, const struct script_line *line, uint32_t at, 
            script_wrong(s, "%s: '%s' is neither client nor gateway", line->words[0], word);
 }
 
-static bool link_of(struct script *s, const struct script_line *line, uint32_t at, uint32_t *out)
-{
-    const char *word = at < line->len ? line->words[at] : "";
-    if (strncmp(word, "link", 4) != 0 || word[4] < '0' || word[4] > '9' || word[5] != '\0' ||
-        (uint32_t)(word[4] - '0') >= s->cfg.links) {
-        return script_wrong(s, "%s: '%s' is no link of this world", line->words[0], word);
-    }
-    *out = (uint32_t)(word[4] - '0');
-    return true;
-}
-
 static bool word_is(const struct script_line *line, uint32_t at, const char *word)
 {
     return at < line->len && strcmp(line->words[at], word) == 0;
@@ -344,49 +333,12 @@ static bool start_flow(struct script *s, const struct script_line *line)
     return true;
 }
 
-static bool set_hole(struct script *s, const struct script_line *line)
-{
-    uint32_t i = 0;
-    if (!link_of(s, line, 1, &i)) {
-        return false;
-    }
-    bool on = word_is(line, 2, "on");
-    if (!word_is(line, 3, "down")) {
-        s->pair.links[i].hole_up = on;
-    }
-    if (!word_is(line, 3, "up")) {
-        s->pair.links[i].hole_down = on;
-    }
-    return true;
-}
-
-/* loss, duplicate (per cent), jitter, delay (ms): NAME linkN VALUE */
-static bool set_link(struct script *s, const struct script_line *line)
-{
-    uint32_t i = 0;
-    uint64_t value = 0;
-    if (!link_of(s, line, 1, &i) || !script_number(s, line, 2, &value)) {
-        return false;
-    }
-    struct pair_link *link = &s->pair.links[i];
-    if (word_is(line, 0, "loss")) {
-        link->loss_ppm = (uint32_t)value * 10000;
-    } else if (word_is(line, 0, "duplicate")) {
-        link->dup_ppm = (uint32_t)value * 10000;
-    } else if (word_is(line, 0, "jitter")) {
-        link->jitter_us = (uint32_t)value * 1000;
-    } else {
-        link->delay_us = (uint32_t)value * 500;
-    }
-    return true;
-}
-
 static bool move_link(struct script *s, const struct script_line *line)
 {
     uint32_t i = 0;
     bool is_switch = word_is(line, 0, "switch");
     bool is_rebind = word_is(line, 0, "rebind");
-    if (!link_of(s, line, is_switch || is_rebind ? 1 : 0, &i)) {
+    if (!script_link(s, line, is_switch || is_rebind ? 1 : 0, &i)) {
         return false;
     }
     if (is_rebind) {
@@ -477,12 +429,10 @@ static bool act(struct script *s, const struct script_line *line)
     static const struct {
         const char *verb;
         bool (*run)(struct script *, const struct script_line *);
-    } verbs[] = {{"flow", start_flow},    {"hole", set_hole},     {"loss", set_link},
-                 {"duplicate", set_link}, {"jitter", set_link},   {"delay", set_link},
-                 {"rebind", move_link},   {"switch", move_link},  {"link0", move_link},
-                 {"link1", move_link},    {"link2", move_link},   {"link3", move_link},
-                 {"pause", pause_side},   {"resume", pause_side}, {"terminate", command_side},
-                 {"up", command_side}};
+    } verbs[] = {{"flow", start_flow},        {"rebind", move_link}, {"switch", move_link},
+                 {"link0", move_link},        {"link1", move_link},  {"link2", move_link},
+                 {"link3", move_link},        {"pause", pause_side}, {"resume", pause_side},
+                 {"terminate", command_side}, {"up", command_side}};
     bool known = false;
     script_print(s, "%8" PRIu64 " *", script_ms(s));
     for (uint32_t i = 0; i < line->len; i++) {
@@ -494,7 +444,10 @@ static bool act(struct script *s, const struct script_line *line)
             return verbs[i].run(s, line);
         }
     }
-    bool ok = script_attack(s, line, &known);
+    bool ok = script_network(s, line, &known);
+    if (!known) {
+        ok = script_attack(s, line, &known);
+    }
     return known ? ok : script_wrong(s, "'%s' is no command", line->words[0]);
 }
 

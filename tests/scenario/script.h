@@ -48,7 +48,8 @@ struct script {
         [2]; /* types that are swallowed on the way to the gateway, to the client: a bit each */
     uint32_t divert; /* types that arrive from `stranger` instead */
     struct jv_endpoint stranger;
-    char *text; /* the transcript */
+    struct emu_script emus[PAIR_LINKS]; /* of `emulate` */
+    char *text;                         /* the transcript */
     uint32_t text_len;
     char error[SCRIPT_ERROR_BYTES]; /* "" while nothing is wrong */
 };
@@ -71,7 +72,11 @@ bool script_number(struct script *s, const struct script_line *line, uint32_t at
 bool script_side(struct script *s, const struct script_line *line, uint32_t at, bool *client_out);
 /* The type that is called "request", "birth_init", "traffic"; 0: none. */
 uint8_t script_type(const char *word);
+/* "link0" and on, as many as the world has. */
+bool script_link(struct script *s, const struct script_line *line, uint32_t at, uint32_t *out);
 bool script_expect(struct script *s, const struct script_line *line);
+/* What links do to datagrams. False with no error: not a verb of the network. */
+bool script_network(struct script *s, const struct script_line *line, bool *known_out);
 /* capture, replay, forge, garbage, swallow, divert. False with no error: not a verb of an attack. */
 bool script_attack(struct script *s, const struct script_line *line, bool *known_out);
 #endif /* JV_TESTS_SCENARIO_SCRIPT_H */

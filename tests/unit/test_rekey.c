@@ -107,8 +107,9 @@ static void rekey_is_repeated_until_it_is_answered(void **state)
     pair.links[0].loss_ppm = pair.links[1].loss_ppm = 300000;
     pair_run(&pair, 9000);
     pair.links[0].loss_ppm = pair.links[1].loss_ppm = 0;
+    /* The loss may have led to DEGRADED, which it takes a clean window to leave. */
+    assert_true(pair_attach(&pair, 20000));
     pair_run(&pair, 3000);
-    assert_int_equal(pair_state(&pair, true), JV_ST_ATTACHED);
     assert_true(current(pair.client)->n >= 2);
     check_agreement(current(pair.client)->n);
 }
