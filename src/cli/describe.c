@@ -42,6 +42,7 @@ static const struct phrase seen_phrases[] = {
     {JV_FD_last_lost_seq, JV_FD_END, "to seq ", "", UNIT_COUNT},
     {JV_FD_resent, JV_FD_END, "sent again: ", "", UNIT_COUNT},
     {JV_FD_pushed_out, JV_FD_END, "too late to send again: ", "", UNIT_COUNT},
+    {JV_FD_slept_ms, JV_FD_END, "slept ", "", UNIT_MS},
     {JV_FD_policy_was, JV_FD_END, "policy before ", "", UNIT_COUNT},
 };
 

@@ -55,6 +55,8 @@
 #define JV_STALL_MS 15U
 /* And so once in this time at most: a process that is always late must still notice a silence. */
 #define JV_STALL_PAUSE_MS 1000U
+/* Late by this much, a deadline shows that the process stood still: a busy machine is late by less, and a NAT forgets sooner. */
+#define JV_STANDSTILL_MS 1000U
 /* A path without an answer is probed again after this, doubled up to the cap. */
 #define JV_PROBE_RETRY_MIN_MS 100U
 #define JV_PROBE_RETRY_MAX_MS 5000U

@@ -10,6 +10,7 @@
 #include "state.h"
 #include "steer.h"
 #include "users.h"
+#include "wake.h"
 
 static enum jv_err up(struct jv_core *core)
 {
@@ -143,6 +144,9 @@ static enum jv_err client_command(struct jv_core *core, const struct jv_command 
         return up(core);
     case JV_CMD_SWITCH:
         return s == NULL ? JV_E_STATE : jv_jump_order(core, s, command->link, out);
+    case JV_CMD_WOKE:
+        jv_wake(core, command->slept_ms, out);
+        return JV_E_OK;
     case JV_CMD_HOLD:
         return jv_steer_hold(core, command->hold_ms, out);
     case JV_CMD_PROBE:
@@ -175,7 +179,8 @@ static enum jv_err gateway_command(struct jv_core *core, const struct jv_command
     case JV_CMD_LINK_ADDED:
     case JV_CMD_LINK_GONE:
     case JV_CMD_LINK_DOUBTED:
-        return JV_E_OK; /* a gateway answers where it was asked; its sockets need no names here */
+    case JV_CMD_WOKE:
+        return JV_E_OK; /* a gateway answers where it was asked, and each session's own deadlines notice a standstill */
     case JV_CMD_DOWN:
         return down(core, command, out);
     case JV_CMD_POLICY:

@@ -19,6 +19,7 @@
 #include "snapshot.h"
 #include "state.h"
 #include "tunnel.h"
+#include "wake.h"
 
 /* ---- what the other modules use ---- */
 
@@ -286,6 +287,7 @@ enum jv_err jv_core_expire(struct jv_core *core, struct jv_instant now, struct j
 {
     uint32_t idx;
     core->now = now;
+    jv_wake_notice(core, out);
     for (uint32_t n = 0; n < core->deadlines.cap; n++) {
         struct jv_instant due = jv_heap_first(&core->deadlines, &idx);
         if (!jv_is_due(due, now)) {
@@ -499,6 +501,7 @@ enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now, struc
                               struct jv_out *out)
 {
     core->now = now;
+    jv_wake_notice(core, out);
     while (batch->done < batch->len && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
         one_datagram(core, &batch->slots[batch->done], out);
         batch->done++;
@@ -541,6 +544,7 @@ enum jv_err jv_core_packets(struct jv_core *core, struct jv_instant now, struct 
                             struct jv_out *out)
 {
     core->now = now;
+    jv_wake_notice(core, out);
     while (batch->done < batch->len && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
         one_packet(core, &batch->slots[batch->done], out);
         batch->done++;

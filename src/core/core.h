@@ -95,6 +95,7 @@ enum jv_command_kind {
     JV_CMD_PATH_PREFER, /* client: `prefer` counts for paths of `link`'s name, in place of the configuration's */
     JV_CMD_POLICY, /* policy, clamp, is_grace: for births from now on, and for sessions that run: at once, or in grace with their next row */
     JV_CMD_POLICY_INVALID, /* the operator's policy cannot be taken: no births until JV_CMD_POLICY; who is there stays on the last valid one */
+    JV_CMD_WOKE, /* slept_ms: the machine was suspended; given before what waits in the sockets is read */
     JV_CMD_USERS, /* gateway: replaces the list; sessions of keys that are gone end with OPERATOR_TERMINATED */
     JV_CMD_PSK /* client: psk, psk_previous */
 };
@@ -107,6 +108,7 @@ struct jv_command {
     struct jv_endpoint remote; /* LINK_DOUBTED */
     uint32_t prefer;           /* LINK_ADDED: higher is preferred */
     uint32_t mtu;              /* LINK_ADDED: of the device */
+    uint64_t slept_ms;         /* WOKE */
     uint32_t hold_ms;          /* HOLD: 0, or JV_HOLD_MIN_MS..JV_HOLD_MAX_MS */
     struct jv_sid sid;
     struct jv_endpoint endpoints[JV_ENDPOINT_MAX];

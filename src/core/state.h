@@ -319,6 +319,7 @@ struct jv_client {
     uint64_t order, order_spent;
     uint64_t gateway_time_ms;
     uint64_t hint_epoch, hint_counter; /* newest hint that was answered */
+    struct jv_instant woke_at;         /* last standstill that was noticed */
     /* suspicion about the bound path */
     bool suspected;
     struct jv_instant suspected_at, confirm_at;

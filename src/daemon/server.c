@@ -2,6 +2,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,12 +42,27 @@ static void on_signal(void *arg, int signo)
     jv_server_stop(server);
 }
 
+static void on_woke(void *arg, uint64_t slept_ms)
+{
+    struct jv_server *server = arg;
+    struct jv_command woke = {.kind = JV_CMD_WOKE, .slept_ms = slept_ms};
+    jv_log(JV_LOG_NOTICE, "the machine slept for %" PRIu64 ".%03" PRIu64 " s", slept_ms / 1000U,
+           slept_ms % 1000U);
+    /* Where the core has no room for it, its own deadlines show the same. */
+    enum jv_err ignored = jv_server_command(server, &woke);
+    (void)ignored;
+    if (server->config->role == JV_CONFIG_CLIENT) {
+        jv_names_refresh(server->names, jv_server_now(server));
+    }
+}
+
 /* ---- life ---- */
 
 static enum jv_err open_loop(struct jv_server *server)
 {
     const int signals[] = {SIGTERM, SIGINT, SIGHUP};
-    struct jv_loop_hooks hooks = {.signal = on_signal, .after = jv_pump_after, .arg = server};
+    struct jv_loop_hooks hooks = {
+        .signal = on_signal, .woke = on_woke, .after = jv_pump_after, .arg = server};
     enum jv_err err = jv_loop_open(&hooks, LOOP_FDS_MAX, &server->loop);
     if (err == JV_E_OK) {
         err = jv_loop_catch_signals(server->loop, signals, JV_ARRAY_LEN(signals));

@@ -27,6 +27,7 @@ struct jv_loop {
     struct jv_instant now;
     struct jv_instant deadline;
     struct jv_instant armed; /* what the timer is set to */
+    uint64_t suspended_ns;   /* since boot, as far as it was noticed */
     int epoll_fd;
     int timer_fd;
     int signal_fd;
@@ -50,11 +51,12 @@ enum jv_err jv_loop_open(const struct jv_loop_hooks *hooks, uint32_t fds_max, st
     loop->hooks = *hooks;
     loop->watches_max = fds_max;
     loop->now = jv_sys_now();
+    loop->suspended_ns = jv_sys_suspended_ns();
     loop->deadline = JV_NEVER;
     loop->armed = JV_NEVER;
     loop->signal_fd = -1;
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    loop->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    loop->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     if (loop->epoll_fd < 0 || loop->timer_fd < 0 ||
         add_own(loop, loop->timer_fd, COOKIE_TIMER) != JV_E_OK) {
         int saved = errno;
@@ -188,6 +190,19 @@ static enum jv_err arm(struct jv_loop *loop)
     return JV_E_OK;
 }
 
+static void notice_sleep(struct jv_loop *loop)
+{
+    uint64_t suspended_ns = jv_sys_suspended_ns();
+    uint64_t slept_ms =
+        suspended_ns > loop->suspended_ns ? (suspended_ns - loop->suspended_ns) / JV_NS_PER_MS : 0;
+    if (slept_ms >= JV_LOOP_SLEPT_MS) {
+        loop->suspended_ns = suspended_ns;
+        if (loop->hooks.woke != NULL) {
+            loop->hooks.woke(loop->hooks.arg, slept_ms);
+        }
+    }
+}
+
 static void take_timer(struct jv_loop *loop)
 {
     uint64_t expired;
@@ -231,6 +246,7 @@ enum jv_err jv_loop_turn(struct jv_loop *loop, int timeout_ms)
         return JV_E_SYSTEM;
     }
     loop->now = jv_sys_now();
+    notice_sleep(loop);
     bool has_signal = false;
     for (int i = 0; i < n; i++) {
         dispatch(loop, &events[i]);

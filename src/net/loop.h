@@ -4,7 +4,7 @@
 /*
  * loop -- one epoll set, one deadline, one signalfd.
  *
- * Order of one wake-up: the clock is read once; every ready descriptor's callback; signals; the deadline hook where the
+ * Order of one wake-up: the clock is read once; the `woke` hook where the machine was suspended meanwhile; every ready descriptor's callback; signals; the deadline hook where the
  * deadline is due; the `after` hook, always, once. Datagrams are thus handled before the deadlines that they may cancel,
  * and what the callbacks queued is flushed together.
  *
@@ -23,6 +23,8 @@
 #include "instant.h"
 
 #define JV_LOOP_EVENTS_MAX 64U
+/* A suspend takes longer than this; less is the distance between two readings of two clocks. */
+#define JV_LOOP_SLEPT_MS 100U
 
 struct jv_loop;
 
@@ -33,6 +35,8 @@ struct jv_loop_hooks {
     void (*deadline)(
         void *arg, struct jv_instant now); /* the deadline is due; it is JV_NEVER until set again */
     void (*signal)(void *arg, int signo);
+    void (*woke)(void *arg,
+                 uint64_t slept_ms); /* the machine was suspended; before everything else */
     void (*after)(void *arg, struct jv_instant now); /* once per wake-up, last */
     void *arg;
 };

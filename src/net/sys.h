@@ -16,8 +16,10 @@
 #include "errors.h"
 #include "instant.h"
 
-/* CLOCK_MONOTONIC. Read once per wake-up; jv_loop_now() gives that reading. */
+/* CLOCK_BOOTTIME: it goes on while the machine is suspended, and lifetimes count that. Read once per wake-up; jv_loop_now() gives that reading. */
 struct jv_instant jv_sys_now(void);
+/* How long this machine was suspended since boot, in ns: what CLOCK_BOOTTIME counted and CLOCK_MONOTONIC did not. */
+uint64_t jv_sys_suspended_ns(void);
 /* CLOCK_REALTIME in ns since 1970, for texts and audit records, never for a decision. */
 uint64_t jv_sys_wall_ns(void);
 /* Fills `out` from getrandom(2). Aborts where the kernel gives nothing: there is no second source. */

@@ -286,6 +286,10 @@ static void run_flow(struct pair *p, struct pair_flow *flow, bool from_client)
 
 static void arrive(struct pair *p, uint32_t idx)
 {
+    if (p->is_asleep && !p->events[idx].to_gateway) {
+        p->events[idx] = p->events[--p->events_len];
+        return;
+    }
     if (is_paused(p, !p->events[idx].to_gateway) && p->parked < PARKED_MAX) {
         p->events[idx].due_ns = PARKED_UNTIL;
         p->parked++;
@@ -311,6 +315,17 @@ void pair_pause(struct pair *p, bool client, bool on)
             p->parked--;
         }
     }
+}
+
+void pair_sleep(struct pair *p, uint64_t ms)
+{
+    const struct jv_command woke = {.kind = JV_CMD_WOKE, .slept_ms = ms};
+    p->is_asleep = true;
+    pair_pause(p, true, true);
+    pair_run(p, ms);
+    p->is_asleep = false;
+    (void)pair_command(p, true, &woke);
+    pair_pause(p, true, false);
 }
 
 void pair_run_us(struct pair *p, uint64_t us)

@@ -80,6 +80,7 @@ struct pair {
     struct pair_event seen[32], seen_down[32];
     bool (*filter)(struct pair *, const struct pair_event *); /* false: swallowed */
     void *filter_arg;
+    bool is_asleep;          /* the client's machine: what comes for it is lost */
     bool paused_c, paused_g; /* a frozen process: datagrams wait in its socket, deadlines pass */
     uint32_t parked;         /* datagrams that wait so */
     /* what the gateway sent to an address that no link has: an attacker's, or a victim's */
@@ -129,6 +130,8 @@ void pair_enqueue(struct pair *p, bool to_gateway, uint32_t link, const struct j
                   uint32_t delay_us, const uint8_t *bytes, uint32_t len);
 /* Freeze a side, or let it go on; what waited in its socket is read first then. */
 void pair_pause(struct pair *p, bool client, bool on);
+/* The client's machine is suspended for `ms`, and its daemon tells the core when it wakes up. */
+void pair_sleep(struct pair *p, uint64_t ms);
 /* Buffers that are neither free nor hold something that waits: a leak. */
 uint32_t pair_leaked(const struct pair *p, bool client);
 enum jv_err pair_command(struct pair *p, bool client, const struct jv_command *command);

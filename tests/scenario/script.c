@@ -91,6 +91,7 @@ static bool is_shown(const struct jv_record *rec)
     case JV_REC_VersionMismatchReject:
     case JV_REC_SwitchHold:
     case JV_REC_PathOrdered:
+    case JV_REC_Woke:
         return true;
     case JV_REC_NONE:
     case JV_REC_TransportAttached:
@@ -366,6 +367,17 @@ static bool pause_side(struct script *s, const struct script_line *line)
     return true;
 }
 
+/* The machine of the client is suspended: nothing reaches it, and its clock counts the time. */
+static bool sleep_client(struct script *s, const struct script_line *line)
+{
+    uint64_t ms = 0;
+    if (!word_is(line, 1, "client") || !script_number(s, line, 2, &ms)) {
+        return script_wrong(s, "sleep: sleep client MS");
+    }
+    pair_sleep(&s->pair, ms);
+    return true;
+}
+
 static bool command_side(struct script *s, const struct script_line *line)
 {
     bool client = false;
@@ -432,7 +444,7 @@ static bool act(struct script *s, const struct script_line *line)
     } verbs[] = {{"flow", start_flow},        {"rebind", move_link}, {"switch", move_link},
                  {"link0", move_link},        {"link1", move_link},  {"link2", move_link},
                  {"link3", move_link},        {"pause", pause_side}, {"resume", pause_side},
-                 {"terminate", command_side}, {"up", command_side}};
+                 {"terminate", command_side}, {"up", command_side},  {"sleep", sleep_client}};
     bool known = false;
     script_print(s, "%8" PRIu64 " *", script_ms(s));
     for (uint32_t i = 0; i < line->len; i++) {

@@ -6,19 +6,40 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "loop.h"
+#include "sys.h"
 
-/* What happened, one letter each: f descriptor, s signal, t deadline, a after. */
+/* The test clock: what the kernel says, and the time that this machine pretends to have been suspended. */
+static uint64_t slept_ns;
+static int64_t wall_step_s;
+
+int clock_gettime(clockid_t clock, struct timespec *out)
+{
+    long result = syscall(SYS_clock_gettime, clock, out);
+    if (clock == CLOCK_BOOTTIME) {
+        uint64_t ns = (uint64_t)out->tv_nsec + slept_ns;
+        out->tv_sec += (time_t)(ns / JV_NS_PER_S);
+        out->tv_nsec = (long)(ns % JV_NS_PER_S);
+    } else if (clock == CLOCK_REALTIME) {
+        out->tv_sec += (time_t)wall_step_s;
+    }
+    return (int)result;
+}
+
+/* What happened, one letter each: w woke, f descriptor, s signal, t deadline, a after. */
 struct fixture {
     struct jv_loop *loop;
     char log[32];
     int fds[3];
     int victim; /* the first callback removes this descriptor; -1: none */
     bool stops;
+    uint64_t slept_ms;
 };
 
 static void note(struct fixture *f, char letter)
@@ -55,6 +76,13 @@ static void on_signal(void *arg, int signo)
     note(arg, 's');
 }
 
+static void on_woke(void *arg, uint64_t slept_ms)
+{
+    struct fixture *f = arg;
+    note(f, 'w');
+    f->slept_ms = slept_ms;
+}
+
 static void on_after(void *arg, struct jv_instant now)
 {
     struct fixture *f = arg;
@@ -68,8 +96,11 @@ static int set_up(void **state)
 {
     static struct fixture f;
     f = (struct fixture){.victim = -1};
-    const struct jv_loop_hooks hooks = {
-        .deadline = on_deadline, .signal = on_signal, .after = on_after, .arg = &f};
+    const struct jv_loop_hooks hooks = {.deadline = on_deadline,
+                                        .signal = on_signal,
+                                        .woke = on_woke,
+                                        .after = on_after,
+                                        .arg = &f};
     assert_int_equal(jv_loop_open(&hooks, 3, &f.loop), JV_E_OK);
     for (size_t i = 0; i < JV_ARRAY_LEN(f.fds); i++) {
         f.fds[i] = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
@@ -173,6 +204,46 @@ static void loop_finishes_the_wakeup_it_is_stopped_in(void **state)
     assert_string_equal(f->log, "ta");
 }
 
+static void loop_tells_of_a_suspend_before_all_else(void **state)
+{
+    struct fixture *f = *state;
+    struct jv_instant before = jv_loop_now(f->loop);
+    assert_int_equal(jv_loop_add(f->loop, f->fds[0], EPOLLIN, on_fd, f), JV_E_OK);
+    ready(f->fds[0]);
+    jv_loop_set_deadline(f->loop, jv_add_ms(before, 3600000));
+    slept_ns += 7200 * JV_NS_PER_S;
+    assert_int_equal(jv_loop_turn(f->loop, 0), JV_E_OK);
+    /* An hour's deadline is due after two hours of sleep. */
+    assert_string_equal(f->log, "wfta");
+    assert_in_range(f->slept_ms, 7199990, 7200010);
+    assert_true(jv_since_ms(before, jv_loop_now(f->loop)) >= 7200000);
+    assert_int_equal(jv_loop_turn(f->loop, 0), JV_E_OK);
+    assert_string_equal(f->log, "wftaa");
+}
+
+static void loop_tells_of_no_suspend_that_was_none(void **state)
+{
+    struct fixture *f = *state;
+    slept_ns += (JV_LOOP_SLEPT_MS - 50) * JV_NS_PER_MS;
+    assert_int_equal(jv_loop_turn(f->loop, 0), JV_E_OK);
+    assert_string_equal(f->log, "a");
+}
+
+static void loop_does_not_see_the_wall_clock_set_back(void **state)
+{
+    struct fixture *f = *state;
+    struct jv_instant before = jv_loop_now(f->loop);
+    uint64_t wall_ns = jv_sys_wall_ns();
+    jv_loop_set_deadline(f->loop, jv_add_ms(before, 3600000));
+    wall_step_s = -86400;
+    assert_int_equal(jv_loop_turn(f->loop, 0), JV_E_OK);
+    assert_string_equal(f->log, "a");
+    assert_true(jv_sys_wall_ns() < wall_ns);
+    assert_false(jv_is_before(jv_loop_now(f->loop), before));
+    assert_true(jv_since_ms(before, jv_loop_now(f->loop)) < 600000);
+    wall_step_s = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +256,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(loop_is_bounded_and_knows_its_descriptors, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(loop_finishes_the_wakeup_it_is_stopped_in, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(loop_tells_of_a_suspend_before_all_else, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(loop_tells_of_no_suspend_that_was_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(loop_does_not_see_the_wall_clock_set_back, set_up,
                                         tear_down),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
