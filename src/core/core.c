@@ -176,10 +176,17 @@ static struct jv_instant session_deadline(const struct jv_core *core, const stru
     return t;
 }
 
+/* A limit that shrinks with time may lie in the past when it is computed: it is due then, and nobody was late for it. */
+static struct jv_instant not_before_now(const struct jv_core *core, struct jv_instant t)
+{
+    return jv_is_before(t, core->now) ? core->now : t;
+}
+
 static void update_deadline(struct jv_core *core, struct jv_session *s)
 {
     bool is_over = s->state == JV_ST_TERMINATED || s->state == JV_ST_BIRTH;
-    jv_heap_set(&core->deadlines, s->handle.idx, is_over ? JV_NEVER : session_deadline(core, s));
+    struct jv_instant t = is_over ? JV_NEVER : session_deadline(core, s);
+    jv_heap_set(&core->deadlines, s->handle.idx, not_before_now(core, t));
 }
 
 void jv_core_touch(struct jv_core *core, struct jv_session *s)
@@ -220,7 +227,7 @@ void jv_core_settle(struct jv_core *core, struct jv_out *out)
         jv_core_is_client(core)
             ? jv_birth_deadline(core)
             : jv_earlier(jv_cookies_deadline(&core->cookies), jv_snapshot_sweep_deadline(core));
-    jv_heap_set(&core->deadlines, own_deadline_idx(core), own);
+    jv_heap_set(&core->deadlines, own_deadline_idx(core), not_before_now(core, own));
 }
 
 static void expire_waiting(struct jv_core *core, struct jv_session *s, struct jv_out *out)
