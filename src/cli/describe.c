@@ -43,6 +43,8 @@ static const struct phrase seen_phrases[] = {
     {JV_FD_resent, JV_FD_END, "sent again: ", "", UNIT_COUNT},
     {JV_FD_pushed_out, JV_FD_END, "too late to send again: ", "", UNIT_COUNT},
     {JV_FD_slept_ms, JV_FD_END, "slept ", "", UNIT_MS},
+    {JV_FD_metered_ms, JV_FD_metered_limit_ms, "metered for ", "", UNIT_MS},
+    {JV_FD_cost, JV_FD_END, "cost ", "", UNIT_COUNT},
     {JV_FD_policy_was, JV_FD_END, "policy before ", "", UNIT_COUNT},
 };
 
@@ -65,6 +67,7 @@ static const struct phrase limit_phrases[] = {
     {JV_FD_loss_limit_ppm, JV_FD_loss_ppm, "loss ", "", UNIT_PPM},
     {JV_FD_loss_window_ms, JV_FD_END, "in windows of ", "", UNIT_MS},
     {JV_FD_hold_ms, JV_FD_END, "hold ", "", UNIT_MS},
+    {JV_FD_metered_limit_ms, JV_FD_metered_ms, "metered for at most ", "", UNIT_MS},
 };
 
 /* Append what fits; a description that is cut stays readable. */

@@ -44,6 +44,7 @@
 #define JV_CONF_USERS_MAX 65536U
 
 enum jv_config_role { JV_CONFIG_CLIENT = 1, JV_CONFIG_GATEWAY = 2 };
+enum jv_config_standby { JV_CONFIG_WARM, JV_CONFIG_COLD };
 enum jv_config_terminated { JV_CONFIG_STOP, JV_CONFIG_REBIRTH }; /* OnTerminated */
 enum jv_config_kill { JV_CONFIG_KILL_NO, JV_CONFIG_KILL_YES };   /* KillSwitch */
 enum jv_config_dns { JV_CONFIG_DNS_AUTO, JV_CONFIG_DNS_NONE, JV_CONFIG_DNS_LIST };
@@ -108,6 +109,9 @@ struct jv_config_transport {
     char name[JV_CONF_NAME_BYTES];
     char device[JV_CONF_NAME_BYTES];
     uint32_t prefer;    /* the higher the better */
+    uint32_t standby;   /* enum jv_config_standby */
+    uint32_t metered;   /* 1: it costs by volume */
+    uint32_t cost;      /* the lower the better, at equal preference */
     uint32_t protocols; /* bits of enum jv_protocol; JV_PROTO_UDP in this version */
     uint32_t line;
 };

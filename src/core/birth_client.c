@@ -3,6 +3,7 @@
 
 #include "birth.h"
 #include "liveness.h"
+#include "metered.h"
 #include "path.h"
 #include "rank.h"
 #include "session.h"
@@ -396,6 +397,9 @@ void jv_birth_on_ack(struct jv_core *core, struct jv_session *s, const struct jv
     memcpy(order->dns, f->dns, sizeof order->dns);
     order->mtu = s->mtu;
     jv_path_begin(core, s);
+    core->client->metered_since = JV_NEVER;
+    core->client->is_metered_told = false;
+    jv_metered_bound(core, s);
     jv_liveness_send_heartbeat(core, s, out);
     jv_tunnel_flush_waiting(core, s, out);
 }

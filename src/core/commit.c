@@ -5,6 +5,7 @@
 
 #include "liveness.h"
 #include "loss.h"
+#include "metered.h"
 #include "path.h"
 #include "resend.h"
 #include "session.h"
@@ -165,6 +166,7 @@ void jv_commit(struct jv_core *core, struct jv_session *s, struct jv_path *path,
                                out);
         path->probe_due = JV_NEVER;
         cl->failback_at = core->now;
+        jv_metered_bound(core, s);
         if (!cl->one_way) {
             jv_loss_restart(core, s); /* a silence that is over is no loss of the path */
         }

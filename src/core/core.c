@@ -10,6 +10,7 @@
 #include "liveness.h"
 #include "locator.h"
 #include "loss.h"
+#include "metered.h"
 #include "path.h"
 #include "reattach.h"
 #include "rekey.h"
@@ -170,6 +171,7 @@ static struct jv_instant session_deadline(const struct jv_core *core, const stru
     }
     if (jv_core_is_client(core)) {
         t = jv_earlier(t, jv_earlier(jv_path_deadline(core, s), jv_jump_deadline(core, s)));
+        t = jv_earlier(t, jv_metered_deadline(core, s));
     } else {
         t = jv_earlier(t, jv_reattach_deadline(core, s));
     }
@@ -265,6 +267,7 @@ static void expire_session(struct jv_core *core, struct jv_session *s, struct jv
     if (jv_core_is_client(core)) {
         jv_jump_expire(core, s, out);
         jv_path_expire(core, s, out);
+        jv_metered_expire(core, s, out);
     } else {
         jv_reattach_expire(core, s, out);
     }

@@ -107,6 +107,9 @@ struct jv_command {
     struct jv_endpoint local;  /* LINK_ADDED: what the socket is bound to */
     struct jv_endpoint remote; /* LINK_DOUBTED */
     uint32_t prefer;           /* LINK_ADDED: higher is preferred */
+    uint32_t cost;             /* LINK_ADDED: at equal preference the lower one goes first */
+    bool is_cold;              /* LINK_ADDED: probed in trouble only */
+    bool is_metered;           /* LINK_ADDED: costs by volume */
     uint32_t mtu;              /* LINK_ADDED: of the device */
     uint64_t slept_ms;         /* WOKE */
     uint32_t hold_ms;          /* HOLD: 0, or JV_HOLD_MIN_MS..JV_HOLD_MAX_MS */
@@ -235,7 +238,8 @@ struct jv_path_status {
     struct jv_endpoint local, remote;
     struct jv_endpoint observed; /* our address as the gateway saw it; family NONE: unknown */
     enum jv_path_role role;
-    uint32_t prefer;
+    uint32_t prefer, cost;
+    bool is_cold, is_metered;
     uint64_t srtt_us, rttvar_us; /* 0: no sample */
     uint64_t p95_us, jitter_us;  /* client: of the last ten minutes; 0: too few samples */
     uint32_t loss_ppm;           /* smoothed, of what this side sends on the bound path */
@@ -277,6 +281,8 @@ struct jv_session_status {
     enum jv_why last_switch_reason;
     uint32_t policy_id;      /* jv_policy_id() of the bounds in force */
     struct jv_policy policy; /* in force, as the gateway clamped it */
+    uint64_t metered_ms;     /* client: time on metered paths; 0: on none */
+    bool is_metered_alarm;   /* and it is longer than the policy wants */
     uint64_t hold_left_ms;   /* 0: moves by choice are free */
     struct jv_path_status paths[JV_PATH_MAX];
     uint32_t paths_len;

@@ -14,8 +14,8 @@ static struct jv_path *preferred_path(struct jv_core *core, struct jv_session *s
     uint32_t n = jv_rank(core, s, order);
     for (uint32_t i = 0; i < n; i++) {
         struct jv_path *path = &core->client->paths[order[i]];
-        if (path->prefer > s->bound->prefer && jv_penalty_ms(core, path) == 0 &&
-            jv_path_is_proven(core, s, path)) {
+        if (!path->is_cold && jv_rank_is_wanted_more(path, s->bound) &&
+            jv_penalty_ms(core, path) == 0 && jv_path_is_proven(core, s, path)) {
             return path;
         }
     }

@@ -149,6 +149,9 @@ static void add_path(struct jv_core *core, const struct jv_client_link *link,
         path->remote = *remote;
         path->prefer = link->prefer;
         path->mtu = link->mtu;
+        path->cost = link->cost;
+        path->is_cold = link->is_cold;
+        path->is_metered = link->is_metered;
         path->probe_due = core->now;
         path->doubling_decay = JV_NEVER;
         jv_steer_path(core, path);
@@ -210,6 +213,9 @@ void jv_path_add_link(struct jv_core *core, const struct jv_command *command, st
             link->local = command->local;
             link->prefer = command->prefer;
             link->mtu = command->mtu;
+            link->cost = command->cost;
+            link->is_cold = command->is_cold;
+            link->is_metered = command->is_metered;
             break;
         }
     }
@@ -267,6 +273,19 @@ static bool in_trouble(const struct jv_core *core, const struct jv_session *s)
     return s->state != JV_ST_ATTACHED || core->client->suspected;
 }
 
+/* A probe costs little, but where bytes are paid for it is asked less often. */
+static uint32_t standby_ms(const struct jv_session *s, const struct jv_path *path)
+{
+    return path->is_metered ? s->policy.metered_probe_ms : s->policy.standby_probe_ms;
+}
+
+/* A cold path is left alone while another one is well. */
+static bool is_resting(const struct jv_core *core, const struct jv_session *s,
+                       const struct jv_path *path)
+{
+    return path->is_cold && path != s->bound && !in_trouble(core, s);
+}
+
 /* When to probe again: patiently while all is well, at a doubling pace while it is not. */
 static struct jv_instant next_probe(struct jv_core *core, const struct jv_session *s,
                                     const struct jv_path *path)
@@ -278,12 +297,11 @@ static struct jv_instant next_probe(struct jv_core *core, const struct jv_sessio
     if (in_trouble(core, s) && jv_since_ms(s->volatile_at, core->now) < JV_PROBE_EAGER_MS) {
         cap = JV_PROBE_RETRY_EAGER_MS;
     } else if (!in_trouble(core, s) && path->unanswered > JV_PROBE_STANDBY_TRIES) {
-        cap = retry =
-            s->policy.standby_probe_ms; /* a dead standby costs no more than a living one */
+        cap = retry = standby_ms(s, path); /* a dead standby costs no more than a living one */
     }
     uint64_t wait = JV_MIN(retry, cap);
     if (!in_trouble(core, s) && path->probe_time_us == 0) {
-        wait = s->policy.standby_probe_ms;
+        wait = standby_ms(s, path);
         wait -= jv_prng_below(&core->jitter, wait / 8 + 1);
     } else if (path->probe_time_us == 0) {
         wait = JV_MAX((uint64_t)JV_PROBE_RETRY_MIN_MS, rto_ms);
@@ -409,6 +427,11 @@ void jv_path_expire(struct jv_core *core, struct jv_session *s, struct jv_out *o
         if (path == s->bound && !in_trouble(core, s) && path->probe_time_us == 0 &&
             !path->is_doubted) {
             path->probe_due = JV_NEVER; /* its heartbeats do the work while all is well */
+            continue;
+        }
+        if (is_resting(core, s, path) && !path->is_doubted) {
+            path->probe_due = JV_NEVER;
+            path->probe_time_us = 0;
             continue;
         }
         path->is_doubted = false;

@@ -117,6 +117,11 @@ static bool path_valid_fits_probe(const struct jv_policy *p)
     return p->path_valid_ms >= JV_MIN(twice_ms, PATH_VALID_MAX_MS);
 }
 
+static bool metered_fits_standby(const struct jv_policy *p)
+{
+    return p->metered_probe_ms >= p->standby_probe_ms;
+}
+
 static bool protocols_have_udp(const struct jv_policy *p)
 {
     return (p->allowed_protocols & JV_PROTO_UDP) != 0;
@@ -174,6 +179,10 @@ static const struct {
      "at least twice the standby probe interval, or 10 minutes",
      2,
      {JV_POLICY_path_valid_ms, JV_POLICY_standby_probe_ms}},
+    {metered_fits_standby,
+     "at least the standby probe interval",
+     2,
+     {JV_POLICY_metered_probe_ms, JV_POLICY_standby_probe_ms}},
     {protocols_have_udp,
      "a list with udp: no other transport is in this version",
      1,
@@ -272,6 +281,7 @@ static const enum jv_policy_side sides[JV_POLICY_FIELDS] = {
     [JV_POLICY_allowed_protocols] = JV_SIDE_MASK,
     [JV_POLICY_max_candidate_count] = JV_SIDE_MOST,
     [JV_POLICY_standby_probe_ms] = JV_SIDE_LEAST,
+    [JV_POLICY_metered_probe_ms] = JV_SIDE_LEAST,
     [JV_POLICY_path_valid_ms] = JV_SIDE_MOST,
     [JV_POLICY_retired_rx_grace_ms] = JV_SIDE_MOST,
     [JV_POLICY_reattach_proof_max_age_ms] = JV_SIDE_MOST,

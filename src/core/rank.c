@@ -13,7 +13,7 @@ struct key {
     uint64_t value; /* the lower goes first */
     enum jv_why why;
 };
-#define KEYS 6U
+#define KEYS 9U
 
 static uint64_t loss_class(uint32_t loss_ppm)
 {
@@ -31,6 +31,9 @@ static void make_keys(const struct jv_core *core, const struct jv_session *s,
     const struct key keys[KEYS] = {
         {jv_penalty_ms(core, path) > 0 ? 1 : 0, JV_WHY_PENALISED},
         {UINT64_MAX - path->prefer, JV_WHY_LOWER_PREFERENCE},
+        {path->is_metered ? 1 : 0, JV_WHY_METERED_PATH},
+        {path->cost, JV_WHY_HIGHER_COST},
+        {path->is_cold ? 1 : 0, JV_WHY_COLD_STANDBY},
         {s != NULL ? loss_class(jv_health_worst_loss(core, path)) : 0, JV_WHY_MORE_LOSS},
         {jv_rtt_srtt_us(&path->rtt) / JV_RANK_LATENCY_US, JV_WHY_SLOWER},
         {UINT64_MAX - stable_ms / JV_RANK_STABLE_MS, JV_WHY_LESS_STABLE},
@@ -54,6 +57,17 @@ enum jv_why jv_rank_behind(const struct jv_core *core, const struct jv_session *
         }
     }
     return JV_WHY_NONE;
+}
+
+bool jv_rank_is_wanted_more(const struct jv_path *path, const struct jv_path *other)
+{
+    if (path->prefer != other->prefer) {
+        return path->prefer > other->prefer;
+    }
+    if (path->is_metered != other->is_metered) {
+        return other->is_metered;
+    }
+    return path->cost != other->cost ? path->cost < other->cost : other->is_cold && !path->is_cold;
 }
 
 uint32_t jv_rank(const struct jv_core *core, const struct jv_session *s,
@@ -84,6 +98,9 @@ enum jv_why jv_rank_why_not(const struct jv_core *core, const struct jv_session 
     }
     if (path->is_off) {
         return JV_WHY_OPERATOR_ORDER;
+    }
+    if (path->is_cold && s->state == JV_ST_ATTACHED) {
+        return JV_WHY_COLD_STANDBY;
     }
     if (!jv_path_is_proven(core, s, path)) {
         return JV_WHY_NOT_PROVEN;

@@ -41,8 +41,9 @@ struct jv_path {
     struct jv_endpoint local; /* gateway: the address of ours that the client uses */
     struct jv_endpoint remote;
     struct jv_endpoint observed; /* client: our address as the gateway sees it */
-    uint32_t prefer, mtu;
-    bool is_off; /* client: an operator took it out of the choice */
+    uint32_t prefer, mtu, cost;
+    bool is_cold, is_metered; /* client: as the profile says */
+    bool is_off;              /* client: an operator took it out of the choice */
     uint64_t locator;
     struct jv_rtt rtt;
     bool was_heard;
@@ -247,7 +248,8 @@ struct jv_client_link {
     uint32_t link;
     char name[JV_NAME_BYTES];
     struct jv_endpoint local;
-    uint32_t prefer, mtu;
+    uint32_t prefer, mtu, cost;
+    bool is_cold, is_metered;
 };
 
 struct jv_attempt { /* a birth */
@@ -330,6 +332,8 @@ struct jv_client {
     struct jv_instant switch_retry_at;
     struct jv_instant
         failback_at; /* when to look for a preferred path again; JV_NEVER: nothing to wait for */
+    struct jv_instant metered_since; /* JV_NEVER: on no metered path */
+    bool is_metered_told;
     struct jv_instant hold_until; /* no moves by choice before; zero: free */
     bool is_hold_told;            /* one move was denied because of it, on record */
     struct {                      /* what an operator ordered for paths of a name */

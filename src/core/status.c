@@ -4,6 +4,7 @@
 #include "core.h"
 #include "health.h"
 #include "liveness.h"
+#include "metered.h"
 #include "penalty.h"
 #include "rank.h"
 #include "session.h"
@@ -52,6 +53,9 @@ static enum jv_path_role role_of(const struct jv_core *core, const struct jv_ses
     if (path == s->bound) {
         return is_client && core->client->suspected ? JV_PATH_SILENT : JV_PATH_ACTIVE;
     }
+    if (path->is_cold && s->state == JV_ST_ATTACHED) {
+        return JV_PATH_COLD;
+    }
     if (!path->was_heard) {
         return path->probe_time_us != 0 ? JV_PATH_PROBING : JV_PATH_COLD;
     }
@@ -69,6 +73,9 @@ static void path_status(const struct jv_core *core, const struct jv_session *s,
     out->observed = path->observed;
     out->role = role_of(core, s, path);
     out->prefer = path->prefer;
+    out->cost = path->cost;
+    out->is_cold = path->is_cold;
+    out->is_metered = path->is_metered;
     out->srtt_us = path->rtt.any ? path->rtt.srtt_us : 0;
     out->rttvar_us = path->rtt.any ? path->rtt.jitter_us : 0;
     out->loss_ppm = path == s->bound ? s->live.loss_ppm : 0;
@@ -139,6 +146,8 @@ static void paths_status(const struct jv_core *core, const struct jv_session *s,
     }
     out->gateway4 = core->client->gateway4;
     out->gateway6 = core->client->gateway6;
+    out->metered_ms = jv_metered_ms(core);
+    out->is_metered_alarm = jv_metered_is_alarming(core);
     out->hold_left_ms = jv_steer_hold_left_ms(core);
     out->dns_len = core->client->dns_len;
     memcpy(out->dns, core->client->dns, sizeof out->dns);

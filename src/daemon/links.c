@@ -25,7 +25,8 @@ struct link {
     uint32_t handle;
     uint32_t ifindex;
     uint32_t mtu;
-    uint32_t prefer;
+    uint32_t prefer, cost;
+    bool is_cold, is_metered;
     struct jv_ip ip;
     bool has_failed; /* a local fact was met; it is closed by the next reconciliation */
     bool was_seen;   /* by the reconciliation in progress */
@@ -176,6 +177,9 @@ static enum jv_err start(struct jv_links *links, struct link *link, const struct
                                    .link = link->handle,
                                    .local = jv_udp_local(link->udp),
                                    .prefer = link->prefer,
+                                   .cost = link->cost,
+                                   .is_cold = link->is_cold,
+                                   .is_metered = link->is_metered,
                                    .mtu = link->mtu};
         memcpy(added.name, link->name, sizeof(added.name));
         err = jv_server_command(links->server, &added);
@@ -413,12 +417,14 @@ static void name_link(const struct jv_config_transport *transport,
     (void)snprintf(out, JV_NAME_BYTES, "%s/udp", name);
 }
 
-/* A reload gave the transport another name or preference: the core learns of it by a link that goes and another that comes. */
+/* A reload gave the transport another name, preference or price: the core learns of it by a link that goes and another that comes. */
 static bool is_outdated(const struct link *link, const struct jv_config_transport *transport,
                         const char *name)
 {
     return link->udp != NULL &&
-           (link->prefer != transport->prefer || strcmp(link->name, name) != 0);
+           (link->prefer != transport->prefer || link->cost != transport->cost ||
+            link->is_cold != (transport->standby == JV_CONFIG_COLD) ||
+            link->is_metered != (transport->metered != 0) || strcmp(link->name, name) != 0);
 }
 
 /* One address of one interface that a transport may use: keep its socket, or open one. */
@@ -447,6 +453,9 @@ static void consider(struct jv_links *links, const struct jv_config_transport *t
     link->ifindex = interface->ifindex;
     link->mtu = interface->mtu;
     link->prefer = transport->prefer;
+    link->cost = transport->cost;
+    link->is_cold = transport->standby == JV_CONFIG_COLD;
+    link->is_metered = transport->metered != 0;
     link->ip = *ip;
     link->was_seen = true;
     memcpy(link->device, interface->name, sizeof(link->device));

@@ -95,6 +95,9 @@ static json_t *view_path(const struct jv_path_status *path)
     put_endpoint(object, "observed", &path->observed);
     json_object_set_new(object, "role", json_string(role_name(path->role)));
     json_object_set_new(object, "prefer", number(path->prefer));
+    json_object_set_new(object, "cost", number(path->cost));
+    json_object_set_new(object, "metered", json_boolean(path->is_metered));
+    json_object_set_new(object, "standby", json_string(path->is_cold ? "cold" : "warm"));
     put_known(object, "rtt_us", path->srtt_us == 0 ? UINT64_MAX : path->srtt_us);
     put_known(object, "rttvar_us", path->srtt_us == 0 ? UINT64_MAX : path->rttvar_us);
     json_object_set_new(object, "loss_ppm", number(path->loss_ppm));
@@ -211,6 +214,8 @@ json_t *jv_view_session(const struct jv_session_status *status)
     json_object_set_new(object, "epoch", number(status->epoch));
     json_object_set_new(object, "suite", json_string(suite_name(status->suite)));
     json_object_set_new(object, "policy_id", number(status->policy_id));
+    json_object_set_new(object, "metered_ms", number(status->metered_ms));
+    json_object_set_new(object, "metered_alarm", json_boolean(status->is_metered_alarm));
     json_object_set_new(object, "hold_left_ms", number(status->hold_left_ms));
     put_counts(object, status);
     json_object_set_new(object, "paths", jv_view_paths(status));
@@ -282,6 +287,20 @@ static void warn_client(json_t *list, const struct jv_server *server)
     }
 }
 
+/* What a client pays for without noticing. */
+static void warn_metered(json_t *list, const struct jv_server *server)
+{
+    struct jv_session_status *status = calloc(1, sizeof(*status));
+    uint32_t cursor = 0;
+    if (status != NULL &&
+        jv_core_session(jv_server_core(server), jv_server_now(server), &cursor, status) &&
+        status->is_metered_alarm) {
+        json_array_append_new(list, json_string("the session is on a metered path for longer than "
+                                                "MeteredAlarm"));
+    }
+    free(status);
+}
+
 static json_t *view_warnings(const struct jv_server *server)
 {
     const struct jv_server_facts *facts = jv_server_facts(server);
@@ -309,6 +328,7 @@ static json_t *view_warnings(const struct jv_server *server)
     }
     if (!is_gateway) {
         warn_client(list, server);
+        warn_metered(list, server);
     }
     if (jv_apply_failures(jv_server_apply(server)) > 0) {
         json_array_append_new(list,

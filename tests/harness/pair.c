@@ -386,8 +386,13 @@ enum jv_err pair_command(struct pair *p, bool client, const struct jv_command *c
 void pair_link_up(struct pair *p, uint32_t i)
 {
     struct pair_link *link = &p->links[i];
-    struct jv_command command = {
-        .kind = JV_CMD_LINK_ADDED, .link = ++p->next_handle, .prefer = link->prefer, .mtu = 1500};
+    struct jv_command command = {.kind = JV_CMD_LINK_ADDED,
+                                 .link = ++p->next_handle,
+                                 .prefer = link->prefer,
+                                 .cost = link->cost,
+                                 .is_cold = link->is_cold,
+                                 .is_metered = link->is_metered,
+                                 .mtu = 1500};
     link->up = true;
     link->handle = command.link;
     command.local = client_endpoint(i, (uint16_t)(40000 + i));
@@ -556,7 +561,10 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
     for (uint32_t i = 0; i < cfg->links; i++) {
         p->links[i].delay_us = cfg->rtt_us[i] / 2;
         p->links[i].mapped_port = (uint16_t)(50000 + i);
-        p->links[i].prefer = 100 - i * 10;
+        p->links[i].prefer = cfg->terms[i].prefer != 0 ? cfg->terms[i].prefer : 100 - i * 10;
+        p->links[i].cost = cfg->terms[i].cost;
+        p->links[i].is_cold = cfg->terms[i].is_cold;
+        p->links[i].is_metered = cfg->terms[i].is_metered;
         emu_init(&p->links[i].emu, cfg->seed * PAIR_LINKS + i);
     }
     start_gateway(p, cfg);

@@ -31,7 +31,8 @@ struct pair_link {
         jitter_us; /* below this much is added to the delay of each datagram: they overtake each other */
     bool hole_up, hole_down; /* swallow what goes to the gateway, to the client */
     uint16_t mapped_port;
-    uint32_t prefer;
+    uint32_t prefer, cost;
+    bool is_cold, is_metered;
     struct emu emu;
     struct emu_player player; /* its script, if it has one */
 };
@@ -96,6 +97,10 @@ struct pair_cfg {
     uint64_t seed;
     uint32_t links;
     uint32_t rtt_us[PAIR_LINKS];
+    struct {
+        uint32_t prefer, cost; /* prefer 0: 100, 90, ... */
+        bool is_cold, is_metered;
+    } terms[PAIR_LINKS];
     enum jv_preset preset;
     const struct jv_policy *policy; /* overrides the preset */
     uint32_t half_open_max;         /* 0: 8 */

@@ -92,6 +92,7 @@ static bool is_shown(const struct jv_record *rec)
     case JV_REC_SwitchHold:
     case JV_REC_PathOrdered:
     case JV_REC_Woke:
+    case JV_REC_PolicyEvent:
         return true;
     case JV_REC_NONE:
     case JV_REC_TransportAttached:
@@ -241,6 +242,35 @@ static bool set_links(struct script *s, const struct script_line *line)
     return true;
 }
 
+/* terms LINK [prefer N] [cost N] [cold] [metered] */
+static bool set_terms(struct script *s, const struct script_line *line)
+{
+    uint32_t i = 0;
+    if (!script_link(s, line, 1, &i)) {
+        return false;
+    }
+    for (uint32_t at = 2; at < line->len; at++) {
+        uint64_t value = 0;
+        bool is_number = word_is(line, at, "prefer") || word_is(line, at, "cost");
+        if (is_number && !script_number(s, line, at + 1, &value)) {
+            return false;
+        }
+        if (word_is(line, at, "prefer")) {
+            s->cfg.terms[i].prefer = (uint32_t)value;
+        } else if (word_is(line, at, "cost")) {
+            s->cfg.terms[i].cost = (uint32_t)value;
+        } else if (word_is(line, at, "cold")) {
+            s->cfg.terms[i].is_cold = true;
+        } else if (word_is(line, at, "metered")) {
+            s->cfg.terms[i].is_metered = true;
+        } else {
+            return script_wrong(s, "terms: terms LINK [prefer N] [cost N] [cold] [metered]");
+        }
+        at += is_number ? 1 : 0;
+    }
+    return true;
+}
+
 static bool set_preset(struct script *s, const struct script_line *line)
 {
     for (uint32_t i = 0; i < JV_PRESETS; i++) {
@@ -280,6 +310,9 @@ static bool prepare(struct script *s, const struct script_line *line, bool *know
     *known_out = true;
     if (word_is(line, 0, "links")) {
         return set_links(s, line);
+    }
+    if (word_is(line, 0, "terms")) {
+        return set_terms(s, line);
     }
     if (word_is(line, 0, "preset")) {
         return set_preset(s, line);

@@ -27,7 +27,7 @@ static void policy_fields_are_read_and_set_by_number(void **state)
         jv_policy_set(&policy, (enum jv_policy_field)i, i + 7);
     }
     assert_int_equal(policy.max_lifetime_ms, 7);
-    assert_int_equal(policy.include_latency_metrics, JV_POLICY_FIELDS + 6);
+    assert_int_equal(policy.include_latency_metrics, JV_POLICY_include_latency_metrics + 7);
     assert_int_equal(jv_policy_get(&policy, JV_POLICY_dwell_ms), JV_POLICY_dwell_ms + 7);
 }
 
