@@ -41,11 +41,13 @@ static const struct phrase seen_phrases[] = {
     {JV_FD_first_lost_seq, JV_FD_END, "lost from seq ", "", UNIT_COUNT},
     {JV_FD_last_lost_seq, JV_FD_END, "to seq ", "", UNIT_COUNT},
     {JV_FD_resent, JV_FD_END, "sent again: ", "", UNIT_COUNT},
-    {JV_FD_pushed_out, JV_FD_END, "too late to send again: ", "", UNIT_COUNT},
+    {JV_FD_pushed_out, JV_FD_END, "no room to send again: ", "", UNIT_COUNT},
     {JV_FD_slept_ms, JV_FD_END, "slept ", "", UNIT_MS},
     {JV_FD_metered_ms, JV_FD_metered_limit_ms, "metered for ", "", UNIT_MS},
     {JV_FD_cost, JV_FD_END, "cost ", "", UNIT_COUNT},
     {JV_FD_policy_was, JV_FD_END, "policy before ", "", UNIT_COUNT},
+    {JV_FD_kept, JV_FD_END, "kept for the jump: ", "", UNIT_COUNT},
+    {JV_FD_too_old, JV_FD_END, "too old to send again: ", "", UNIT_COUNT},
 };
 
 static const struct phrase limit_phrases[] = {

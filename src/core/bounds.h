@@ -101,15 +101,27 @@
 #define JV_PROBE_ORDER_MS 50U
 /* Requests on one path before the next candidate is tried. */
 #define JV_REQUEST_TRIES 4U
-/* Traffic that overtook the ACK waits here. */
-#define JV_HELD_MAX 32U
-/* Sealed packets kept for the resend: what a jump may lose. 512 of 1400 bytes are 35 ms at 160 Mbit/s, or the whole second at 5. */
-#define JV_RESEND_PACKETS 512U
-/* A packet older than this is of no use to anybody; the previous receive key and a locator left behind live longer. */
-#define JV_RESEND_AGE_MS 1000U
-/* Inner packets that wait while no transport is bound: at most this many for at most this long (a call must not hear stale audio). */
-#define JV_WAITING_MAX 256U
-#define JV_WAITING_MS 1000U
+/* Traffic that overtook the ACK waits here: twice the burst that may follow one, so that the repeated ACK comes before it is full. */
+#define JV_HELD_MAX 128U
+/* The ACK of a jump that has something to send again is repeated so soon and so often: what overtakes it is held, what is lost of it
+ * costs no more than this. */
+#define JV_ACK_AHEAD_MS 5U
+#define JV_ACK_AHEAD 2U
+/* Sealed packets that every session may keep whatever the others do, where the pool has room for it; the rest of the pool is lent. */
+#define JV_RESEND_SHARE 16U
+/* What goes at once after a jump: 64 packets of 1500 bytes, which the queue of a home router takes. */
+#define JV_PACE_BURST_BYTES 96000
+/* And then so much at a time: six packets, so that 100 Mbit/s need 1400 wake-ups a second. */
+#define JV_PACE_QUANTUM_BYTES 9000
+/* Credit for a late wake-up: a hundredth of a second's worth. */
+#define JV_PACE_CATCH_UP 100U
+/* A few packets are sent again at 10 Mbit/s at least, a flood at 10 Gbit/s at most. */
+#define JV_PACE_MIN_BPS 1250000ULL
+#define JV_PACE_MAX_BPS 1250000000ULL
+/* A path that loses more than an eighth of what goes again gets it no faster. */
+#define JV_PACE_LOSS_PPM 125000U
+/* So long after a jump nothing is paced any more. */
+#define JV_PACE_MAX_MS 1000U
 /* Datagrams from unbound addresses that are opened, per second and session. */
 #define JV_UNBOUND_OPENS_PER_S 50U
 /* Control datagrams opened per second and locator (client: and path) before the proof is known; ten times what a path in trouble needs. */

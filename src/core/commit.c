@@ -68,8 +68,7 @@ static void record_commit(struct jv_core *core, struct jv_session *s, const stru
     struct jv_rate rate = jv_session_switch_rate(s);
     rec = jv_session_record(core, s, event, why, out);
     jv_record_path(rec, to);
-    jv_record_put(rec, JV_FD_resent, s->kept.due);
-    jv_record_put(rec, JV_FD_pushed_out, s->kept.pushed_out);
+    jv_resend_record(s, rec);
     memcpy(rec->text, cl->last_name, sizeof cl->last_name);
     jv_record_put(rec, JV_FD_outage_us, outage_us);
     jv_record_put(rec, JV_FD_detect_us, detect_us);
@@ -120,9 +119,12 @@ void jv_commit_confirm(struct jv_core *core, struct jv_session *s, struct jv_out
     }
 }
 
-static void release_held(struct jv_core *core, struct jv_session *s, struct jv_slot *held,
-                         uint32_t n, struct jv_out *out)
+/* In place: what is taken here holds nothing, and what gives up a request finds nothing held. */
+static void release_held(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
+    struct jv_slot *held = core->client->held;
+    uint32_t n = core->client->held_len;
+    core->client->held_len = 0;
     for (uint32_t i = 0; i < n; i++) {
         struct jv_header header;
         (void)jv_header_decode(held[i].buf + held[i].off,
@@ -140,21 +142,22 @@ void jv_commit(struct jv_core *core, struct jv_session *s, struct jv_path *path,
 {
     struct jv_client *cl = core->client;
     struct jv_path *old = s->bound;
-    struct jv_slot held[JV_HELD_MAX];
     bool quiet = cl->request.quiet;
     cl->committed.any = true;
     cl->committed.order = cl->request.order;
     memcpy(cl->committed.random, cl->request.random, 16);
     take_locators(core, path, ack);
     if (!quiet) {
-        (void)jv_resend_begin(core, s, &ack->report);
+        bool is_left_alive = old != NULL && old != path && !cl->suspected &&
+                             cl->request.why == JV_WHY_POLICY_FORCED_RECOVERY;
+        s->bind_next = path;
+        jv_resend_begin(core, s, &ack->report, is_left_alive);
         record_commit(core, s, old, path, out);
         if (old != NULL && old != path) {
             retire(core, s, old, ack);
             jv_path_leave_locator(core, old);
             old->probe_due = core->now;
         }
-        s->bind_next = path;
         cl->last_number = path->number;
         memcpy(cl->last_name, path->name, sizeof cl->last_name);
         cl->suspected = cl->standby_answered = cl->is_lossy = false;
@@ -178,15 +181,9 @@ void jv_commit(struct jv_core *core, struct jv_session *s, struct jv_path *path,
     path->token_at = core->now;
     path->observed = ack->observed;
     cl->gateway_time_ms = JV_MAX(cl->gateway_time_ms, jv_token_time(ack->token));
-    uint32_t n = JV_MIN(cl->held_len, (uint32_t)JV_ARRAY_LEN(held));
-    memcpy(held, cl->held, n * sizeof held[0]);
-    for (uint32_t i = n; i < cl->held_len; i++) {
-        jv_core_drop(core, &cl->held[i], JV_DROP_HELD_FULL);
-    }
-    cl->held_len = 0;
     jv_wipe(&cl->request, sizeof cl->request);
     jv_commit_confirm(core, s, out);
     jv_resend_run(core, s, out);
     jv_tunnel_flush_waiting(core, s, out);
-    release_held(core, s, held, n, out);
+    release_held(core, s, out);
 }

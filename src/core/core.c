@@ -156,8 +156,10 @@ static struct jv_instant waiting_deadline(const struct jv_core *core, const stru
     if (first == NULL) {
         return JV_NEVER;
     }
-    bool may_go = s->bound != NULL && !jv_jump_holds_packets(core, s) && !jv_resend_is_busy(s);
-    return may_go ? core->now : jv_add_ms(first->at, JV_WAITING_MS + 1);
+    if (s->bound != NULL && !jv_jump_holds_packets(core, s) && s->kept.due == 0) {
+        return jv_pace_deadline(&s->pace, core->now);
+    }
+    return jv_add_ms(first->at, (uint64_t)s->policy.waiting_age_ms + 1);
 }
 
 static struct jv_instant session_deadline(const struct jv_core *core, const struct jv_session *s)

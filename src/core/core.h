@@ -218,6 +218,8 @@ struct jv_counters {
     /* outage of jumps, cumulative histogram: <= 10, 25, 50, 100, 250, 500, 1000, 2500, 5000 ms, all */
     uint64_t outage_buckets[10];
     uint64_t outage_sum_us;
+    /* sealed packets that went again after a jump, and that the pool had no room for before they were reported */
+    uint64_t resent, resend_pushed_out;
 };
 void jv_core_counters(const struct jv_core *core, struct jv_counters *out);
 /* The operator's last policy was invalid: nobody new is let in. */

@@ -3,6 +3,7 @@
 
 #include "birth.h"
 #include "core.h"
+#include "resend.h"
 #include "state.h"
 #include "users.h"
 
@@ -126,6 +127,7 @@ static void place(struct jv_core *core, const struct layout *l)
     core->buf_refs = l->buf_refs;
     core->buf_mem = l->buf_mem;
     core->buf_cap = cfg->buffers;
+    jv_resend_divide(core);
 }
 
 static void init_client(struct jv_core *core)

@@ -108,6 +108,7 @@ static void on_progress(struct jv_core *core, struct jv_session *s, const struct
         uint64_t got = r->received - live->reported_received;
         uint64_t lost_ppm = got >= sent ? 0 : (sent - got) * 1000000 / sent;
         live->loss_ppm = (uint32_t)((7 * (uint64_t)live->loss_ppm + lost_ppm) / 8);
+        jv_pace_reported(&s->pace, lost_ppm > JV_PACE_LOSS_PPM);
     }
     live->reported_epoch = r->epoch;
     live->reported_highest = r->highest;

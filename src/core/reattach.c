@@ -140,7 +140,9 @@ static void send_ack(struct jv_core *core, struct jv_session *s, struct jv_out *
     const struct jv_control_to to = {s->bound->link, s->bound->remote, s->bound->local,
                                      s->commit.locator};
     (void)jv_control_send(core, epoch, JV_TYPE_ACK, &to, body, sizeof body, out);
-    s->ack_due = s->ack_left > 0 ? jv_add_ms(core->now, JV_ACK_RETRY_MS) : JV_NEVER;
+    uint32_t retry_ms = s->ack_ahead > 0 ? JV_ACK_AHEAD_MS : JV_ACK_RETRY_MS;
+    s->ack_ahead -= s->ack_ahead > 0 ? 1 : 0;
+    s->ack_due = s->ack_left > 0 ? jv_add_ms(core->now, retry_ms) : JV_NEVER;
     jv_core_touch(core, s);
 }
 
@@ -180,8 +182,7 @@ static void record_move(struct jv_core *core, struct jv_session *s, const struct
     jv_record_path(rec, &s->own);
     jv_record_put(rec, JV_FD_order, req->order);
     jv_record_put(rec, JV_FD_peer_v, req->version);
-    jv_record_put(rec, JV_FD_resent, s->kept.due);
-    jv_record_put(rec, JV_FD_pushed_out, s->kept.pushed_out);
+    jv_resend_record(s, rec);
     jv_record_put(rec, JV_FD_switches_in_window, jv_session_switches_in_window(s, core->now));
     jv_record_put(rec, JV_FD_switches_limit, s->policy.max_switches_per_min);
 }
@@ -205,6 +206,8 @@ static void commit(struct jv_core *core, struct jv_session *s, const struct jv_h
 {
     bool is_move = !is_bound_address(s, slot);
     bool is_rebind = is_move && req->path_id == s->commit.path_id;
+    bool is_left_alive = is_move && !is_rebind && s->state == JV_ST_ATTACHED &&
+                         req->why == JV_WHY_POLICY_FORCED_RECOVERY;
     jv_rekey_cancel(core, s);
     walk_rows(core, s, is_move, is_rebind, out);
     if (is_move) {
@@ -230,7 +233,7 @@ static void commit(struct jv_core *core, struct jv_session *s, const struct jv_h
         jv_session_record(core, s, JV_REC_ReattachResult, JV_WHY_REATTACH_SUCCESS, out);
     jv_record_path(rec, &s->own);
     jv_record_put(rec, JV_FD_order, req->order);
-    (void)jv_resend_begin(core, s, &req->report);
+    jv_resend_begin(core, s, &req->report, is_left_alive);
     if (is_move) {
         record_move(core, s, req, is_rebind, out);
     }
@@ -244,6 +247,7 @@ static void commit(struct jv_core *core, struct jv_session *s, const struct jv_h
     s->commit.next_counter = s->keys->epochs[JV_EPOCH_CURRENT].tx_next;
     memcpy(s->commit.random, req->random, sizeof s->commit.random);
     s->ack_left = JV_ACK_TRIES;
+    s->ack_ahead = s->pace.on ? JV_ACK_AHEAD : 0;
     s->hint_wait_ms = JV_HINT_MIN_MS; /* a commit ends the doubling */
     jv_locator_renew_spares(core, s);
     send_ack(core, s, out);
@@ -453,7 +457,7 @@ void jv_reattach_on_request(struct jv_core *core, struct jv_session *s,
             s->commit.locator = header->locator;
             s->commit.next_counter = s->keys->epochs[JV_EPOCH_CURRENT].tx_next;
             memcpy(s->commit.random, req.random, sizeof s->commit.random);
-            s->ack_left = 0;
+            s->ack_left = s->ack_ahead = 0;
             jv_locator_renew_spares(core, s);
         }
         send_ack(core, s, out);
@@ -487,7 +491,7 @@ void jv_reattach_on_bound(struct jv_core *core, struct jv_session *s,
         return;
     }
     s->ack_due = JV_NEVER;
-    s->ack_left = 0;
+    s->ack_left = s->ack_ahead = 0;
     if (s->retired.used) {
         s->retired.has_mark = true;
         s->retired.mark_epoch = f->next_epoch;

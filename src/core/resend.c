@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "resend.h"
 
+#include "liveness.h"
 #include "session.h"
+
+static bool is_same(struct jv_handle a, struct jv_handle b)
+{
+    return a.idx == b.idx && a.gen == b.gen;
+}
 
 static struct jv_kept *first_of(const struct jv_core *core, const struct jv_session *s)
 {
@@ -19,27 +25,73 @@ static void remove_behind(struct jv_core *core, struct jv_session *s, struct jv_
     } else {
         s->kept.first = kept->next;
     }
-    if (handle.idx == s->kept.last.idx && handle.gen == s->kept.last.gen) {
+    if (is_same(handle, s->kept.last)) {
         s->kept.last = before != NULL ? before_handle : JV_NO_HANDLE;
     }
+    if (is_same(handle, s->kept.due_from)) {
+        s->kept.due_from = kept->next;
+    }
+    core->kept_lent -= s->kept.len > core->kept_share ? 1 : 0;
     s->kept.len--;
     s->kept.due -= kept->is_due ? 1 : 0;
     jv_core_give(core, &kept->slot, 1);
     jv_slab_remove(&core->kept, handle);
 }
 
+/* ---- the pool ---- */
+
+void jv_resend_divide(struct jv_core *core)
+{
+    uint32_t share = core->kept.cap / 2 / core->cfg.sessions_max;
+    core->kept_share = JV_MIN(share, JV_RESEND_SHARE);
+    core->kept_lent_max = core->kept.cap - core->kept_share * core->cfg.sessions_max;
+}
+
+static bool has_place(const struct jv_core *core, const struct jv_session *s)
+{
+    uint32_t max = s->policy.resend_max_kib / (JV_BUF_BYTES / 1024);
+    return s->kept.len < max &&
+           (s->kept.len < core->kept_share || core->kept_lent < core->kept_lent_max);
+}
+
+/* Nobody has reported it: a jump may have lost it for good. What a report has passed by was lost by the path, not by the jump. */
+static void note_missed(const struct jv_session *s, struct jv_missed *missed, uint64_t epoch,
+                        uint64_t counter)
+{
+    const struct jv_liveness *live = &s->live;
+    if (live->reported_epoch > epoch ||
+        (live->reported_epoch == epoch && live->reported_highest >= counter)) {
+        return;
+    }
+    if (missed->count == 0 || missed->epoch != epoch) {
+        *missed = (struct jv_missed){.epoch = epoch, .first = counter};
+    }
+    missed->last = counter;
+    missed->count++;
+}
+
+static void push_out(struct jv_core *core, struct jv_session *s)
+{
+    const struct jv_kept *kept = first_of(core, s);
+    note_missed(s, &s->kept.pushed, kept->epoch, kept->counter);
+    core->count.resend_pushed_out++;
+    remove_behind(core, s, NULL, JV_NO_HANDLE);
+}
+
 void jv_resend_keep(struct jv_core *core, struct jv_session *s, uint64_t epoch, uint64_t counter,
                     const struct jv_slot *slot)
 {
     struct jv_handle handle;
-    if (s->kept.len > 0 &&
-        (s->kept.len >= JV_RESEND_PACKETS || core->kept.used == core->kept.cap)) {
-        remove_behind(core, s, NULL, JV_NO_HANDLE);
-        s->kept.pushed_out++;
+    if (s->policy.resend_age_ms == 0 || s->policy.resend_max_kib == 0) {
+        return; /* the policy wants none of this */
     }
-    struct jv_kept *kept = jv_slab_add(&core->kept, &handle);
+    while (s->kept.len > 0 && !has_place(core, s)) {
+        push_out(core, s); /* one, but where a new policy made the room smaller */
+    }
+    struct jv_kept *kept = has_place(core, s) ? jv_slab_add(&core->kept, &handle) : NULL;
     if (kept == NULL) {
-        s->kept.pushed_out++;
+        note_missed(s, &s->kept.pushed, epoch, counter);
+        core->count.resend_pushed_out++;
         return;
     }
     kept->slot = *slot;
@@ -55,8 +107,11 @@ void jv_resend_keep(struct jv_core *core, struct jv_session *s, uint64_t epoch, 
         s->kept.first = handle;
     }
     s->kept.last = handle;
+    core->kept_lent += s->kept.len >= core->kept_share ? 1 : 0;
     s->kept.len++;
 }
+
+/* ---- reports ---- */
 
 /* Received, or so old that the report cannot name it any more. */
 static bool is_settled(const struct jv_kept *kept, const struct jv_report *report)
@@ -72,14 +127,24 @@ static bool is_settled(const struct jv_kept *kept, const struct jv_report *repor
     return true;
 }
 
-void jv_resend_reported(struct jv_core *core, struct jv_session *s, const struct jv_report *report)
+/* A report that passes by them says what became of them. */
+static void forget_missed(struct jv_missed *missed, const struct jv_report *report)
+{
+    if (report->epoch > missed->epoch ||
+        (report->epoch == missed->epoch && report->highest >= missed->last)) {
+        missed->count = 0;
+    }
+}
+
+static void settle(struct jv_core *core, struct jv_session *s, const struct jv_report *report)
 {
     struct jv_kept *before = NULL;
     struct jv_handle before_handle = JV_NO_HANDLE;
     struct jv_handle handle = s->kept.first;
     struct jv_kept *kept;
     while ((kept = jv_slab_get(&core->kept, handle)) != NULL &&
-           (kept->epoch < report->epoch || kept->counter <= report->highest)) {
+           (kept->epoch < report->epoch ||
+            (kept->epoch == report->epoch && kept->counter <= report->highest))) {
         struct jv_handle next = kept->next;
         if (is_settled(kept, report)) {
             remove_behind(core, s, before, before_handle);
@@ -91,24 +156,109 @@ void jv_resend_reported(struct jv_core *core, struct jv_session *s, const struct
     }
 }
 
-uint32_t jv_resend_begin(struct jv_core *core, struct jv_session *s, const struct jv_report *report)
+void jv_resend_reported(struct jv_core *core, struct jv_session *s, const struct jv_report *report)
 {
-    jv_resend_reported(core, s, report);
-    jv_resend_expire(core, s);
+    settle(core, s, report);
+    if (report->received > 0) {
+        forget_missed(&s->kept.pushed, report);
+        forget_missed(&s->kept.aged, report);
+    }
+}
+
+static uint64_t overlap(uint64_t a_first, uint64_t a_last, uint64_t b_first, uint64_t b_last)
+{
+    uint64_t first = JV_MAX(a_first, b_first);
+    uint64_t last = JV_MIN(a_last, b_last);
+    return first <= last ? last - first + 1 : 0;
+}
+
+/* How many of them the peer lacks by its report. Frames have counters too, so this is an upper bound, as `count` is another. */
+static uint32_t count_missed(const struct jv_missed *missed, const struct jv_report *report)
+{
+    if (missed->count == 0 || report->epoch > missed->epoch) {
+        return 0;
+    }
+    if (report->epoch < missed->epoch || report->received == 0) {
+        return missed->count;
+    }
+    uint64_t n = overlap(missed->first, missed->last, report->highest + 1, UINT64_MAX);
+    for (uint32_t i = 0; i < report->gaps_len; i++) {
+        n += overlap(missed->first, missed->last, report->gaps[i].first, report->gaps[i].last);
+    }
+    return (uint32_t)JV_MIN(n, (uint64_t)missed->count);
+}
+
+/* ---- a jump ---- */
+
+/* Bytes a second of the stream when it was interrupted: of the older half, because what came later may have come into the silence. */
+static uint64_t stream_bps(const struct jv_core *core, const struct jv_session *s)
+{
+    const struct jv_kept *kept = jv_slab_get(&core->kept, s->kept.due_from);
+    const struct jv_kept *first = kept;
+    uint64_t bytes = 0;
+    uint64_t span_us = 0;
+    for (uint32_t n = 0; kept != NULL && n < s->kept.due / 2; n++) {
+        bytes += kept->slot.len;
+        span_us = jv_since_us(first->at, kept->at);
+        kept = jv_slab_get(&core->kept, kept->next);
+    }
+    return bytes * 1000000 / JV_MAX(span_us, (uint64_t)10000);
+}
+
+/* What was sealed before the mark and has a key yet goes again. */
+static void make_due(struct jv_core *core, struct jv_session *s)
+{
     struct jv_kept *kept;
+    s->kept.settle_at = JV_NEVER;
+    s->kept.due_from = s->kept.first;
     for (struct jv_handle h = s->kept.first; (kept = jv_slab_get(&core->kept, h)) != NULL;
          h = kept->next) {
-        if (!kept->is_due && jv_keys_at(s->keys, kept->epoch) != NULL) {
+        bool is_before = kept->epoch < s->kept.mark_epoch || (kept->epoch == s->kept.mark_epoch &&
+                                                              kept->counter < s->kept.mark_counter);
+        if (!kept->is_due && is_before && jv_keys_at(s->keys, kept->epoch) != NULL) {
             kept->is_due = true;
             s->kept.due++;
         }
     }
-    return s->kept.due;
+    if (s->kept.due > 0 || s->waiting_len > 0) {
+        jv_pace_begin(&s->pace, core->now, stream_bps(core, s));
+    }
+}
+
+void jv_resend_begin(struct jv_core *core, struct jv_session *s, const struct jv_report *report,
+                     bool is_left_alive)
+{
+    const struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
+    settle(core, s, report);
+    jv_resend_expire(core, s);
+    s->kept.jump.kept = s->kept.len;
+    s->kept.jump.pushed_out = count_missed(&s->kept.pushed, report);
+    s->kept.jump.too_old = count_missed(&s->kept.aged, report);
+    s->kept.pushed.count = s->kept.aged.count = 0;
+    s->kept.mark_epoch = epoch->n;
+    s->kept.mark_counter = epoch->tx_next;
+    if (is_left_alive && s->kept.due == 0 && s->waiting_len == 0) {
+        /* The reports that come over the new path say what the old one delivered after all. */
+        uint64_t wait_us = s->policy.retired_rx_grace_ms * 1000ULL +
+                           s->policy.ack_delay_ms * 1000ULL + jv_rtt_srtt_us(&s->bind_next->rtt);
+        s->kept.settle_at = jv_add_us(core->now, wait_us);
+    } else {
+        make_due(core, s);
+    }
+    s->kept.jump.resent = s->kept.due;
+}
+
+void jv_resend_record(const struct jv_session *s, struct jv_record *rec)
+{
+    jv_record_put(rec, JV_FD_kept, s->kept.jump.kept);
+    jv_record_put(rec, JV_FD_resent, s->kept.jump.resent);
+    jv_record_put(rec, JV_FD_pushed_out, s->kept.jump.pushed_out);
+    jv_record_put(rec, JV_FD_too_old, s->kept.jump.too_old);
 }
 
 bool jv_resend_is_busy(const struct jv_session *s)
 {
-    return s->kept.due > 0;
+    return s->kept.due > 0 || s->pace.on;
 }
 
 void jv_resend_run(struct jv_core *core, struct jv_session *s, struct jv_out *out)
@@ -117,23 +267,24 @@ void jv_resend_run(struct jv_core *core, struct jv_session *s, struct jv_out *ou
     if (s->kept.due == 0 || s->bound == NULL) {
         return;
     }
-    for (struct jv_handle h = s->kept.first;
-         (kept = jv_slab_get(&core->kept, h)) != NULL && s->kept.due > 0; h = kept->next) {
-        if (!kept->is_due) {
-            continue;
+    while (s->kept.due > 0 && (kept = jv_slab_get(&core->kept, s->kept.due_from)) != NULL) {
+        if (kept->is_due) {
+            if (out->tx_cap - out->tx_len < JV_ROOM_TX ||
+                !jv_pace_take(&s->pace, core->now, kept->slot.len)) {
+                break;
+            }
+            struct jv_slot slot = kept->slot;
+            slot.link = s->bound->link;
+            slot.remote = s->bound->remote;
+            slot.local = s->bound->local;
+            kept->is_due = false;
+            s->kept.due--;
+            s->kept.resent++;
+            core->count.resent++;
+            jv_core_hold(core, &slot);
+            jv_core_send(core, &slot, out);
         }
-        if (out->tx_cap - out->tx_len < JV_ROOM_TX) {
-            break;
-        }
-        struct jv_slot slot = kept->slot;
-        slot.link = s->bound->link;
-        slot.remote = s->bound->remote;
-        slot.local = s->bound->local;
-        kept->is_due = false;
-        s->kept.due--;
-        s->kept.resent++;
-        jv_core_hold(core, &slot);
-        jv_core_send(core, &slot, out);
+        s->kept.due_from = kept->next;
     }
     jv_core_touch(core, s);
 }
@@ -141,8 +292,13 @@ void jv_resend_run(struct jv_core *core, struct jv_session *s, struct jv_out *ou
 void jv_resend_expire(struct jv_core *core, struct jv_session *s)
 {
     const struct jv_kept *kept;
-    while ((kept = first_of(core, s)) != NULL &&
-           jv_since_ms(kept->at, core->now) >= JV_RESEND_AGE_MS) {
+    if (s->bound != NULL && jv_is_due(s->kept.settle_at, core->now)) {
+        make_due(core, s);
+    }
+    /* What is due was judged at the commit; its turn comes within JV_PACE_MAX_MS, where there is a path. */
+    while ((kept = first_of(core, s)) != NULL && (!kept->is_due || s->bound == NULL) &&
+           jv_since_ms(kept->at, core->now) >= s->policy.resend_age_ms) {
+        note_missed(s, &s->kept.aged, kept->epoch, kept->counter);
         remove_behind(core, s, NULL, JV_NO_HANDLE);
     }
 }
@@ -153,7 +309,11 @@ struct jv_instant jv_resend_deadline(const struct jv_core *core, const struct jv
     if (kept == NULL) {
         return JV_NEVER;
     }
-    return s->kept.due > 0 && s->bound != NULL ? core->now : jv_add_ms(kept->at, JV_RESEND_AGE_MS);
+    if (s->kept.due > 0 && s->bound != NULL) {
+        return jv_pace_deadline(&s->pace, core->now);
+    }
+    struct jv_instant settle = s->bound != NULL ? s->kept.settle_at : JV_NEVER;
+    return jv_earlier(settle, jv_add_ms(kept->at, s->policy.resend_age_ms));
 }
 
 struct jv_instant jv_resend_sent_at(const struct jv_core *core, const struct jv_session *s,
@@ -174,6 +334,8 @@ void jv_resend_drop(struct jv_core *core, struct jv_session *s)
     while (s->kept.len > 0) {
         remove_behind(core, s, NULL, JV_NO_HANDLE);
     }
+    s->kept.settle_at = JV_NEVER;
+    s->pace.on = false;
 }
 
 bool jv_resend_is_false(struct jv_session *s, const struct jv_report *report)

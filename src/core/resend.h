@@ -6,29 +6,39 @@
  * §4.6).
  *
  * At a commit the peer's receive report says what is missing; a kept packet goes again byte for byte, header included, at most once a
- * commit and before new packets. The receiver's window removes what arrived twice, and no key and nonce seal different bytes.
+ * commit and before new packets, at the pace of pace.h. Where the path that was left still works, what is on its way there may arrive
+ * yet: it goes again only where the reports still lack it once the peer takes nothing from that path any more. The receiver's window
+ * removes what arrived twice, and no key and nonce seal different bytes.
  *
  * Owns     one entry and one reference to a packet buffer for each kept packet.
- * Limits   JV_RESEND_PACKETS a session, JV_RESEND_AGE_MS old, half of the core's buffers in all. What does not fit pushes the oldest
- *          out and is counted: the promise is "no loss within the pool".
+ * Limits   resend_max_kib (a packet counts as a buffer) and resend_age_ms of the policy; half of the core's buffers in all, of which
+ *          JV_RESEND_SHARE packets are every session's and the rest is lent. What does not fit pushes the session's oldest out and is
+ *          counted: the promise is "no loss within the pool".
  * Threads  the shard's. Hot path: jv_resend_keep() allocates and copies nothing.
  */
 #include "core.h"
 #include "state.h"
 
+/* How the pool is divided: packets that are each session's, packets that are lent. */
+void jv_resend_divide(struct jv_core *core);
 /* A packet was sealed and is about to leave in `slot`. */
 void jv_resend_keep(struct jv_core *core, struct jv_session *s, uint64_t epoch, uint64_t counter,
                     const struct jv_slot *slot);
 /* What the peer has received need not be kept. */
 void jv_resend_reported(struct jv_core *core, struct jv_session *s, const struct jv_report *report);
-/* A jump was committed: what `report` lacks is due on the path that is bound. Returns how many packets. */
-uint32_t jv_resend_begin(struct jv_core *core, struct jv_session *s,
-                         const struct jv_report *report);
-/* Packets are due: new ones wait behind them. */
+/*
+ * A jump was committed: what `report` lacks is due on the path that is bound, at once, or later where `is_left_alive`. Says in
+ * s->kept.jump what there was.
+ */
+void jv_resend_begin(struct jv_core *core, struct jv_session *s, const struct jv_report *report,
+                     bool is_left_alive);
+/* Into the record of a jump: kept, of it due at once, and what the peer lacks that the pool had given up by size and by age. */
+void jv_resend_record(const struct jv_session *s, struct jv_record *rec);
+/* Packets are due or paced: new ones wait behind them. */
 bool jv_resend_is_busy(const struct jv_session *s);
-/* Send what is due, as far as `out` has room. */
+/* Send what is due, as far as `out` has room and the pace allows. */
 void jv_resend_run(struct jv_core *core, struct jv_session *s, struct jv_out *out);
-/* Drop what is too old. */
+/* Drop what is too old; what nobody reported since a move by choice is due. */
 void jv_resend_expire(struct jv_core *core, struct jv_session *s);
 struct jv_instant jv_resend_deadline(const struct jv_core *core, const struct jv_session *s);
 /* When this packet was sealed; now, where it is not kept. */

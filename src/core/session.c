@@ -101,7 +101,7 @@ struct jv_session *jv_session_open(struct jv_core *core, const struct jv_policy 
     s->policy_id = jv_policy_id(policy);
     s->lifetime_at = s->ttl_at = s->degrade_at = s->degraded_max_at = JV_NEVER;
     s->recovery_until = s->probation_until = s->unbound_at = s->ack_due = JV_NEVER;
-    s->live.heartbeat_due = s->live.report_due = JV_NEVER;
+    s->live.heartbeat_due = s->live.report_due = s->kept.settle_at = JV_NEVER;
     struct jv_rate rate = jv_session_switch_rate(s);
     jv_bucket_init(&s->switches, &rate, core->now);
     struct jv_rate rebinds = {policy->rebind_max_per_min, 60, policy->rebind_max_per_min};

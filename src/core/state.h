@@ -20,6 +20,7 @@
 #include "map.h"
 #include "msg.h"
 #include "noise.h"
+#include "pace.h"
 #include "policy.h"
 #include "prng.h"
 #include "record.h"
@@ -122,6 +123,11 @@ struct jv_kept { /* a sealed packet that may have to go again */
     bool is_due; /* a jump was committed without it */
 };
 
+struct jv_missed { /* packets that the pool gave up and no report has passed by */
+    uint64_t epoch, first, last;
+    uint32_t count;
+};
+
 /* Liveness of the bound path, the same on both ends. */
 struct jv_liveness {
     bool outstanding; /* something that must be answered is unanswered */
@@ -205,10 +211,17 @@ struct jv_session {
     struct jv_handle waiting_first, waiting_last;
     uint32_t waiting_len;
     struct {
-        struct jv_handle first, last;
+        struct jv_handle first, last, due_from; /* nothing before due_from is due */
         uint32_t len, due;
-        uint64_t resent, pushed_out;
+        uint64_t resent;
+        struct jv_missed pushed, aged; /* by the pool's size, by its age */
+        struct jv_instant settle_at; /* what the path just left has not delivered by then is due */
+        uint64_t mark_epoch, mark_counter; /* of the last jump: what was sealed before */
+        struct {                           /* what there was at the last jump, for its record */
+            uint32_t kept, resent, pushed_out, too_old;
+        } jump;
     } kept;
+    struct jv_pace pace; /* of what goes again and of what waited */
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     bool dirty; /* its deadline must be computed anew */
     bool ended; /* what follows the end was done */
@@ -227,8 +240,8 @@ struct jv_session {
         uint8_t path_id, random[16];
         bool is_move;
     } commit;
-    struct jv_instant ack_due; /* the ACK is repeated until it is confirmed */
-    uint32_t ack_left;
+    struct jv_instant ack_due;    /* the ACK is repeated until it is confirmed */
+    uint32_t ack_left, ack_ahead; /* of them, soon */
     struct jv_locator locators[JV_LOCATOR_MAX];
     struct jv_bucket unbound_opens, requests;
     struct jv_instant hint_next;
@@ -407,6 +420,8 @@ struct jv_core {
     uint32_t
         sessions_limit; /* what the operator allows; the slab has room for births that replace one */
     struct jv_slab sessions, key_slab, half_open, waiting, kept;
+    uint32_t kept_share, kept_lent,
+        kept_lent_max;        /* of the pool: each session's, lent, at most lent */
     struct jv_heap deadlines; /* sessions, then half-open entries, then the core itself */
     uint32_t dirty[JV_BATCH_MAX * 2];
     uint32_t dirty_len;

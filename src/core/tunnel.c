@@ -47,8 +47,8 @@ static bool seal(struct jv_core *core, struct jv_session *s, const struct jv_pat
 static void wait_for_path(struct jv_core *core, struct jv_session *s, struct jv_slot *slot)
 {
     struct jv_handle handle;
-    struct jv_waiting *w =
-        s->waiting_len < JV_WAITING_MAX ? jv_slab_add(&core->waiting, &handle) : NULL;
+    uint32_t max = s->policy.waiting_max_kib / (JV_BUF_BYTES / 1024);
+    struct jv_waiting *w = s->waiting_len < max ? jv_slab_add(&core->waiting, &handle) : NULL;
     if (w == NULL) {
         jv_core_drop(core, slot, JV_DROP_WAITING_FULL);
         return;
@@ -64,6 +64,8 @@ static void wait_for_path(struct jv_core *core, struct jv_session *s, struct jv_
     }
     s->waiting_last = handle;
     s->waiting_len++;
+    jv_pace_arrived(&s->pace, slot->len);
+    jv_core_touch(core, s);
 }
 
 static void send_packet(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
@@ -143,7 +145,8 @@ void jv_tunnel_packet(struct jv_core *core, struct jv_session *s, const struct j
     (void)jv_inner_clamp_mss(slot->buf + slot->off, slot->len, s->mtu);
     slot->ecn = inner->ecn;
     slot->dscp = inner->dscp; /* for DSCP = copy; a number stands on every datagram alike */
-    if (s->bound == NULL || jv_jump_holds_packets(core, s) || jv_resend_is_busy(s)) {
+    if (s->bound == NULL || jv_jump_holds_packets(core, s) || jv_resend_is_busy(s) ||
+        s->waiting_len > 0) {
         wait_for_path(core, s, slot);
         return;
     }
@@ -169,10 +172,13 @@ static void remove_waiting(struct jv_core *core, struct jv_session *s, const str
 void jv_tunnel_flush_waiting(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
     struct jv_waiting *w;
-    while (s->bound != NULL && !jv_resend_is_busy(s) && out->tx_cap - out->tx_len >= JV_ROOM_TX &&
+    while (s->bound != NULL && s->kept.due == 0 && out->tx_cap - out->tx_len >= JV_ROOM_TX &&
            (w = next_waiting(core, s)) != NULL) {
         struct jv_slot slot = w->slot;
-        bool is_old = jv_since_ms(w->at, core->now) > JV_WAITING_MS;
+        bool is_old = jv_since_ms(w->at, core->now) > s->policy.waiting_age_ms;
+        if (!is_old && !jv_pace_take(&s->pace, core->now, slot.len)) {
+            break;
+        }
         remove_waiting(core, s, w);
         if (is_old) {
             jv_core_drop(core, &slot, JV_DROP_WAITING_OLD);
@@ -180,13 +186,17 @@ void jv_tunnel_flush_waiting(struct jv_core *core, struct jv_session *s, struct 
             send_packet(core, s, &slot, out);
         }
     }
+    if (s->kept.due == 0 && s->waiting_len == 0) {
+        s->pace.on = false; /* all is sent that was behind */
+    }
     jv_core_touch(core, s);
 }
 
 void jv_tunnel_expire_waiting(struct jv_core *core, struct jv_session *s)
 {
     struct jv_waiting *w;
-    while ((w = next_waiting(core, s)) != NULL && jv_since_ms(w->at, core->now) > JV_WAITING_MS) {
+    while ((w = next_waiting(core, s)) != NULL &&
+           jv_since_ms(w->at, core->now) > s->policy.waiting_age_ms) {
         struct jv_slot slot = w->slot;
         remove_waiting(core, s, w);
         jv_core_drop(core, &slot, JV_DROP_WAITING_OLD);

@@ -6,7 +6,8 @@
  *
  * Takes    inner packets and traffic datagrams whose session is known.
  * Gives    datagrams to the bound path, inner packets to the TUN device, frames to the modules that they belong to.
- * Limits   JV_WAITING_MAX inner packets a session, JV_WAITING_MS old at most.
+ * Limits   waiting_max_kib of inner packets a session (a packet counts as a buffer), waiting_age_ms old at most; a quarter of the
+ *          core's buffers in all.
  * Threads  the shard's. Hot path: nothing here allocates or locks.
  */
 #include "core.h"
@@ -45,7 +46,7 @@ bool jv_tunnel_frames_to(struct jv_core *core, struct jv_session *s, const struc
 void jv_tunnel_terminate(struct jv_core *core, struct jv_session *s, enum jv_why why,
                          struct jv_out *out);
 
-/* Send what waits, as far as `out` has room. */
+/* Send what waits, as far as `out` has room and the pace allows. */
 void jv_tunnel_flush_waiting(struct jv_core *core, struct jv_session *s, struct jv_out *out);
 /* Drop what has waited for too long. */
 void jv_tunnel_expire_waiting(struct jv_core *core, struct jv_session *s);

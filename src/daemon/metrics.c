@@ -161,6 +161,9 @@ size_t jv_metrics_write(const struct jv_counters *counters, const struct jv_metr
     single(&page, "jv_rebinds_total", counters->rebinds, "Moves of a NAT mapping.");
     single(&page, "jv_reattach_denied_total", counters->reattach_denied, "Requests refused.");
     single(&page, "jv_rekeys_total", counters->rekeys, "Key replacements.");
+    single(&page, "jv_resent_packets_total", counters->resent, "Packets sent again after a jump.");
+    single(&page, "jv_resend_pushed_out_total", counters->resend_pushed_out,
+           "Packets that the resend pool gave up before they were reported.");
     single(&page, "jv_events_dropped_total", extra->events_dropped, "Audit records lost.");
     head(&page, "jv_half_open", "gauge", "Births in progress.");
     put(&page, "jv_half_open %" PRIu64 "\n", counters->half_open);

@@ -17,11 +17,11 @@
 /* Users that a reload may add without a restart: at least this many, else as many again as there are. */
 #define JV_SETUP_USERS_MIN 64U
 /*
- * Packet buffers of 2 KiB; memory for them is reserved, and taken when they are first used. A client holds one window of resends
- * and two batches. A gateway's sessions share theirs: four each are a TCP flight of those that move at the moment; beyond half a
+ * Packet buffers of 2 KiB; memory for them is reserved, and taken when they are first used. A client's half holds what
+ * a stream of 50 Mbit/s leaves behind in the 1.8 s that it takes to leave a slow path that died. A gateway's sessions share theirs: four each are a TCP flight of those that move at the moment; beyond half a
  * gigabyte more would only keep packets that are too late.
  */
-#define JV_SETUP_BUFFERS_CLIENT 4096U
+#define JV_SETUP_BUFFERS_CLIENT 16384U
 #define JV_SETUP_BUFFERS_SESSION 4U
 #define JV_SETUP_BUFFERS_GATEWAY_MIN 16384U
 #define JV_SETUP_BUFFERS_GATEWAY_MAX 262144U

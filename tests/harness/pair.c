@@ -9,6 +9,7 @@
 #include "crypto.h"
 #include "prng.h"
 #include "state.h"
+#include "wire.h"
 
 #define BUFFERS 2048U
 #define PARKED_MAX 256U /* the socket buffer of a frozen process */
@@ -160,6 +161,15 @@ void pair_emulate(struct pair *p, uint32_t link, const struct emu_script *script
     p->links[link].player = (struct emu_player){.script = script, .start_ns = p->now_ns};
 }
 
+/* The number that pair_packet() wrote behind the IP header. */
+static void note_order(struct pair_flow *flow, const struct jv_slot *slot)
+{
+    struct jv_rd rd = jv_rd_init(slot->buf + slot->off + 20, 8);
+    uint64_t number = jv_rd_u64(&rd);
+    flow->late += number < flow->newest ? 1 : 0;
+    flow->newest = JV_MAX(flow->newest, number);
+}
+
 static void note_arrival(struct pair *p, struct pair_flow *flow)
 {
     if (flow->received > 0) {
@@ -183,6 +193,7 @@ static void drain(struct pair *p, bool client, struct jv_out *out)
     }
     jv_core_give(core, out->tx, out->tx_len);
     for (uint32_t i = 0; i < out->tun_len; i++) {
+        note_order(client ? &p->down : &p->up, &out->tun[i]);
         note_arrival(p, client ? &p->down : &p->up);
         p->delivered_c += client ? 1 : 0;
         p->delivered_g += client ? 0 : 1;
@@ -437,6 +448,8 @@ void pair_packet(struct pair *p, bool from_client, uint32_t bytes)
     slot.off = JV_BUF_HEADROOM;
     slot.len = JV_MAX(bytes, 28U);
     inner_packet(p, from_client, slot.buf + slot.off, slot.len);
+    struct jv_wr wr = jv_wr_init(slot.buf + slot.off + 20, 8);
+    jv_wr_u64(&wr, from_client ? p->up.sent : p->down.sent);
     struct jv_batch batch = {&slot, 1, 0};
     while (jv_core_packets(core, at(p), &batch, &out) == JV_E_AGAIN) {
         drain(p, from_client, &out);
@@ -478,7 +491,7 @@ static struct jv_core_cfg client_cfg(const struct pair_cfg *cfg)
 {
     struct jv_core_cfg c = {.role = JV_ROLE_CLIENT,
                             .private_key = key_of(cfg->unknown_user ? 0x33 : 0x11),
-                            .buffers = BUFFERS,
+                            .buffers = cfg->buffers != 0 ? cfg->buffers : BUFFERS,
                             .first_seq = 1,
                             .jitter_seed = cfg->seed,
                             .mtu = JV_MTU_DEFAULT,
@@ -549,6 +562,7 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
     }
     p->now_ns = JV_NS_PER_S;
     p->seed = cfg->seed;
+    p->buffers = cfg->buffers != 0 ? cfg->buffers : BUFFERS;
     p->entropy_c.state = cfg->seed * 3 + 1;
     p->entropy_g.state = cfg->seed * 3 + 2;
     p->events = calloc(PAIR_EVENTS, sizeof *p->events);
@@ -600,7 +614,7 @@ uint32_t pair_leaked(const struct pair *p, bool client)
         const struct jv_session *s = jv_core_session_at(core, i);
         used += s != NULL ? s->waiting_len + s->kept.len : 0;
     }
-    return (uint32_t)(BUFFERS - count.buffers_free - used);
+    return (uint32_t)(p->buffers - count.buffers_free - used);
 }
 
 enum jv_state pair_state(const struct pair *p, bool client)

@@ -18,7 +18,7 @@
 #include "prng.h"
 
 #define PAIR_LINKS 4U
-#define PAIR_EVENTS 4096U
+#define PAIR_EVENTS 16384U
 #define PAIR_LOG 16384U
 #define PAIR_IP_BYTES 28U /* headers of IPv4 and UDP */
 
@@ -52,6 +52,7 @@ struct pair_flow { /* numbered inner packets at a fixed pace */
     uint32_t interval_us, bytes;
     uint64_t next_ns, sent, received, last_received_ns, longest_gap_ns;
     uint64_t first_after_ns, mark_ns; /* first arrival after the mark */
+    uint64_t newest, late;            /* arrived after one that was sent later */
 };
 
 struct pair_log {
@@ -61,6 +62,7 @@ struct pair_log {
 
 struct pair {
     uint64_t now_ns, seed;
+    uint32_t buffers;
     struct jv_core *client, *gateway;
     void *client_mem, *gateway_mem;
     struct pair_link links[PAIR_LINKS];
@@ -104,6 +106,7 @@ struct pair_cfg {
     enum jv_preset preset;
     const struct jv_policy *policy; /* overrides the preset */
     uint32_t half_open_max;         /* 0: 8 */
+    uint32_t buffers;               /* of each core; 0: 2048 */
     bool rebirth, no_aes;
     uint8_t dscp; /* of outer datagrams, at both ends */
     bool wrong_psk, unknown_user, wrong_gateway_key;

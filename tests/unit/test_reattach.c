@@ -137,7 +137,7 @@ static void jump_loses_no_packet_either_way(void **state)
     pair_run(&p, 200);
     assert_int_equal(p.up.received, p.up.sent);
     assert_int_equal(p.down.received, p.down.sent);
-    pair_run(&p, JV_RESEND_AGE_MS + 1000);
+    pair_run(&p, jv_policy_presets[JV_PRESET_FAST].resend_age_ms + 1000);
     assert_int_equal(counters(true).buffers_free, 2048);
     assert_int_equal(counters(false).buffers_free, 2048);
 }
