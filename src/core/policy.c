@@ -373,7 +373,7 @@ enum jv_err jv_policy_clamp(const struct jv_policy *wanted, const struct jv_poli
     if (!is_valid(wanted)) {
         return JV_E_RANGE;
     }
-    if (clamp->has_bounds && (!keep_limits(&own, clamp) || !is_valid(&own))) {
+    if (clamp->has_bounds && (!is_valid(&own) || !keep_limits(&own, clamp) || !is_valid(&own))) {
         return JV_E_RANGE;
     }
     if (clamp->has_bounds) {
