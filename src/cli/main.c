@@ -21,6 +21,7 @@ static const struct jv_cli_command commands[] = {
     {"check", "[--print] FILE", "check a profile or a policy file", jv_cli_check},
     {"import", "wg FILE [-o NAME [--force]]", "make a profile of a wg-quick file", jv_cli_import},
     {"status", "[NAME] [-q] [--json]", "show a profile's session and paths", jv_cli_status},
+    {"top", "[NAME] [--once] [--json]", "sessions and paths, live", jv_cli_top},
     {"sessions", "[NAME] [--json]", "list sessions", jv_cli_sessions},
     {"path", "ls|test|prefer|disable|enable ...", "list paths, test them, choose among them",
      jv_cli_path},

@@ -254,7 +254,7 @@ struct jv_path_status {
     uint32_t score;      /* client: of JV_SCORE_MAX, for the hysteresis alone */
     uint32_t rank;       /* client: place in the order of choice, the first is 1 */
     enum jv_why why_not; /* client: why it is not the one that is bound; JV_WHY_NONE: it is */
-    uint32_t mtu;        /* inner packets of this size fit */
+    uint32_t mtu;        /* of the device, as the host tells it */
     uint64_t probes_sent, probes_answered; /* since the path is there */
     uint64_t probe_rtt_us;                 /* of the probe answered last; 0: none was */
 };
