@@ -195,8 +195,9 @@ static void device_form(const json_t *status, const json_t *session, FILE *file)
 
 static void kill_switch_form(const json_t *status, FILE *file)
 {
-    (void)fprintf(file, "  kill switch: %s\n",
-                  json_is_true(json_object_get(status, "kill_switch")) ? "on" : "off");
+    if (json_object_get(status, "kill_switch") != NULL) {
+        (void)fprintf(file, "  kill switch: %s\n", text(status, "kill_switch"));
+    }
 }
 
 static void client_form(const struct jv_cli *cli, const json_t *status, FILE *file)

@@ -16,6 +16,7 @@
 #include "core.h"
 #include "ctlreq.h"
 #include "ctlsteer.h"
+#include "killswitch.h"
 #include "links.h"
 #include "log.h"
 #include "loop.h"
@@ -316,7 +317,8 @@ static json_t *execute(struct jv_ctl *control, const struct jv_ctlreq *req)
     case JV_REQ_RELOAD:
         return do_reload(server, req->id);
     case JV_REQ_DOWN:
-        jv_server_let_go(server);
+        jv_killswitch_let_go(jv_server_killswitch(server));
+        jv_server_stop(server);
         return done(req->id, JV_E_OK);
     case JV_REQ_UP:
         return do_up(server, req->id);

@@ -49,6 +49,7 @@ struct daemon {
     struct jv_ctl *control;
     struct jv_metrics *metrics;
     struct jv_reader *reader; /* NULL: the daemon can read its profile itself */
+    struct jv_killswitch *killswitch;
     struct jv_server *server;
     const char *user; /* to become; NULL: stay */
     uid_t uid;
@@ -239,11 +240,11 @@ static void on_hangup(void *arg)
 }
 
 /* Before anything that could bring packets on their way: without the kill switch that was asked for nothing starts. */
-static int set_killswitch(const struct daemon *d)
+static int open_killswitch(struct daemon *d)
 {
-    enum jv_err err = jv_killswitch_set(d->config);
-    if (err == JV_E_OK || !jv_killswitch_is_wanted(d->config)) {
-        return EXIT_OK; /* what could not be removed is logged */
+    enum jv_err err = jv_killswitch_open(d->config, &d->killswitch);
+    if (err == JV_E_OK) {
+        return EXIT_OK;
     }
     return err == JV_E_PERM ? EXIT_NO_PERMISSION : EXIT_FAILED;
 }
@@ -256,7 +257,7 @@ static int open_all(struct daemon *d)
         code = open_control(d);
     }
     if (code == EXIT_OK) {
-        code = set_killswitch(d);
+        code = open_killswitch(d);
     }
     if (code == EXIT_OK) {
         code = open_audit(d, &first_seq);
@@ -272,7 +273,12 @@ static int open_all(struct daemon *d)
     }
     jv_server_on_hangup(d->server, on_hangup, d);
     jv_server_use_reader(d->server, d->reader);
+    jv_server_use_killswitch(d->server, d->killswitch);
     jv_server_note(d->server, JV_REC_DaemonStarted, JV_PROJECT_VERSION);
+    if (jv_killswitch_start(d->killswitch, d->server) != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "cannot look after the kill switch: %s", strerror(errno));
+        return EXIT_FAILED;
+    }
     if (jv_ctl_start(d->control, d->server) != JV_E_OK || jv_server_start(d->server) != JV_E_OK) {
         return EXIT_FAILED;
     }
@@ -377,6 +383,7 @@ static int serve(struct daemon *d)
     jv_ctl_close(d->control);
     jv_metrics_close(d->metrics);
     jv_server_close(d->server);
+    jv_killswitch_close(d->killswitch);
     jv_audit_close(d->audit);
     jv_reader_close(d->reader);
     jv_config_free(d->config);

@@ -28,12 +28,13 @@ struct jv_server {
     struct jv_out out;
     struct jv_instant timers[JV_TIMERS];
     struct jv_server_facts facts;
-    void (*tick[2])(void *arg, struct jv_instant now);
-    void *tick_arg[2];
+    void (*tick[JV_SERVER_TICKS])(void *arg, struct jv_instant now);
+    void *tick_arg[JV_SERVER_TICKS];
     void (*hangup)(void *arg);
     void *hangup_arg;
-    struct jv_reader *reader;      /* the caller's; NULL: we read the profile ourselves */
-    uint8_t scratch[JV_BUF_BYTES]; /* where packets end for which the pool has no buffer */
+    struct jv_reader *reader;         /* the caller's; NULL: we read the profile ourselves */
+    struct jv_killswitch *killswitch; /* the caller's */
+    uint8_t scratch[JV_BUF_BYTES];    /* where packets end for which the pool has no buffer */
 };
 
 /* Packets wait at the TUN device; a callback of the loop, `arg` is the server. */

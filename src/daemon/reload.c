@@ -314,27 +314,26 @@ static const char *refusal_text(enum jv_err err)
                               : jv_err_text(err);
 }
 
-/* Before anything else is touched: a kill switch that cannot be had refuses the reload. */
-static enum jv_err set_rules(struct jv_server *server, const struct jv_config *config,
-                             char why[JV_RELOAD_TEXT_BYTES])
+/* The kill switch before anything else is touched: one that cannot be had refuses the reload. */
+static enum jv_err take_with_rules(struct jv_server *server, struct jv_config *config,
+                                   char why[JV_RELOAD_TEXT_BYTES])
 {
-    if (!jv_killswitch_differs(jv_server_config(server), config)) {
-        return JV_E_OK;
-    }
-    enum jv_err err = jv_killswitch_set(config);
+    struct jv_killswitch *ks = jv_server_killswitch(server);
+    const struct jv_config *old = jv_server_config(server);
+    enum jv_err err = jv_killswitch_change(ks, config);
     if (err != JV_E_OK) {
         (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "KillSwitch: the rules cannot be changed: %s",
                        jv_err_text(err));
+        return err;
+    }
+    err = apply(server, config);
+    if (err != JV_E_OK) {
+        (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s", refusal_text(err));
+        enum jv_err ignored = jv_killswitch_change(ks, old); /* logged there */
+        (void)ignored;
+        jv_killswitch_config(ks, old);
     }
     return err;
-}
-
-static void restore_rules(struct jv_server *server, const struct jv_config *config)
-{
-    if (jv_killswitch_differs(jv_server_config(server), config)) {
-        enum jv_err ignored = jv_killswitch_set(jv_server_config(server)); /* logged there */
-        (void)ignored;
-    }
 }
 
 /* What is well in itself and cannot be taken under running sessions. */
@@ -346,14 +345,7 @@ static enum jv_err take(struct jv_server *server, struct jv_config *config,
     if (blocker != NULL) {
         (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s changed: that needs a restart", blocker);
     } else {
-        err = set_rules(server, config, why);
-    }
-    if (blocker == NULL && err == JV_E_OK) {
-        err = apply(server, config);
-        (void)snprintf(why, JV_RELOAD_TEXT_BYTES, "%s", refusal_text(err));
-        if (err != JV_E_OK) {
-            restore_rules(server, config);
-        }
+        err = take_with_rules(server, config, why);
     }
     if (err != JV_E_OK) {
         jv_log(JV_LOG_ERROR, "%s", why);

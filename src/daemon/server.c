@@ -272,25 +272,6 @@ void jv_server_stop(struct jv_server *server)
     jv_server_timer(server, JV_TIMER_STOP, jv_add_ms(jv_server_now(server), JV_SERVER_STOP_MS));
 }
 
-void jv_server_let_go(struct jv_server *server)
-{
-    server->facts.is_let_go = true;
-    jv_server_stop(server);
-}
-
-/* After the device: what still used it would go out in clear. */
-static void end_killswitch(const struct jv_server *server)
-{
-    if (!jv_killswitch_is_wanted(server->config)) {
-        return;
-    }
-    if (server->facts.is_let_go) {
-        (void)jv_killswitch_remove(server->config->name); /* logged there */
-    } else {
-        jv_log(JV_LOG_NOTICE, "the kill switch stays: jv down %s removes it", server->config->name);
-    }
-}
-
 void jv_server_close(struct jv_server *server)
 {
     if (server == NULL) {
@@ -303,7 +284,6 @@ void jv_server_close(struct jv_server *server)
     }
     jv_apply_close(server->apply);
     jv_tun_close(server->tun);
-    end_killswitch(server);
     if (server->core != NULL) {
         jv_core_fini(server->core);
     }
@@ -361,8 +341,11 @@ void jv_server_note(struct jv_server *server, enum jv_event_type event, const ch
 void jv_server_on_tick(struct jv_server *server, void (*tick)(void *arg, struct jv_instant now),
                        void *arg)
 {
-    uint32_t idx = server->tick[0] == NULL ? 0 : 1;
-    JV_ASSERT(server->tick[idx] == NULL);
+    uint32_t idx = 0;
+    while (idx < JV_SERVER_TICKS && server->tick[idx] != NULL) {
+        idx++;
+    }
+    JV_ASSERT(idx < JV_SERVER_TICKS);
     server->tick[idx] = tick;
     server->tick_arg[idx] = arg;
 }
@@ -383,6 +366,16 @@ struct jv_reader *jv_server_reader(const struct jv_server *server)
     return server->reader;
 }
 
+void jv_server_use_killswitch(struct jv_server *server, struct jv_killswitch *killswitch)
+{
+    server->killswitch = killswitch;
+}
+
+struct jv_killswitch *jv_server_killswitch(const struct jv_server *server)
+{
+    return server->killswitch;
+}
+
 void jv_server_adopt(struct jv_server *server, struct jv_config *config)
 {
     struct jv_config *old = server->config;
@@ -390,6 +383,7 @@ void jv_server_adopt(struct jv_server *server, struct jv_config *config)
     jv_apply_config(server->apply, config);
     jv_links_config(server->links, config);
     jv_names_config(server->names, config);
+    jv_killswitch_config(server->killswitch, config);
     if (config->audit_file[0] != '\0' && strcmp(old->audit_file, config->audit_file) != 0) {
         (void)snprintf(server->dirs.audit, sizeof(server->dirs.audit), "%s", config->audit_file);
     }

@@ -24,11 +24,13 @@
 #define JV_SERVER_BATCHES 4U
 /* Calls for one input: the first, and after each flush another one; a command that ends sessions may take one for each. */
 #define JV_SERVER_TRIES 4U
+#define JV_SERVER_TICKS 3U /* parts that are called each second: control, metrics, kill switch */
 #define JV_SERVER_STOP_MS 100U
 #define JV_SERVER_PATH_BYTES 1024U
 
 struct jv_apply;
 struct jv_audit;
+struct jv_killswitch;
 struct jv_links;
 struct jv_loop;
 struct jv_names;
@@ -57,7 +59,6 @@ struct jv_dirs {
 struct jv_server_facts {
     bool is_locked; /* the core's memory cannot be swapped out */
     bool is_stopping;
-    bool is_let_go; /* `jv down` was asked: the kill switch goes with the rest */
     struct jv_instant started_at;
     uint64_t given_up;  /* inputs that the core did not take after JV_SERVER_TRIES calls */
     uint64_t no_buffer; /* packets that were read and dropped because the pool was empty */
@@ -77,10 +78,7 @@ JV_MUST_USE enum jv_err jv_server_start(struct jv_server *server);
 JV_MUST_USE enum jv_err jv_server_run(struct jv_server *server);
 /* Sessions end with OPERATOR_TERMINATED; JV_SERVER_STOP_MS later the loop returns. */
 void jv_server_stop(struct jv_server *server);
-/* The same by `jv down`: the kill switch goes as well, which a signal leaves. */
-void jv_server_let_go(struct jv_server *server);
-/* After the loop: TUN, addresses and routes go, and after jv_server_let_go() the kill switch; then everything is closed. NULL is
- * ignored. */
+/* After the loop: TUN, addresses and routes go (`jv down`), then everything is closed. NULL is ignored. */
 void jv_server_close(struct jv_server *server);
 
 /* ---- for the parts ---- */
@@ -116,6 +114,9 @@ void jv_server_on_hangup(struct jv_server *server, void (*hangup)(void *arg), vo
 /* Who reads the profile for a reload; NULL: this process itself. It stays the caller's. */
 void jv_server_use_reader(struct jv_server *server, struct jv_reader *reader);
 struct jv_reader *jv_server_reader(const struct jv_server *server);
+/* Told of a reload, and asked by the parts. It stays the caller's. */
+void jv_server_use_killswitch(struct jv_server *server, struct jv_killswitch *killswitch);
+struct jv_killswitch *jv_server_killswitch(const struct jv_server *server);
 /* A reload was applied: the parts see `config`, which is taken over, from here on. The old one is freed. */
 void jv_server_adopt(struct jv_server *server, struct jv_config *config);
 #endif /* JV_DAEMON_SERVER_H */

@@ -301,6 +301,18 @@ static void warn_metered(json_t *list, const struct jv_server *server)
     free(status);
 }
 
+static void warn_killswitch(json_t *list, const struct jv_server *server)
+{
+    const struct jv_killswitch *ks = jv_server_killswitch(server);
+    if (jv_killswitch_state(ks) == JV_KILLSWITCH_FAILED) {
+        json_array_append_new(
+            list, json_string("THE KILL SWITCH IS GONE and cannot be set again: see the log"));
+    } else if (jv_killswitch_repairs(ks) > 0) {
+        json_array_append_new(list, json_string("the kill switch had to be set again: somebody "
+                                                "else removes or changes rules of this host"));
+    }
+}
+
 static json_t *view_warnings(const struct jv_server *server)
 {
     const struct jv_server_facts *facts = jv_server_facts(server);
@@ -329,6 +341,7 @@ static json_t *view_warnings(const struct jv_server *server)
     if (!is_gateway) {
         warn_client(list, server);
         warn_metered(list, server);
+        warn_killswitch(list, server);
     }
     if (jv_apply_failures(jv_server_apply(server)) > 0) {
         json_array_append_new(list,
@@ -373,6 +386,19 @@ static json_t *view_endpoints(const struct jv_server *server)
     return list;
 }
 
+static const char *kill_switch_name(const struct jv_server *server)
+{
+    switch (jv_killswitch_state(jv_server_killswitch(server))) {
+    case JV_KILLSWITCH_OFF:
+        return "off";
+    case JV_KILLSWITCH_ON:
+        return "on";
+    case JV_KILLSWITCH_FAILED:
+        return "failed";
+    }
+    return "off";
+}
+
 static void put_client(json_t *object, const struct jv_server *server)
 {
     const struct jv_config_gateways *gateways = &jv_server_config(server)->session.gateways;
@@ -384,8 +410,7 @@ static void put_client(json_t *object, const struct jv_server *server)
     }
     json_object_set_new(object, "gateways", list);
     json_object_set_new(object, "endpoints", view_endpoints(server));
-    json_object_set_new(object, "kill_switch",
-                        json_boolean(jv_killswitch_is_wanted(jv_server_config(server))));
+    json_object_set_new(object, "kill_switch", json_string(kill_switch_name(server)));
     json_object_set_new(object, "links", number(jv_links_count(jv_server_links(server))));
     if (status != NULL &&
         jv_core_session(jv_server_core(server), jv_server_now(server), &cursor, status)) {

@@ -454,3 +454,15 @@ enum jv_err jv_firewall_remove(const char *name)
     }
     return err == JV_E_UNSUPPORTED ? JV_E_NOTFOUND : err;
 }
+
+int jv_firewall_watch(void)
+{
+    return jv_nft_watch();
+}
+
+bool jv_firewall_changed(int fd, const char *name)
+{
+    char table[TABLE_BYTES];
+    table_of(name, table);
+    return jv_nft_heard(fd, table);
+}

@@ -15,6 +15,7 @@
  * Limits   JV_FIREWALL_NETS_MAX networks a list.
  * Threads  any.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,4 +66,11 @@ JV_MUST_USE enum jv_err jv_firewall_write(const struct jv_firewall_cfg *cfg, uin
 JV_MUST_USE enum jv_err jv_firewall_install(const struct jv_firewall_cfg *cfg);
 /* JV_E_NOTFOUND: there is none (nor can there be, in a kernel without nf_tables). JV_E_PERM; JV_E_SYSTEM. errno tells. */
 JV_MUST_USE enum jv_err jv_firewall_remove(const char *name);
+
+/*
+ * A descriptor, readable when somebody changes rules of this host; close() ends it. -1: errno tells (JV_E_PERM is EPERM).
+ */
+int jv_firewall_watch(void);
+/* Reads all that waits there: whether the profile's table was touched, or so much was that the kernel lost count. */
+bool jv_firewall_changed(int fd, const char *name);
 #endif /* JV_NET_FIREWALL_H */

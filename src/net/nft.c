@@ -8,11 +8,14 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 /* Types of set keys as the nft program numbers them; the kernel stores and returns them, so that it can print the set. */
 #define KEY_IPV4 7U
 #define KEY_IPV6 8U
 #define ANSWER_BYTES 4096U
+#define NEWS_MAX                                                                                   \
+    4096U /* read in one go: a change of rules that never ends must not hold the loop */
 
 static size_t room(const struct jv_nft *nft)
 {
@@ -353,4 +356,62 @@ enum jv_err jv_nft_send(const uint8_t *buf, size_t len)
     (void)mnl_socket_close(socket); /* the batch was answered or given up */
     errno = code;
     return code == 0 ? JV_E_OK : error_of(code);
+}
+
+/* ---- news ---- */
+
+int jv_nft_watch(void)
+{
+    int group = NFNLGRP_NFTABLES;
+    struct sockaddr_nl self = {.nl_family = AF_NETLINK};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+    if (fd < 0) {
+        return -1;
+    }
+    if (bind(fd, (const struct sockaddr *)&self, sizeof(self)) != 0 ||
+        setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) != 0) {
+        int saved = errno;
+        (void)close(fd); /* nothing was read */
+        errno = saved;
+        return -1;
+    }
+    return fd;
+}
+
+/* The first attribute of a table, chain, rule, set or list of elements is the table's name. */
+static bool names_table(const struct nlmsghdr *msg, const char *table)
+{
+    if (msg->nlmsg_type >> 8U != NFNL_SUBSYS_NFTABLES ||
+        mnl_nlmsg_get_payload_len(msg) < sizeof(struct nfgenmsg)) {
+        return false;
+    }
+    const struct nfgenmsg *head = mnl_nlmsg_get_payload(msg);
+    const struct nlattr *attr = mnl_nlmsg_get_payload_offset(msg, sizeof(*head));
+    size_t len = strlen(table) + 1U;
+    return head->nfgen_family == NFPROTO_INET &&
+           mnl_attr_ok(attr, (int)(mnl_nlmsg_get_payload_len(msg) - sizeof(*head))) &&
+           mnl_attr_get_type(attr) == NFTA_TABLE_NAME && mnl_attr_get_payload_len(attr) == len &&
+           memcmp(mnl_attr_get_payload(attr), table, len) == 0;
+}
+
+bool jv_nft_heard(int fd, const char *table)
+{
+    _Alignas(struct nlmsghdr) uint8_t news[ANSWER_BYTES];
+    bool is_heard = false;
+    for (uint32_t i = 0; i < NEWS_MAX; i++) {
+        ssize_t got = recv(fd, news, sizeof(news), MSG_TRUNC);
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            return is_heard || errno == ENOBUFS;
+        }
+        int left = (int)JV_MIN((size_t)got, sizeof(news));
+        for (const struct nlmsghdr *msg = (const void *)news; mnl_nlmsg_ok(msg, left);
+             msg = mnl_nlmsg_next(msg, &left)) {
+            is_heard = is_heard || names_table(msg, table);
+        }
+        is_heard = is_heard || (size_t)got > sizeof(news); /* cut: what was in it is not known */
+    }
+    return true;
 }

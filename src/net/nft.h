@@ -68,4 +68,8 @@ void jv_nft_close(struct jv_nft *nft);
  * expression in this kernel); JV_E_UNSUPPORTED: this kernel has no nf_tables; JV_E_SYSTEM. errno tells.
  */
 JV_MUST_USE enum jv_err jv_nft_send(const uint8_t *buf, size_t len);
+/* A socket that hears of every change of rules; -1: errno tells. Non-blocking. */
+int jv_nft_watch(void);
+/* Reads all that waits: whether `table` of family inet was in it, or something was lost. */
+bool jv_nft_heard(int fd, const char *table);
 #endif /* JV_NET_NFT_H */

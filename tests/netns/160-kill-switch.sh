@@ -138,7 +138,7 @@ sleep 0.5
 need 'IPv4 to the world does not go through B' quiet in_ns c ping -c 3 -i 0.1 -W 1 -q 198.51.100.1
 leaks 'attached, and a jump'
 need 'jv status does not say it' grep -q 'kill switch: on' <<<"$(jv_c status c)"
-need 'jv status --json does not say it' test "$(client_get .kill_switch)" = true
+need 'jv status --json does not say it' test "$(client_get .kill_switch)" = on
 
 # A DHCP server hands out more specific routes (option 121): they lead into the drop.
 watch

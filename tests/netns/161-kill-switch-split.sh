@@ -82,7 +82,7 @@ need 'there are no rules after a reload with' test -n "$(table c)"
 
 # The second profile takes everything and knows its gateway by name.
 mkdir -p "/etc/netns/${JVT}c"
-trap 'rm -rf "/etc/netns/${JVT}c"; jvt_cleanup' EXIT
+trap 'status=$?; rm -rf "/etc/netns/${JVT}c"; (exit $status); jvt_cleanup' EXIT
 echo 'nameserver 10.201.0.2' >"/etc/netns/${JVT}c/resolv.conf"
 spawn dns g python3 -u -c '
 import socket

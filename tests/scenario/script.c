@@ -111,6 +111,7 @@ static bool is_shown(const struct jv_record *rec)
     case JV_REC_TelemetryDegraded:
     case JV_REC_DaemonStarted:
     case JV_REC_DaemonStopped:
+    case JV_REC_KillSwitch:
     case JV_REC_END:
         break;
     }
