@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SUFFIX ".jsonl"
@@ -38,6 +39,65 @@ bool jv_audit_duration(const char *text, uint64_t *ms_out)
             *ms_out = value * units[i].ms;
             return true;
         }
+    }
+    return false;
+}
+
+/* ".402" as nanoseconds, and what stands behind it; without a fraction the end of the second. */
+static const char *take_fraction(const char *at, uint64_t *ns_out)
+{
+    uint64_t unit = JV_NS_PER_S / 10;
+    *ns_out = JV_NS_PER_S - 1;
+    if (at[0] == '.' && at[1] >= '0' && at[1] <= '9') {
+        *ns_out = 0;
+        for (at++; *at >= '0' && *at <= '9'; at++) {
+            *ns_out += (uint64_t)(*at - '0') * unit;
+            unit /= 10;
+        }
+    }
+    return at;
+}
+
+bool jv_audit_moment(const char *text, uint64_t now_ns, uint64_t *ns_out)
+{
+    static const struct {
+        const char *form;
+        bool is_utc, is_day_known;
+    } forms[] = {{"%Y-%m-%dT%H:%M:%S", true, true},
+                 {"%Y-%m-%d %H:%M:%S", false, true},
+                 {"%H:%M:%S", false, false}};
+    time_t now = (time_t)(now_ns / JV_NS_PER_S);
+    uint64_t ms = 0;
+    if (jv_audit_duration(text, &ms)) {
+        *ns_out = ms > now_ns / JV_NS_PER_MS ? 0 : now_ns - ms * JV_NS_PER_MS;
+        return true;
+    }
+    for (size_t i = 0; i < JV_ARRAY_LEN(forms); i++) {
+        struct tm tm = {0};
+        uint64_t fraction = 0;
+        if (!forms[i].is_day_known && localtime_r(&now, &tm) == NULL) {
+            return false;
+        }
+        const char *end = strptime(text, forms[i].form, &tm);
+        if (end == NULL) {
+            continue;
+        }
+        end = take_fraction(end, &fraction);
+        if (strcmp(end, forms[i].is_utc ? "Z" : "") != 0) {
+            return false;
+        }
+        tm.tm_isdst = -1;
+        time_t at = forms[i].is_utc ? timegm(&tm) : mktime(&tm);
+        if (!forms[i].is_day_known && at > now) {
+            tm.tm_mday--;
+            tm.tm_isdst = -1;
+            at = mktime(&tm);
+        }
+        if (at < 0) {
+            return false;
+        }
+        *ns_out = (uint64_t)at * JV_NS_PER_S + fraction;
+        return true;
     }
     return false;
 }

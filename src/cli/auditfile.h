@@ -53,6 +53,12 @@ void jv_auditfile_close(struct jv_auditfile *file);
 bool jv_auditfile_next(struct jv_auditfile *file);
 /* "1500ms", "15s", "10m", "8h", "7d"; false for anything else and for 0. */
 bool jv_audit_duration(const char *text, uint64_t *ms_out);
+/*
+ * A moment of the past: "2026-11-21T09:12:41Z" (UTC), "2026-11-21 09:12:41" and "09:12:41" (local; the latter of today, or of yesterday
+ * where it is yet to come), or a duration before `now_ns`, "15m". Fractions of a second are taken; without one the whole second is meant,
+ * to its end. Unix nanoseconds.
+ */
+bool jv_audit_moment(const char *text, uint64_t now_ns, uint64_t *ns_out);
 /* Whether the hex text of `sid` begins with `prefix`; NULL fits every session. */
 bool jv_audit_sid_fits(const struct jv_sid *sid, const char *prefix);
 #endif /* JV_CLI_AUDITFILE_H */

@@ -84,7 +84,7 @@ int jv_cli_replay(int argc, char **argv, const struct jv_cli *cli);
 #define JV_CLI_AUDIT_COMMANDS                                                                      \
     {"audit", "verify FILE [--head FILE] [--json]", "check chain and laws of an audit file",       \
      jv_cli_audit},                                                                                \
-        {"explain", "[NAME] [SID] [--last] [--file FILE] [--json]",                                \
+        {"explain", "[NAME] [SID] [--last|--at T] [--file FILE] [--json]",                         \
          "say why the session moved or ended", jv_cli_explain},                                    \
         {"events", "[NAME] [--follow] [--since 1h] [--file FILE] [--json]", "print audit records", \
          jv_cli_events},                                                                           \

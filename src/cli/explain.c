@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * jv explain [NAME] [SID] [--last] [--file FILE] [--json]: the last jump, rebinding, birth or end, told from the audit file alone.
+ * jv explain [NAME] [SID] [--last|--at T] [--file FILE] [--json]: the last jump, rebinding, birth or end, told from the audit file alone.
  *
  * The file is read twice: first for the last such event and for the chain, then for the records of that session around it.
  */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "auditfile.h"
 #include "crypto.h"
@@ -23,6 +24,10 @@ struct story {
     struct jv_record_line *lines;
     uint32_t len, first, at; /* the story is lines[first..len-1], the event is lines[at] */
     bool is_cut;
+    uint64_t at_ns; /* the moment that was asked for; UINT64_MAX: the end */
+    bool
+        is_troubled; /* at that moment `troubled` was neither ATTACHED nor over: what ended that is meant */
+    struct jv_sid troubled;
     struct jv_record since; /* the session's last transition behind the story; row NONE: none */
     uint64_t wrong_line;    /* 0: the chain is whole */
     enum jv_verify_law law;
@@ -47,6 +52,33 @@ static struct jv_verify *start_verify(void *mem, const struct jv_auditfile *file
     return jv_verify_init(mem, &cfg);
 }
 
+/* Up to the moment the last event counts; behind it only the one that ends what was under way then. */
+static void consider(struct story *story, const struct jv_record_line *line)
+{
+    const struct jv_record *rec = &line->rec;
+    bool is_same = memcmp(&rec->sid, &story->troubled, sizeof rec->sid) == 0;
+    if (rec->at.ns > story->at_ns) {
+        if (story->is_troubled && is_same && is_event(rec->event)) {
+            story->last = *line;
+            story->is_troubled = false;
+        }
+        return;
+    }
+    if (is_event(rec->event)) {
+        story->last = *line;
+    }
+    if (rec->row == JV_ROW_NONE) {
+        return;
+    }
+    bool is_trouble = rec->to != JV_ST_ATTACHED && rec->to != JV_ST_TERMINATED;
+    if (is_trouble) {
+        story->troubled = rec->sid;
+        story->is_troubled = true;
+    } else if (is_same) {
+        story->is_troubled = false;
+    }
+}
+
 static bool find_event(struct story *story, struct jv_auditfile *file)
 {
     char prev[JV_RECORD_HASH_TEXT] = "";
@@ -57,8 +89,8 @@ static bool find_event(struct story *story, struct jv_auditfile *file)
         v = v == NULL ? start_verify(mem, file, prev) : v;
         (void)jv_verify_line(v, file->line, file->len); /* the report tells */
         if (jv_record_read(file->line, file->len, &line) != JV_E_SYNTAX &&
-            is_event(line.rec.event) && jv_audit_sid_fits(&line.rec.sid, story->sid)) {
-            story->last = line;
+            jv_audit_sid_fits(&line.rec.sid, story->sid)) {
+            consider(story, &line);
         }
     }
     if (v != NULL) {
@@ -433,9 +465,10 @@ static int explain(struct story *story, struct jv_auditfile *file, bool is_json)
         return JV_EXIT_FAILED;
     }
     if (story->last.rec.event == JV_REC_NONE) {
-        (void)fprintf(stderr, "%s: %s: no session%s%s was attached, moved or ended\n", cli->program,
-                      file->path, story->sid != NULL ? " " : "",
-                      story->sid != NULL ? story->sid : "");
+        (void)fprintf(stderr, "%s: %s: no session%s%s was attached, moved or ended%s\n",
+                      cli->program, file->path, story->sid != NULL ? " " : "",
+                      story->sid != NULL ? story->sid : "",
+                      story->at_ns != UINT64_MAX ? " by then" : "");
         return story->sid != NULL ? JV_EXIT_NO_SESSION : JV_EXIT_FAILED;
     }
     rewind(file->stream);
@@ -458,8 +491,19 @@ int jv_cli_explain(int argc, char **argv, const struct jv_cli *cli)
 {
     struct jv_audit_args args;
     struct jv_auditfile file = {0};
-    struct story story = {.cli = cli};
-    int code = jv_audit_args_parse(argc, argv, cli, "file json last", &args);
+    struct story story = {.cli = cli, .at_ns = UINT64_MAX};
+    struct timespec now = {0};
+    int code = jv_audit_args_parse(argc, argv, cli, "file json last at", &args);
+    (void)clock_gettime(CLOCK_REALTIME, &now); /* cannot fail for this clock */
+    if (code == JV_EXIT_OK && args.at != NULL &&
+        !jv_audit_moment(args.at, (uint64_t)now.tv_sec * JV_NS_PER_S + (uint64_t)now.tv_nsec,
+                         &story.at_ns)) {
+        (void)fprintf(stderr,
+                      "%s explain: --at is '%s'; it must be like 09:12:41, '2026-11-21 09:12:41', "
+                      "2026-11-21T09:12:41Z or 15m\n",
+                      cli->program, args.at);
+        return JV_EXIT_USAGE;
+    }
     code = code == JV_EXIT_OK ? jv_auditfile_find(&file, cli, &args, &story.sid) : code;
     code = code == JV_EXIT_OK ? jv_auditfile_open(&file, cli) : code;
     if (code != JV_EXIT_OK) {

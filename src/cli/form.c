@@ -3,6 +3,10 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <time.h>
+
+#define SCORE_PERCENT 10000U /* the daemon counts a score in millionths */
+#define DAY_MS 86400000U
 
 static uint64_t number(const json_t *object, const char *key)
 {
@@ -101,20 +105,28 @@ static void path_row(const json_t *path, FILE *file)
         (void)snprintf(rtt, sizeof(rtt), "%" PRIu64 ".%" PRIu64 " ms", us / 1000U,
                        us % 1000U / 100U);
     }
+    char score[JV_FORM_BYTES] = "-";
+    if (json_object_get(path, "score") != NULL && json_object_get(path, "rtt_us") != NULL) {
+        (void)snprintf(score, sizeof(score), "%" PRIu64, number(path, "score") / SCORE_PERCENT);
+    }
     uint64_t loss = number(path, "loss_ppm");
+    const char *role = text(path, "role");
+    bool is_standby = strcmp(role, "standby") == 0 && text(path, "standby")[0] != '\0';
     const char *observed = text(path, "observed");
     bool is_translated = observed[0] != '\0' && strcmp(observed, text(path, "local")) != 0;
     /* The arrow is three bytes and one column wide. */
-    (void)fprintf(file, "  %-8s %-5s %-50s %10s  %3" PRIu64 ".%" PRIu64 "%%  %s %s%s%s\n", name,
-                  slash == NULL ? "" : slash + 1, ends, rtt, loss / 10000U, loss % 10000U / 1000U,
-                  mark(text(path, "role")), text(path, "role"), is_translated ? ", seen as " : "",
-                  is_translated ? observed : "");
+    (void)fprintf(file, "  %-8s %-5s %-50s %10s  %3" PRIu64 ".%" PRIu64 "%%  %5s  %s %s%s%s%s\n",
+                  name, slash == NULL ? "" : slash + 1, ends, rtt, loss / 10000U,
+                  loss % 10000U / 1000U, score, mark(role),
+                  is_standby ? text(path, "standby") : role,
+                  json_is_true(json_object_get(path, "metered")) ? ", metered" : "",
+                  is_translated ? ", seen as " : "", is_translated ? observed : "");
 }
 
 void jv_form_paths(const json_t *paths, FILE *file)
 {
-    (void)fprintf(file, "  %-8s %-5s %-50s %10s  %6s  %s\n", "PATH", "VIA", "LOCAL \u2192 REMOTE",
-                  "RTT", "LOSS", "ROLE");
+    (void)fprintf(file, "  %-8s %-5s %-50s %10s  %6s  %5s  %s\n", "PATH", "VIA",
+                  "LOCAL \u2192 REMOTE", "RTT", "LOSS", "SCORE", "ROLE");
     for (size_t i = 0; i < json_array_size(paths); i++) {
         path_row(json_array_get(paths, i), file);
     }
@@ -200,6 +212,23 @@ static void kill_switch_form(const json_t *status, FILE *file)
     }
 }
 
+static void last_switch(const json_t *session, FILE *file)
+{
+    const char *from = text(session, "last_switch_from");
+    const char *to = text(session, "last_switch_to");
+    uint64_t ago_ms = number(session, "last_switch_ms");
+    time_t at = time(NULL) - (time_t)(ago_ms / 1000U);
+    struct tm tm;
+    char when[JV_FORM_BYTES] = "";
+    if (localtime_r(&at, &tm) != NULL) {
+        (void)strftime(when, sizeof(when), ago_ms < DAY_MS ? "%H:%M:%S" : "%Y-%m-%d %H:%M:%S", &tm);
+    }
+    duration(file, "  last switch: ", ago_ms);
+    (void)fprintf(file, " ago, %s%s%s%s%s, %s.  Why: jv explain --last\n", when,
+                  to[0] == '\0' ? "" : " ", from, to[0] == '\0' ? "" : " \u2192 ", to,
+                  text(session, "last_switch_reason"));
+}
+
 static void client_form(const struct jv_cli *cli, const json_t *status, FILE *file)
 {
     const json_t *session = json_object_get(status, "session");
@@ -226,9 +255,7 @@ static void client_form(const struct jv_cli *cli, const json_t *status, FILE *fi
     jv_form_paths(json_object_get(session, "paths"), file);
     (void)fprintf(file, "\n");
     if (json_object_get(session, "last_switch_ms") != NULL) {
-        duration(file, "  last switch: ", number(session, "last_switch_ms"));
-        (void)fprintf(file, " ago, %s.  Why: jv explain --last\n",
-                      text(session, "last_switch_reason"));
+        last_switch(session, file);
     }
 }
 

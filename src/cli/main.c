@@ -22,7 +22,7 @@ static const struct jv_cli_command commands[] = {
     {"import", "wg FILE [-o NAME [--force]]", "make a profile of a wg-quick file", jv_cli_import},
     {"status", "[NAME] [-q] [--json]", "show a profile's session and paths", jv_cli_status},
     {"top", "[NAME] [--once] [--json]", "sessions and paths, live", jv_cli_top},
-    {"sessions", "[NAME] [--json]", "list sessions", jv_cli_sessions},
+    {"sessions", "[NAME] [--state STATE] [--json]", "list sessions", jv_cli_sessions},
     {"path", "ls|test|prefer|disable|enable ...", "list paths, test them, choose among them",
      jv_cli_path},
     {"ping", "[HOST] [--path P] [-c N] [NAME] [--json]", "ask the gateway over a path",

@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "client.h"
 #include "form.h"
+#include "record.h"
 
 static int print_json(json_t *value)
 {
@@ -100,18 +101,60 @@ static json_t *next_page(const struct jv_cli *cli, const char *name, json_int_t 
     return jv_client_call(cli, name, "sessions", args, false, code);
 }
 
+/* Keeps the rows of one state; a new reference. */
+static json_t *rows_in(const json_t *page, const char *state)
+{
+    json_t *kept = json_array();
+    const json_t *rows = json_object_get(page, "sessions");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        json_t *row = json_array_get(rows, i);
+        const char *has = json_string_value(json_object_get(row, "state"));
+        if (state == NULL || (has != NULL && strcmp(has, state) == 0)) {
+            json_array_append(kept, row);
+        }
+    }
+    return kept;
+}
+
+static const char *state_word(const char *given)
+{
+    for (uint32_t i = 0; i < JV_ST_END; i++) {
+        if (strcasecmp(given, jv_state_name((enum jv_state)i)) == 0) {
+            return jv_state_name((enum jv_state)i);
+        }
+    }
+    return NULL;
+}
+
 int jv_cli_sessions(int argc, char **argv, const struct jv_cli *cli)
 {
-    bool is_json = false;
+    static const struct option table[] = {{"json", no_argument, NULL, 'j'},
+                                          {"state", required_argument, NULL, 's'},
+                                          {NULL, 0, NULL, 0}};
+    bool is_json = cli->json;
+    const char *state = NULL;
     char name[JV_CLIENT_NAME_BYTES];
     int code = JV_EXIT_OK;
     json_int_t cursor = 0;
     bool is_first = true;
-    int at = parse_name(argc, argv, cli, 0, &is_json);
-    if (at < 0) {
+    for (int opt; (opt = getopt_long(argc, argv, "", table, NULL)) != -1;) {
+        if (opt == '?') {
+            return JV_EXIT_USAGE;
+        }
+        is_json = is_json || opt == 'j';
+        state = opt == 's' ? state_word(optarg) : state;
+        if (opt == 's' && state == NULL) {
+            (void)fprintf(stderr,
+                          "%s: no state %s: there are birth, attached, volatile, degraded, "
+                          "recovering and terminated\n",
+                          cli->program, optarg);
+            return JV_EXIT_USAGE;
+        }
+    }
+    if (argc - optind > 1) {
         return JV_EXIT_USAGE;
     }
-    if (!jv_client_profile(cli, at < argc ? argv[at] : NULL, name, &code)) {
+    if (!jv_client_profile(cli, optind < argc ? argv[optind] : NULL, name, &code)) {
         return code;
     }
     json_t *all = json_array();
@@ -121,14 +164,15 @@ int jv_cli_sessions(int argc, char **argv, const struct jv_cli *cli)
             json_decref(all);
             return code;
         }
-        const json_t *rows = json_object_get(page, "sessions");
+        json_t *rows = rows_in(page, state);
         if (is_json) {
-            json_array_extend(all, json_object_get(page, "sessions"));
+            json_array_extend(all, rows);
         } else {
             jv_form_sessions(rows, is_first, stdout);
         }
         cursor = json_integer_value(json_object_get(page, "next"));
         is_first = false;
+        json_decref(rows);
         json_decref(page);
     } while (cursor > 0);
     if (is_json) {

@@ -53,6 +53,8 @@ static void record_commit(struct jv_core *core, struct jv_session *s, const stru
                                                     : JV_REC_TransportAttached;
     if (is_switch) {
         count_switch(core, s, why, outage_us);
+        memcpy(s->switched_from, cl->last_name, sizeof s->switched_from);
+        memcpy(s->switched_to, to->name, sizeof s->switched_to);
     } else if (cl->request.rebind) {
         s->rebinds_total++;
         core->count.rebinds++;

@@ -281,11 +281,13 @@ struct jv_session_status {
     uint64_t outage_total_us, outage_worst_us;
     uint64_t last_switch_ms; /* since then; UINT64_MAX: never */
     enum jv_why last_switch_reason;
-    uint32_t policy_id;      /* jv_policy_id() of the bounds in force */
-    struct jv_policy policy; /* in force, as the gateway clamped it */
-    uint64_t metered_ms;     /* client: time on metered paths; 0: on none */
-    bool is_metered_alarm;   /* and it is longer than the policy wants */
-    uint64_t hold_left_ms;   /* 0: moves by choice are free */
+    char switched_from[JV_NAME_BYTES],
+        switched_to[JV_NAME_BYTES]; /* client: the last switch; "": none */
+    uint32_t policy_id;             /* jv_policy_id() of the bounds in force */
+    struct jv_policy policy;        /* in force, as the gateway clamped it */
+    uint64_t metered_ms;            /* client: time on metered paths; 0: on none */
+    bool is_metered_alarm;          /* and it is longer than the policy wants */
+    uint64_t hold_left_ms;          /* 0: moves by choice are free */
     struct jv_path_status paths[JV_PATH_MAX];
     uint32_t paths_len;
 };

@@ -204,6 +204,7 @@ struct jv_session {
     struct jv_instant switch_times[8]; /* for status and records: newest overwrite oldest */
     uint32_t switch_times_len;
     enum jv_why last_switch_why;
+    char switched_from[JV_NAME_BYTES], switched_to[JV_NAME_BYTES]; /* client */
     uint64_t switches_total, rebinds_total, outage_total_us, outage_worst_us;
     /* inner */
     struct jv_prefix address4, address6;

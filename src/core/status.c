@@ -119,6 +119,8 @@ static void limits_status(const struct jv_session *s, struct jv_instant now,
     out->outage_worst_us = s->outage_worst_us;
     out->last_switch_ms = s->switches_total > 0 ? jv_since_ms(s->last_switch, now) : UINT64_MAX;
     out->last_switch_reason = s->last_switch_why;
+    memcpy(out->switched_from, s->switched_from, sizeof out->switched_from);
+    memcpy(out->switched_to, s->switched_to, sizeof out->switched_to);
 }
 
 static void paths_status(const struct jv_core *core, const struct jv_session *s,

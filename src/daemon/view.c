@@ -174,6 +174,10 @@ static void put_counts(json_t *object, const struct jv_session_status *status)
         json_object_set_new(object, "last_switch_ms", number(status->last_switch_ms));
         json_object_set_new(object, "last_switch_reason",
                             json_string(jv_why_name(status->last_switch_reason)));
+        if (status->switched_to[0] != '\0') {
+            json_object_set_new(object, "last_switch_from", json_string(status->switched_from));
+            json_object_set_new(object, "last_switch_to", json_string(status->switched_to));
+        }
     }
 }
 

@@ -57,6 +57,19 @@ jq -e '.[0].recoveries[1] | .outage_us == 0 and .start_reason == "PREFERRED_PATH
     fail "second recovery: $(jq -c '.[0].recoveries[1]' "$W/replay.json")"
 say "black hole: $(jq -c '.[0].recoveries[0] | {detect_us, reattach_us, outage_us, total_us}' "$W/replay.json")"
 
+# The story of a moment: within the first trouble it is the jump out of the hole, at the end the way back.
+at=$(jq -r 'select(.event == "VolatilitySignal").ts' "$W/log-c/c.jsonl" | head -n 1)
+jv_c explain c --at "$at" | head -n 1 | grep -q 'a/udp → b/udp' || fail "explain --at $at: $(jv_c explain c --at "$at" | head -n 1)"
+jv_c explain c --last | head -n 1 | grep -q 'b/udp → a/udp' || fail "explain --last: $(jv_c explain c --last | head -n 1)"
+jv_c explain c --at 10h >/dev/null 2>"$W/err.txt" && fail 'there is a story of ten hours ago'
+grep -q 'by then' "$W/err.txt" || fail "the message is $(cat "$W/err.txt")"
+jv_c explain c --at noon 2>"$W/err.txt"
+[ $? = 2 ] && grep -q "'noon'" "$W/err.txt" || fail 'noon is taken for a moment'
+jv_c status c | grep -q 'b/udp → a/udp, POLICY_FORCED_RECOVERY' || fail "the last switch: $(jv_c status c)"
+jv_c status c | grep -q 'SCORE' || fail 'no column SCORE'
+[ "$(jv_g --json sessions g --state attached | jq length) $(jv_g --json sessions g --state degraded | jq length)" = '1 0' ] ||
+    fail 'sessions --state'
+
 # A file that was changed is told, and its trace no longer claims that all is well.
 sed 's/"reason":"HEARTBEAT_TIMEOUT"/"reason":"LOSS_THRESHOLD_EXCEEDED"/' "$W/log-c/c.jsonl" >"$W/forged.jsonl"
 "$JV" replay "$W/forged.jsonl" | grep -q 'NOT VERIFIED' || fail 'a forged file is not told'

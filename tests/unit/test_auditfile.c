@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -189,9 +190,37 @@ static void auditfile_reads_durations_strictly(void **state)
     assert_false(jv_audit_duration("9999999999s", &ms));
 }
 
+static void moment_is_read_in_each_form(void **state)
+{
+    const uint64_t now = 1795252361402000000ULL; /* 2026-11-21T09:12:41.402Z */
+    uint64_t ns = 0;
+    (void)state;
+    (void)setenv("TZ", "UTC0", 1);
+    tzset();
+    assert_true(jv_audit_moment("2026-11-21T09:12:41Z", now, &ns));
+    assert_int_equal(ns, 1795252361999999999ULL);
+    assert_true(jv_audit_moment("2026-11-21T09:12:41.25Z", now, &ns));
+    assert_int_equal(ns, 1795252361250000000ULL);
+    assert_true(jv_audit_moment("2026-11-21 09:12:41.402", now, &ns));
+    assert_int_equal(ns, now);
+    assert_true(jv_audit_moment("09:12:40.0", now, &ns));
+    assert_int_equal(ns, 1795252360000000000ULL);
+    assert_true(jv_audit_moment("09:12:42.0", now, &ns)); /* yet to come: of yesterday */
+    assert_int_equal(ns, 1795252362000000000ULL - 86400 * JV_NS_PER_S);
+    assert_true(jv_audit_moment("15m", now, &ns));
+    assert_int_equal(ns, now - 900 * JV_NS_PER_S);
+    static const char *const wrong[] = {
+        "",          "yesterday", "2026-11-21", "2026-11-21T09:12:41",
+        "09:12:41 ", "09:12:41Z", "25:00:00",   "0m"};
+    for (size_t i = 0; i < JV_ARRAY_LEN(wrong); i++) {
+        assert_false(jv_audit_moment(wrong[i], now, &ns));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(moment_is_read_in_each_form),
         cmocka_unit_test(auditfile_explain_tells_the_last_jump),
         cmocka_unit_test(auditfile_explain_says_where_the_chain_is_broken),
         cmocka_unit_test(auditfile_explain_finds_a_session_by_prefix),

@@ -19,10 +19,13 @@ static const char attached[] =
     "\"mtu\":1420,\"epoch\":7,\"suite\":\"AES-256-GCM\",\"rx_bytes\":19778000000,"
     "\"tx_bytes\":2265000000,\"switches\":6,\"switches_in_window\":0,\"switches_limit\":8,"
     "\"outage_total_us\":900000,\"outage_worst_us\":310000,\"last_switch_ms\":192000,"
+    "\"last_switch_from\":\"lte/udp\",\"last_switch_to\":\"fibre/udp\","
     "\"last_switch_reason\":\"PREFERRED_PATH_AVAILABLE\",\"paths\":[{\"name\":\"fibre/udp\","
     "\"local\":\"192.168.1.20:40112\",\"remote\":\"203.0.113.7:4433\",\"role\":\"active\","
-    "\"rtt_us\":11840,\"loss_ppm\":2000},{\"name\":\"lte/udp\",\"local\":\"100.72.4.9:51820\","
-    "\"remote\":\"203.0.113.7:4433\",\"role\":\"standby\"}]}}";
+    "\"rtt_us\":11840,\"loss_ppm\":2000,\"score\":971234},{\"name\":\"lte/"
+    "udp\",\"local\":\"100.72.4.9:51820\","
+    "\"remote\":\"203.0.113.7:4433\",\"role\":\"standby\",\"standby\":\"warm\",\"metered\":true}]}"
+    "}";
 
 /* What a form prints; the caller frees it. */
 static char *status_text(const char *json)
@@ -48,9 +51,9 @@ static void form_shows_a_session(void **state)
         "  age: 1d 3h   lifetime left: 4h51m   switches: 6, 0 in the last minute (limit 8)\n",
         ("  transfer: 18.41 GiB received, 2.10 GiB sent     outage: 900ms in 6 switches (worst "
          "310ms)\n"),
-        "11.8 ms    0.2%  \u25cf active\n",
-        "     -    0.0%  \u25cb standby\n",
-        "  last switch: 3m12s ago, PREFERRED_PATH_AVAILABLE.  Why: jv explain --last\n",
+        "11.8 ms    0.2%     97  \u25cf active\n",
+        "     -    0.0%      -  \u25cb warm, metered\n",
+        " lte/udp \u2192 fibre/udp, PREFERRED_PATH_AVAILABLE.  Why: jv explain --last\n",
         "  events dropped: 3\n",
         "  warning: key memory is not locked\n"};
     char *text = status_text(attached);
