@@ -172,6 +172,11 @@ topo_nat() {
     veth_pair c a0 192.168.7.2/24 n lan0 192.168.7.1/24
     veth_pair n wan0 10.201.0.1/24 g a0 10.201.0.2/24
     veth_pair c b0 10.202.0.1/24 g b0 10.202.0.2/24
+    jvt_masquerade
+}
+
+# The NAT of namespace n and the routes through it.
+jvt_masquerade() {
     in_ns n nft -f - <<'NFT' || fail 'nft'
 table ip nat {
   chain post {
@@ -185,6 +190,16 @@ NFT
     ip -n "${JVT}c" route add "$OUTER" via 10.202.0.2 dev b0 metric 200
 }
 
+# topo_home [DELAY_US]: as at home. Link A goes through linkemu and then a NAT in namespace n, link B through linkemu alone.
+topo_home() {
+    jvt_begin
+    ns_add n
+    JVT_FAR=n emu_link a 192.168.7.2/24 192.168.7.1/24 "${1:-0}" 1500
+    veth_pair n wan0 10.201.0.1/24 g a0 10.201.0.2/24
+    emu_link b 10.202.0.1/24 10.202.0.2/24 "${1:-0}" 1500
+    jvt_masquerade
+}
+
 jvt_routes() {
     ip -n "${JVT}c" route add "$OUTER" via 10.201.0.2 dev a0 metric 100
     ip -n "${JVT}c" route add "$OUTER" via 10.202.0.2 dev b0 metric 200
@@ -193,10 +208,11 @@ jvt_routes() {
 # nat_rebind: the NAT forgets every mapping; the next packet of a flow gets another port.
 nat_rebind() { in_ns n conntrack -D -p udp >/dev/null 2>&1; }
 
-# emu_link NAME ADDR_C ADDR_G DELAY_US MTU [OPTION ...]: device NAME0 at both ends; the options are linkemu's, such as --script.
+# emu_link NAME ADDR_C ADDR_G DELAY_US MTU [OPTION ...]: device NAME0 at both ends; the options are linkemu's, such as --script. JVT_FAR=n: the far
+# end is not g but n.
 emu_link() {
     # The emulator enters both namespaces itself; it may start in either.
-    spawn "emu-$1" c "$LINKEMU" --ns-a "${JVT}c" --ns-b "${JVT}g" --dev-a "${1}0" --dev-b "${1}0" --addr-a "$2" --addr-b "$3" \
+    spawn "emu-$1" c "$LINKEMU" --ns-a "${JVT}c" --ns-b "$JVT${JVT_FAR:-g}" --dev-a "${1}0" --dev-b "${1}0" --addr-a "$2" --addr-b "$3" \
         --delay-us "$4" --mtu "$5" --seed "${JVT_SEED:-1}" --control "$W/$1.sock" "${@:6}"
     wait_for 5 test -S "$W/$1.sock" || fail "linkemu $1"
 }
