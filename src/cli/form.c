@@ -184,6 +184,9 @@ static void session_numbers(const json_t *session, FILE *file)
         duration(file, "  held for ", number(session, "hold_left_ms"));
         (void)fprintf(file, ": no moves by choice (jv hold off ends it)\n");
     }
+    if (json_is_true(json_object_get(session, "quiet"))) {
+        (void)fprintf(file, "  quiet: idle, nothing is reported until there is data\n");
+    }
     if (number(session, "transportless_ms") > 0) {
         duration(file, "  without transport for ", number(session, "transportless_ms"));
         (void)fprintf(file, "\n");

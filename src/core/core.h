@@ -268,6 +268,7 @@ struct jv_session_status {
     uint64_t v, local;
     uint64_t in_state_ms, age_ms, lifetime_left_ms;
     uint64_t transportless_ms; /* 0: a transport is bound */
+    bool is_quiet;             /* both ends agreed to report nothing until there is data */
     struct jv_prefix address4, address6;
     struct jv_ip gateway4, gateway6; /* client: inner addresses of the gateway */
     struct jv_ip dns[JV_DNS_MAX];

@@ -124,6 +124,10 @@ static void put_body(struct jv_wr *wr, const struct jv_frame *frame)
         jv_wr_u64(wr, frame->u.bound.next_epoch);
         jv_wr_u48(wr, frame->u.bound.next_counter);
         break;
+    case JV_FRAME_QUIET:
+        jv_wr_u32(wr, frame->u.quiet.n);
+        jv_wr_u32(wr, frame->u.quiet.for_ms);
+        break;
     case JV_FRAME_POLICY_WANTED:
     case JV_FRAME_POLICY_GRANTED:
         jv_wr_u32(wr, frame->u.policy.n);
@@ -166,6 +170,10 @@ static void get_body(struct jv_rd *rd, struct jv_frame *out)
         out->u.bound.order = jv_rd_u64(rd);
         out->u.bound.next_epoch = jv_rd_u64(rd);
         out->u.bound.next_counter = jv_rd_u48(rd);
+        break;
+    case JV_FRAME_QUIET:
+        out->u.quiet.n = jv_rd_u32(rd);
+        out->u.quiet.for_ms = jv_rd_u32(rd);
         break;
     case JV_FRAME_POLICY_WANTED:
     case JV_FRAME_POLICY_GRANTED:

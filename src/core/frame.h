@@ -31,9 +31,10 @@ enum jv_frame_type {
     JV_FRAME_BOUND = 9,
     JV_FRAME_POLICY_WANTED = 10,
     JV_FRAME_POLICY_GRANTED = 11,
-    JV_FRAME_POLICY_ASK = 12
+    JV_FRAME_POLICY_ASK = 12,
+    JV_FRAME_QUIET = 13
 };
-#define JV_FRAME_LAST JV_FRAME_POLICY_ASK
+#define JV_FRAME_LAST JV_FRAME_QUIET
 #define JV_FRAME_HEAD 3U /* type, length of the body in 16 bits */
 
 struct jv_frame_heartbeat {
@@ -88,6 +89,11 @@ struct jv_frame_policy { /* WANTED and GRANTED */
     struct jv_policy policy;
 };
 
+struct jv_frame_quiet { /* offer of a client, answer of a gateway */
+    uint32_t n;         /* of the offer, from 1 */
+    uint32_t for_ms;    /* an answer of 0 refuses */
+};
+
 struct jv_frame {
     uint8_t type; /* enum jv_frame_type */
     union {
@@ -99,6 +105,7 @@ struct jv_frame {
         struct jv_frame_terminate terminate;
         struct jv_frame_bound bound;
         struct jv_frame_policy policy;
+        struct jv_frame_quiet quiet;
     } u;
 };
 

@@ -5,6 +5,7 @@
 
 #include "health.h"
 #include "jump.h"
+#include "quiet.h"
 #include "tunnel.h"
 
 void jv_rtt_sample(struct jv_rtt *rtt, uint64_t sample_us)
@@ -151,8 +152,9 @@ void jv_liveness_fill_report(const struct jv_session *s, struct jv_report *out)
 void jv_liveness_send_report(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
     struct jv_liveness *live = &s->live;
-    struct jv_frame frame = {.type = JV_FRAME_REPORT};
-    struct jv_frame_report *r = &frame.u.report;
+    struct jv_frame frames[2] = {{.type = JV_FRAME_REPORT}};
+    struct jv_frame_report *r = &frames[0].u.report;
+    bool is_quiet = jv_quiet_answer(core, s, &frames[1]);
     jv_liveness_fill_report(s, &r->report);
     r->echo_us = live->echo_us;
     r->hold_us = live->echo_us != 0
@@ -166,7 +168,10 @@ void jv_liveness_send_report(struct jv_core *core, struct jv_session *s, struct 
         r->order_spent = s->order;
         r->gateway_time_ms = jv_core_gateway_time(core);
     }
-    if (jv_tunnel_frames(core, s, &frame, 1, 0, out)) {
+    if (jv_tunnel_frames(core, s, frames, is_quiet ? 2 : 1, 0, out)) {
+        if (is_quiet) {
+            jv_quiet_answered(core, s);
+        }
         live->echo_us = 0;
         live->report_owed = false;
         live->report_due = JV_NEVER;
@@ -177,23 +182,34 @@ void jv_liveness_send_report(struct jv_core *core, struct jv_session *s, struct 
     }
 }
 
+void jv_liveness_mark(struct jv_core *core, struct jv_session *s)
+{
+    const struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
+    s->live.beat_at = core->now;
+    s->live.beat_epoch = epoch->n;
+    s->live.beat_counter = epoch->tx_next - 1;
+}
+
 void jv_liveness_beat_sent(struct jv_core *core, struct jv_session *s, uint64_t time_us)
 {
     const struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
-    struct jv_liveness *live = &s->live;
     jv_liveness_sent(core, s, epoch, epoch->tx_next - 1);
-    live->beat_time_us = time_us;
-    live->beat_at = core->now;
-    live->beat_epoch = epoch->n;
-    live->beat_counter = epoch->tx_next - 1;
+    s->live.beat_time_us = time_us;
+    jv_liveness_mark(core, s);
 }
 
 void jv_liveness_send_heartbeat(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
-    struct jv_frame frame = {.type = JV_FRAME_HEARTBEAT, .u.heartbeat = {jv_core_time_us(core)}};
+    const uint64_t time_us = jv_core_time_us(core);
+    struct jv_frame frames[2];
+    uint32_t n = jv_quiet_offer(core, s, &frames[0]) ? 1 : 0;
+    frames[n] = (struct jv_frame){.type = JV_FRAME_HEARTBEAT, .u.heartbeat = {time_us}};
     /* As long as a hint, so that a gateway that sees it come from another address may answer with one. */
-    if (jv_tunnel_frames(core, s, &frame, 1, JV_HINT_BYTES, out)) {
-        jv_liveness_beat_sent(core, s, frame.u.heartbeat.time_us);
+    if (jv_tunnel_frames(core, s, frames, n + 1, JV_HINT_BYTES, out)) {
+        jv_liveness_beat_sent(core, s, time_us);
+        if (n > 0) {
+            jv_quiet_offered(core, s);
+        }
     }
     s->live.heartbeat_due = jv_add_ms(core->now, heartbeat_ms(core, s));
 }
@@ -247,6 +263,19 @@ struct jv_instant jv_liveness_deadline(const struct jv_core *core, const struct 
     return s->bound == NULL ? JV_NEVER : jv_earlier(s->live.report_due, s->live.heartbeat_due);
 }
 
+/* True: the quiet takes care of the heartbeat that is due. */
+static bool quiet_takes(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    if (!jv_quiet_is_on(core, s)) {
+        return false;
+    }
+    if (jv_core_is_client(core)) {
+        return jv_quiet_renew(core, s, out);
+    }
+    s->live.heartbeat_due = jv_add_ms(s->quiet.until, heartbeat_ms(core, s));
+    return true;
+}
+
 bool jv_liveness_expire(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
     struct jv_liveness *live = &s->live;
@@ -256,7 +285,7 @@ bool jv_liveness_expire(struct jv_core *core, struct jv_session *s, struct jv_ou
     if (live->report_owed && jv_is_due(live->report_due, core->now)) {
         jv_liveness_send_report(core, s, out);
     }
-    if (jv_is_due(live->heartbeat_due, core->now)) {
+    if (jv_is_due(live->heartbeat_due, core->now) && !quiet_takes(core, s, out)) {
         uint64_t wait_us = jv_rtt_srtt_us(&s->bound->rtt) + 4 * jv_rtt_jitter_us(&s->bound->rtt);
         uint64_t out_us = jv_since_us(live->beat_at, core->now);
         if (live->beat_time_us != 0 && out_us < wait_us) {

@@ -31,6 +31,8 @@ void jv_liveness_on_report(struct jv_core *core, struct jv_session *s,
 /* What arrived in the current epoch, for reports and requests. */
 void jv_liveness_fill_report(const struct jv_session *s, struct jv_report *out);
 void jv_liveness_send_report(struct jv_core *core, struct jv_session *s, struct jv_out *out);
+/* The packet that was just sealed names itself in a hint, if it comes from another address. */
+void jv_liveness_mark(struct jv_core *core, struct jv_session *s);
 /* The packet that was just sealed carried a heartbeat. */
 void jv_liveness_beat_sent(struct jv_core *core, struct jv_session *s, uint64_t time_us);
 void jv_liveness_send_heartbeat(struct jv_core *core, struct jv_session *s, struct jv_out *out);

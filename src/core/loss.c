@@ -43,9 +43,23 @@ void jv_loss_restart(struct jv_core *core, struct jv_session *s)
     show_from_here(s);
 }
 
+static bool is_equal(const struct jv_loss_count *a, const struct jv_loss_count *b)
+{
+    return a->epoch == b->epoch && a->highest == b->highest && a->count == b->count;
+}
+
+/* A window in which nothing went closes with the first packet behind it: an idle client need not wake for it. */
+static bool is_empty(const struct jv_session *s)
+{
+    const struct jv_loss_count sent = sent_now(s);
+    const struct jv_loss_count received = received_now(s);
+    return s->state == JV_ST_ATTACHED && is_equal(&sent, &s->loss.sent) &&
+           is_equal(&received, &s->loss.received);
+}
+
 struct jv_instant jv_loss_deadline(const struct jv_session *s)
 {
-    return s->bound == NULL ? JV_NEVER : s->loss.window_at;
+    return s->bound == NULL || is_empty(s) ? JV_NEVER : s->loss.window_at;
 }
 
 /* False where the epoch changed within the window or too few packets went. */

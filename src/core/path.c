@@ -302,7 +302,7 @@ static struct jv_instant next_probe(struct jv_core *core, const struct jv_sessio
     uint64_t wait = JV_MIN(retry, cap);
     if (!in_trouble(core, s) && path->probe_time_us == 0) {
         wait = standby_ms(s, path);
-        wait -= jv_prng_below(&core->jitter, wait / 8 + 1);
+        wait += jv_prng_below(&core->jitter, wait / 8 + 1);
     } else if (path->probe_time_us == 0) {
         wait = JV_MAX((uint64_t)JV_PROBE_RETRY_MIN_MS, rto_ms);
     }

@@ -289,6 +289,7 @@ static const enum jv_policy_side sides[JV_POLICY_FIELDS] = {
     [JV_POLICY_key_max_age_ms] = JV_SIDE_MOST,
     [JV_POLICY_key_max_mib] = JV_SIDE_MOST,
     [JV_POLICY_key_max_packets_k] = JV_SIDE_MOST,
+    [JV_POLICY_quiet_max_ms] = JV_SIDE_MOST,
     [JV_POLICY_resend_age_ms] = JV_SIDE_MOST,
     [JV_POLICY_resend_max_kib] = JV_SIDE_MOST,
     [JV_POLICY_waiting_age_ms] = JV_SIDE_MOST,

@@ -301,6 +301,7 @@ bool jv_session_apply(struct jv_core *core, struct jv_session *s, const struct j
         s->state_since = core->now;
         s->degrade_at = s->degraded_max_at = s->recovery_until = s->probation_until = JV_NEVER;
     }
+    s->quiet.on = s->quiet.is_offered = false; /* agreed for a session that is well, on this path */
     if (from == JV_ST_ATTACHED && to == JV_ST_VOLATILE) {
         s->volatile_at = core->now;
     }

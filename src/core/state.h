@@ -222,6 +222,14 @@ struct jv_session {
             uint32_t kept, resent, pushed_out, too_old;
         } jump;
     } kept;
+    struct { /* quiet.h */
+        bool on;
+        bool is_offered;     /* client: an offer is out */
+        bool is_answer_owed; /* gateway */
+        uint32_t n, for_ms;  /* of the last offer; gateway: of the answer */
+        struct jv_instant until;
+    } quiet;
+    bool is_newest;      /* the packet that is being taken has the highest counter so far */
     struct jv_pace pace; /* of what goes again and of what waited */
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes;
     bool dirty; /* its deadline must be computed anew */

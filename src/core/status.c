@@ -111,6 +111,7 @@ static void limits_status(const struct jv_session *s, struct jv_instant now,
     out->age_ms = jv_since_ms(s->created, now);
     out->lifetime_left_ms = jv_is_never(s->lifetime_at) ? 0 : jv_since_ms(now, s->lifetime_at);
     out->transportless_ms = jv_is_never(s->unbound_at) ? 0 : jv_since_ms(s->unbound_at, now);
+    out->is_quiet = s->quiet.on && !jv_is_due(s->quiet.until, now);
     out->switches = s->switches_total;
     out->rebinds = s->rebinds_total;
     out->switches_in_window = jv_session_switches_in_window(s, now);

@@ -7,6 +7,7 @@
 #include "inner.h"
 #include "jump.h"
 #include "liveness.h"
+#include "quiet.h"
 #include "reattach.h"
 #include "rekey.h"
 #include "resend.h"
@@ -80,6 +81,7 @@ static void send_packet(struct jv_core *core, struct jv_session *s, struct jv_sl
     s->tx_packets++;
     s->tx_bytes += bytes;
     s->live.last_data = core->now;
+    jv_quiet_break(core, s, true);
     if (jv_core_is_client(core)) {
         /* Data after a pause: the quick heartbeat begins with it. */
         struct jv_instant quick = jv_add_ms(core->now, s->policy.heartbeat_interval_ms);
@@ -223,8 +225,13 @@ bool jv_tunnel_frames_to(struct jv_core *core, struct jv_session *s, const struc
         return false;
     }
     struct jv_wr wr = jv_wr_init(slot.buf + JV_BUF_HEADROOM, JV_BUF_ROOM);
+    bool is_quiet = true;
     for (uint32_t i = 0; i < n; i++) {
         jv_frame_encode(&wr, &frames[i]);
+        is_quiet = is_quiet && frames[i].type == JV_FRAME_QUIET;
+    }
+    if (!is_quiet) {
+        jv_quiet_break(core, s, false);
     }
     size_t len = JV_BUF_ROOM - wr.left;
     if (len + JV_TRAFFIC_OVERHEAD < pad_bytes) {
@@ -341,8 +348,14 @@ static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv
                      struct jv_out *out)
 {
     bool is_client = jv_core_is_client(core);
+    if (frame->type != JV_FRAME_QUIET) {
+        jv_quiet_broken(core, s, false);
+    }
     switch ((enum jv_frame_type)frame->type) {
     case JV_FRAME_PADDING:
+        break;
+    case JV_FRAME_QUIET:
+        jv_quiet_on_frame(core, s, &frame->u.quiet);
         break;
     case JV_FRAME_HEARTBEAT:
         jv_liveness_on_heartbeat(core, s, &frame->u.heartbeat, out);
@@ -420,6 +433,11 @@ static void on_frames(struct jv_core *core, struct jv_session *s, struct jv_slot
     while (s->state != JV_ST_TERMINATED && jv_frame_decode(&rd, &frame)) {
         on_frame(core, s, &frame, out);
     }
+    if (s->state != JV_ST_TERMINATED && jv_quiet_answer(core, s, &frame) &&
+        jv_tunnel_frames(core, s, &frame, 1, 0, out)) {
+        jv_quiet_answered(core, s);
+    }
+    s->quiet.is_answer_owed = false; /* an answer that found no room is a lost one */
     jv_core_drop(core, slot, rd.err ? JV_DROP_MALFORMED : JV_DROP_CONSUMED);
 }
 
@@ -449,6 +467,8 @@ bool jv_tunnel_datagram(struct jv_core *core, struct jv_session *s, enum jv_orig
     jv_replay_mark(&epoch->window, header->counter);
     epoch->rx_count++;
     epoch->opened = true;
+    s->is_newest =
+        header->counter == epoch->window.top && epoch != &s->keys->epochs[JV_EPOCH_PREVIOUS];
     bool is_data = slot->buf[slot->off] >> 4 != 0;
     if (origin == JV_FROM_RETIRED) {
         if (is_data) {
@@ -472,6 +492,7 @@ bool jv_tunnel_datagram(struct jv_core *core, struct jv_session *s, enum jv_orig
     if (is_data) {
         s->live.last_data = core->now;
         s->live.had_data = true;
+        jv_quiet_broken(core, s, true);
         jv_liveness_owe(core, s);
         deliver(core, s, slot, out);
     } else {

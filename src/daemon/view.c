@@ -211,6 +211,7 @@ json_t *jv_view_session(const struct jv_session_status *status)
     json_object_set_new(object, "age_ms", number(status->age_ms));
     put_known(object, "lifetime_left_ms", status->lifetime_left_ms);
     json_object_set_new(object, "transportless_ms", number(status->transportless_ms));
+    json_object_set_new(object, "quiet", json_boolean(status->is_quiet));
     json_object_set_new(object, "address", view_addresses(status));
     put_gateway_address(object, status);
     json_object_set_new(object, "dns", view_dns(status));

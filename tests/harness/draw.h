@@ -154,6 +154,10 @@ static inline void draw_frame(struct jv_prng *prng, enum jv_frame_type type, str
         out->u.bound.next_epoch = jv_prng_next(prng);
         out->u.bound.next_counter = draw_48(prng);
         break;
+    case JV_FRAME_QUIET:
+        out->u.quiet.n = (uint32_t)jv_prng_next(prng);
+        out->u.quiet.for_ms = (uint32_t)jv_prng_next(prng);
+        break;
     case JV_FRAME_POLICY_WANTED:
     case JV_FRAME_POLICY_GRANTED:
         out->u.policy.n = (uint32_t)jv_prng_next(prng);

@@ -278,6 +278,7 @@ static void expire(struct pair *p, bool client)
     if (jv_core_deadline(core).ns > p->now_ns || is_paused(p, client)) {
         return;
     }
+    *(client ? &p->wakes_c : &p->wakes_g) += 1;
     while (jv_core_expire(core, at(p), &out) == JV_E_AGAIN) {
         drain(p, client, &out);
     }

@@ -79,6 +79,7 @@ struct pair {
     uint64_t delivered_c, delivered_g;
     uint64_t dscp_seen[64]; /* datagrams that left either end, by their outer DS codepoint */
     uint64_t datagrams_to_gateway, datagrams_to_client;
+    uint64_t wakes_c, wakes_g; /* moments at which a core had something due */
     /* the newest datagram of each type that left the client, and that left the gateway, as the network saw it */
     struct pair_event seen[32], seen_down[32];
     bool (*filter)(struct pair *, const struct pair_event *); /* false: swallowed */

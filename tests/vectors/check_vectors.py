@@ -216,6 +216,7 @@ FRAMES = {
     10: policy_frame,
     11: policy_frame,
     12: lambda r: {},
+    13: lambda r: {"n": r.num(4), "for_ms": r.num(4)},
 }
 
 

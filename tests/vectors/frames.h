@@ -74,6 +74,11 @@ static inline void vector_small_frames(struct json *j)
     json_number(j, "next_epoch", f.u.bound.next_epoch);
     json_number(j, "next_counter", f.u.bound.next_counter);
     vector_frame_end(j, &f);
+    f = (struct jv_frame){.type = JV_FRAME_QUIET, .u.quiet = {3, 275000}};
+    vector_frame_begin(j, "QUIET");
+    json_number(j, "n", f.u.quiet.n);
+    json_number(j, "for_ms", f.u.quiet.for_ms);
+    vector_frame_end(j, &f);
     f = (struct jv_frame){.type = JV_FRAME_POLICY_ASK};
     vector_frame_begin(j, "POLICY_ASK");
     vector_frame_end(j, &f);
