@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-enum unit { UNIT_COUNT, UNIT_US, UNIT_MS, UNIT_PPM };
+enum unit { UNIT_COUNT, UNIT_US, UNIT_MS, UNIT_PPM, UNIT_RUNG };
 
 /* How a measured value reads, and the limit that belongs to it (JV_FD_END: none). */
 struct phrase {
@@ -42,6 +42,7 @@ static const struct phrase seen_phrases[] = {
     {JV_FD_last_lost_seq, JV_FD_END, "to seq ", "", UNIT_COUNT},
     {JV_FD_resent, JV_FD_END, "sent again: ", "", UNIT_COUNT},
     {JV_FD_pushed_out, JV_FD_END, "no room to send again: ", "", UNIT_COUNT},
+    {JV_FD_rung, JV_FD_END, "by ", "", UNIT_RUNG},
     {JV_FD_slept_ms, JV_FD_END, "slept ", "", UNIT_MS},
     {JV_FD_metered_ms, JV_FD_metered_limit_ms, "metered for ", "", UNIT_MS},
     {JV_FD_cost, JV_FD_END, "cost ", "", UNIT_COUNT},
@@ -117,6 +118,14 @@ void jv_describe_us(uint64_t us, char *out, size_t cap)
     }
 }
 
+static const char *rung_text(uint64_t rung)
+{
+    static const char *const texts[] = {
+        "nothing",          "the same socket",  "another source port", "the other address family",
+        "another endpoint", "another interface"};
+    return rung < JV_ARRAY_LEN(texts) ? texts[rung] : "an unknown rung";
+}
+
 static void append_value(char *out, size_t cap, size_t *len, enum unit unit, uint64_t value)
 {
     char text[32];
@@ -129,6 +138,9 @@ static void append_value(char *out, size_t cap, size_t *len, enum unit unit, uin
         jv_describe_us(unit == UNIT_US ? value : JV_MIN(value, UINT64_MAX / 1000) * 1000, text,
                        sizeof text);
         append(out, cap, len, "%s", text);
+        break;
+    case UNIT_RUNG:
+        append(out, cap, len, "%s", rung_text(value));
         break;
     case UNIT_PPM:
         append(out, cap, len, "%" PRIu64 ".%u %%", value / 10000, (unsigned)(value / 1000 % 10));

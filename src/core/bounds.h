@@ -55,6 +55,15 @@
 #define JV_STALL_MS 15U
 /* And so once in this time at most: a process that is always late must still notice a silence. */
 #define JV_STALL_PAUSE_MS 1000U
+/* In trouble a standby answers within this time, or another source port is tried as well. */
+#define JV_LADDER_WAIT_MS 150U
+/* Between two sockets that are opened to get another source port, doubled up to the cap: a NAT has few mappings to give away. */
+#define JV_LADDER_PAUSE_MS 1000U
+#define JV_LADDER_PAUSE_MAX_MS 60000U
+/* Spare locators that are not spent on source ports. */
+#define JV_LADDER_SPARES_KEPT 4U
+/* After so long without trouble the doubling begins anew. */
+#define JV_LADDER_CALM_MS 60000U
 /* Late by this much, a deadline shows that the process stood still: a busy machine is late by less, and a NAT forgets sooner. */
 #define JV_STANDSTILL_MS 1000U
 /* A path without an answer is probed again after this, doubled up to the cap. */

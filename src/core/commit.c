@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "ladder.h"
 #include "liveness.h"
 #include "loss.h"
 #include "metered.h"
@@ -72,6 +73,9 @@ static void record_commit(struct jv_core *core, struct jv_session *s, const stru
     jv_record_path(rec, to);
     jv_resend_record(s, rec);
     memcpy(rec->text, cl->last_name, sizeof cl->last_name);
+    if (is_switch && was_out) {
+        jv_record_put(rec, JV_FD_rung, jv_ladder_rung(core, to));
+    }
     jv_record_put(rec, JV_FD_outage_us, outage_us);
     jv_record_put(rec, JV_FD_detect_us, detect_us);
     jv_record_put(rec, JV_FD_reattach_us, reattach_us);
@@ -162,6 +166,7 @@ void jv_commit(struct jv_core *core, struct jv_session *s, struct jv_path *path,
         }
         cl->last_number = path->number;
         memcpy(cl->last_name, path->name, sizeof cl->last_name);
+        jv_ladder_bound(core, path);
         cl->suspected = cl->standby_answered = cl->is_lossy = false;
         cl->confirm_at = cl->healthy_since = cl->switch_retry_at = JV_NEVER;
         (void)jv_session_apply(core, s,

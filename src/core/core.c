@@ -7,6 +7,7 @@
 #include "hint.h"
 #include "inner.h"
 #include "jump.h"
+#include "ladder.h"
 #include "liveness.h"
 #include "locator.h"
 #include "loss.h"
@@ -84,7 +85,9 @@ struct jv_order *jv_core_order(struct jv_out *out, enum jv_order_kind kind,
     struct jv_order *order = &out->orders[out->orders_len++];
     memset(order, 0, sizeof *order);
     order->kind = kind;
-    order->sid = s->sid;
+    if (s != NULL) {
+        order->sid = s->sid;
+    }
     return order;
 }
 
@@ -174,6 +177,7 @@ static struct jv_instant session_deadline(const struct jv_core *core, const stru
     if (jv_core_is_client(core)) {
         t = jv_earlier(t, jv_earlier(jv_path_deadline(core, s), jv_jump_deadline(core, s)));
         t = jv_earlier(t, jv_metered_deadline(core, s));
+        t = jv_earlier(t, jv_ladder_deadline(core, s));
     } else {
         t = jv_earlier(t, jv_reattach_deadline(core, s));
     }
@@ -270,6 +274,7 @@ static void expire_session(struct jv_core *core, struct jv_session *s, struct jv
         jv_jump_expire(core, s, out);
         jv_path_expire(core, s, out);
         jv_metered_expire(core, s, out);
+        jv_ladder_expire(core, s, out);
     } else {
         jv_reattach_expire(core, s, out);
     }

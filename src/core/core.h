@@ -106,13 +106,14 @@ struct jv_command {
     char name[JV_NAME_BYTES];  /* LINK_ADDED: the transport's name, "fibre" */
     struct jv_endpoint local;  /* LINK_ADDED: what the socket is bound to */
     struct jv_endpoint remote; /* LINK_DOUBTED */
-    uint32_t prefer;           /* LINK_ADDED: higher is preferred */
-    uint32_t cost;             /* LINK_ADDED: at equal preference the lower one goes first */
-    bool is_cold;              /* LINK_ADDED: probed in trouble only */
-    bool is_metered;           /* LINK_ADDED: costs by volume */
-    uint32_t mtu;              /* LINK_ADDED: of the device */
-    uint64_t slept_ms;         /* WOKE */
-    uint32_t hold_ms;          /* HOLD: 0, or JV_HOLD_MIN_MS..JV_HOLD_MAX_MS */
+    uint32_t twin_of;  /* LINK_ADDED: the answer to JV_ORDER_LINK_TWIN for this link; 0: to none */
+    uint32_t prefer;   /* LINK_ADDED: higher is preferred */
+    uint32_t cost;     /* LINK_ADDED: at equal preference the lower one goes first */
+    bool is_cold;      /* LINK_ADDED: probed in trouble only */
+    bool is_metered;   /* LINK_ADDED: costs by volume */
+    uint32_t mtu;      /* LINK_ADDED: of the device */
+    uint64_t slept_ms; /* WOKE */
+    uint32_t hold_ms;  /* HOLD: 0, or JV_HOLD_MIN_MS..JV_HOLD_MAX_MS */
     struct jv_sid sid;
     struct jv_endpoint endpoints[JV_ENDPOINT_MAX];
     uint32_t endpoints_len;
@@ -130,7 +131,9 @@ enum jv_order_kind {
     JV_ORDER_CONFIGURE, /* client: the session has these inner addresses, MTU and name servers: set them on the TUN device */
     JV_ORDER_ENDED, /* the session is over: reason; the client's TUN, addresses and routes stay (design §4.8) */
     JV_ORDER_ROUTE_ADD, /* gateway: send this network into the tunnel */
-    JV_ORDER_ROUTE_REMOVE
+    JV_ORDER_ROUTE_REMOVE,
+    JV_ORDER_LINK_TWIN, /* client: open another socket beside `link`, at the same address; LINK_ADDED with `twin_of` answers, or nothing does */
+    JV_ORDER_LINK_CLOSE /* client: `link` is not needed beside its twin: close it; LINK_GONE answers */
 };
 
 struct jv_order {
@@ -144,6 +147,7 @@ struct jv_order {
     uint32_t dns_len;
     uint32_t mtu;
     struct jv_prefix route;
+    uint32_t link; /* LINK_TWIN, LINK_CLOSE */
 };
 
 /* Arrays of the caller; the core appends and never exceeds the capacities. */

@@ -6,6 +6,7 @@
 #include "control.h"
 #include "health.h"
 #include "jump.h"
+#include "ladder.h"
 #include "liveness.h"
 #include "session.h"
 #include "steer.h"
@@ -58,6 +59,11 @@ static uint64_t take_left(struct jv_client *cl, const struct jv_path *path)
 bool jv_path_give_locator(struct jv_core *core, struct jv_path *path)
 {
     struct jv_client *cl = core->client;
+    if (path->locator == 0 && path->link == cl->ladder.twin &&
+        cl->spares_len <= JV_LADDER_SPARES_KEPT) {
+        /* Sockets that come and go beside the same one share what each leaves: the last spares are for links that come up. */
+        path->locator = take_left(cl, path);
+    }
     if (path->locator == 0) {
         path->locator = cl->spares_len > 0 ? cl->spares[--cl->spares_len] : take_left(cl, path);
     }
@@ -175,6 +181,22 @@ static void add_path(struct jv_core *core, const struct jv_client_link *link,
     }
 }
 
+static void add_missing(struct jv_core *core, bool is_twin, struct jv_out *out)
+{
+    const struct jv_client *cl = core->client;
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        const struct jv_client_link *link = &cl->links[i];
+        for (uint32_t k = 0; link->used && link->is_twin == is_twin && k < cl->endpoints_len; k++) {
+            const struct jv_endpoint *remote = &cl->endpoints[k];
+            bool is_wanted = !is_twin || jv_endpoint_is_equal(remote, jv_ladder_target(core));
+            if (is_wanted && link->local.ip.family == remote->ip.family &&
+                jv_path_find(core, link->link, remote) == NULL) {
+                add_path(core, link, remote, out);
+            }
+        }
+    }
+}
+
 void jv_path_rebuild(struct jv_core *core, struct jv_out *out)
 {
     struct jv_client *cl = core->client;
@@ -192,18 +214,39 @@ void jv_path_rebuild(struct jv_core *core, struct jv_out *out)
             remove_path(core, path, out);
         }
     }
-    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
-        for (uint32_t k = 0; cl->links[i].used && k < cl->endpoints_len; k++) {
-            if (cl->links[i].local.ip.family == cl->endpoints[k].ip.family &&
-                jv_path_find(core, cl->links[i].link, &cl->endpoints[k]) == NULL) {
-                add_path(core, &cl->links[i], &cl->endpoints[k], out);
-            }
+    /* The place that was made for a twin is not for others. */
+    add_missing(core, true, out);
+    add_missing(core, false, out);
+}
+
+/* A twin's path is worth more than a silent one: where all places are taken, the last of those makes room, until the twin goes. */
+static void make_room(struct jv_core *core, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    const struct jv_session *s = live_session(core);
+    uint32_t max = s != NULL ? s->policy.max_candidate_count : core->cfg.policy.max_candidate_count;
+    struct jv_path *last = NULL;
+    for (uint32_t i = 0; i < JV_MIN(max, JV_PATH_MAX); i++) {
+        struct jv_path *path = &cl->paths[i];
+        bool is_needed = s == NULL || path == s->bound || path->unanswered == 0 ||
+                         (cl->request.used && cl->request.path == path->id);
+        if (!path->used) {
+            return;
         }
+        last = is_needed ? last : path;
+    }
+    if (last != NULL) {
+        remove_path(core, last, out);
     }
 }
 
 void jv_path_add_link(struct jv_core *core, const struct jv_command *command, struct jv_out *out)
 {
+    bool is_twin = jv_ladder_on_link(core, command->link, command->twin_of);
+    if (command->twin_of != 0 && !is_twin) {
+        jv_ladder_refuse(core, command->link, out);
+        return;
+    }
     for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
         struct jv_client_link *link = &core->client->links[i];
         if (!link->used) {
@@ -216,6 +259,10 @@ void jv_path_add_link(struct jv_core *core, const struct jv_command *command, st
             link->cost = command->cost;
             link->is_cold = command->is_cold;
             link->is_metered = command->is_metered;
+            link->is_twin = is_twin;
+            if (is_twin) {
+                make_room(core, out);
+            }
             break;
         }
     }
@@ -228,6 +275,11 @@ void jv_path_remove_link(struct jv_core *core, uint32_t link, struct jv_out *out
         if (core->client->links[i].used && core->client->links[i].link == link) {
             core->client->links[i].used = false;
         }
+    }
+    jv_ladder_link_gone(core, link);
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        struct jv_client_link *other = &core->client->links[i];
+        other->is_twin = other->is_twin && other->link == core->client->ladder.twin;
     }
     jv_path_rebuild(core, out);
 }
@@ -262,6 +314,7 @@ void jv_path_begin(struct jv_core *core, struct jv_session *s)
     jv_health_shaken(core, s->bound);
     core->client->last_number = s->bound->number;
     memcpy(core->client->last_name, s->bound->name, sizeof core->client->last_name);
+    jv_ladder_bound(core, s->bound);
     memset(core->client->left, 0, sizeof core->client->left);
     jv_core_touch(core, s);
 }

@@ -267,6 +267,7 @@ struct jv_session {
 
 struct jv_client_link {
     bool used;
+    bool is_twin; /* stands beside another one: a path to one endpoint only (ladder.h) */
     uint32_t link;
     char name[JV_NAME_BYTES];
     struct jv_endpoint local;
@@ -310,6 +311,18 @@ struct jv_request_out { /* the reattach request in flight */
     uint32_t tries;
 };
 
+struct jv_ladder { /* ladder.h */
+    bool is_climbing;
+    uint32_t tried;  /* rungs on record in this trouble, a set of bits */
+    uint32_t opened; /* sockets ordered, for the doubling */
+    uint32_t twin,
+        of_link; /* the second socket, and that beside which it stands or is ordered; 0: none */
+    struct jv_endpoint remote; /* where the twin leads */
+    struct jv_instant next_at; /* another source port may be tried */
+    struct jv_instant tidy_at; /* one of the two is closed; JV_NEVER: not yet known */
+    struct jv_instant calm_since;
+};
+
 struct jv_client {
     struct jv_client_link links[JV_PATH_MAX];
     struct jv_endpoint endpoints[JV_ENDPOINT_MAX];
@@ -336,6 +349,9 @@ struct jv_client {
     /* The path bound last, also while nothing is bound and its slot is empty. */
     uint8_t last_number, next_number;
     char last_name[JV_NAME_BYTES];
+    uint32_t last_link;
+    struct jv_endpoint last_remote;
+    struct jv_ladder ladder;
     struct jv_instant last_heard;
     bool is_lossy;     /* the bound path lost too much in the last window */
     bool one_way;      /* the suspicion is about heartbeats that go unanswered, not about silence */

@@ -212,6 +212,9 @@ void jv_apply_order(struct jv_apply *apply, const struct jv_order *order)
     case JV_ORDER_ROUTE_REMOVE:
         judge(apply, jv_netcfg_route_remove(apply->net, &route), "remove a route behind a user");
         break;
+    case JV_ORDER_LINK_TWIN:
+    case JV_ORDER_LINK_CLOSE:
+        break; /* sockets are the business of links */
     }
 }
 

@@ -28,8 +28,11 @@ struct link {
     uint32_t prefer, cost;
     bool is_cold, is_metered;
     struct jv_ip ip;
-    bool has_failed; /* a local fact was met; it is closed by the next reconciliation */
-    bool was_seen;   /* by the reconciliation in progress */
+    bool has_failed;     /* a local fact was met; it is closed by the next reconciliation */
+    bool was_seen;       /* by the reconciliation in progress */
+    bool is_twin_wanted; /* the core asked for another socket beside this one */
+    bool is_unwanted;    /* the core needs this one of two no more */
+    uint32_t twin_of;    /* handle of the link beside which it was opened; 0: none */
     char device[JV_IFNAME_BYTES];
     char name[JV_NAME_BYTES];
 };
@@ -176,6 +179,7 @@ static enum jv_err start(struct jv_links *links, struct link *link, const struct
         struct jv_command added = {.kind = JV_CMD_LINK_ADDED,
                                    .link = link->handle,
                                    .local = jv_udp_local(link->udp),
+                                   .twin_of = link->twin_of,
                                    .prefer = link->prefer,
                                    .cost = link->cost,
                                    .is_cold = link->is_cold,
@@ -394,6 +398,18 @@ static struct link *open_link(struct jv_links *links, uint32_t ifindex, const st
     return NULL;
 }
 
+/* A socket that the core ordered, and every other at the same address, stay as long as the address does. */
+static void see_twins(struct jv_links *links, const struct link *seen)
+{
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        struct link *link = &links->slots[i];
+        if (link->udp != NULL && link->ifindex == seen->ifindex &&
+            jv_ip_is_equal(&link->ip, &seen->ip)) {
+            link->was_seen = true;
+        }
+    }
+}
+
 static void end_link(struct jv_links *links, struct link *link, struct jv_instant now)
 {
     struct jv_command gone = {.kind = JV_CMD_LINK_GONE, .link = link->handle};
@@ -444,6 +460,7 @@ static void consider(struct jv_links *links, const struct jv_config_transport *t
     }
     if (link != NULL) {
         link->was_seen = true;
+        see_twins(links, link);
         return;
     }
     link = free_slot(links);
@@ -539,8 +556,60 @@ void jv_links_reconcile(struct jv_links *links, struct jv_instant now)
     tell_mtu(links);
 }
 
+void jv_links_order(struct jv_links *links, const struct jv_order *order)
+{
+    struct link *link = &links->slots[order->link % JV_LINKS_MAX];
+    bool is_twin = order->kind == JV_ORDER_LINK_TWIN;
+    bool is_known = (is_twin || order->kind == JV_ORDER_LINK_CLOSE) && link->udp != NULL &&
+                    link->handle == order->link;
+    if (is_known) {
+        link->is_twin_wanted = link->is_twin_wanted || is_twin;
+        link->is_unwanted = link->is_unwanted || !is_twin;
+        /* The core is at work: it is told of sockets when it has finished. */
+        jv_server_timer(links->server, JV_TIMER_LINKS, jv_server_now(links->server));
+    }
+}
+
+static void open_twin(struct jv_links *links, const struct link *of)
+{
+    struct link *twin = free_slot(links);
+    if (twin == NULL) {
+        jv_log(JV_LOG_WARNING, "%s: no place for another socket", of->name);
+        return;
+    }
+    *twin = *of;
+    twin->udp = NULL;
+    twin->twin_of = of->handle;
+    twin->is_twin_wanted = twin->is_unwanted = twin->has_failed = false;
+    const struct jv_endpoint local = {.ip = of->ip};
+    if (start(links, twin, &local) == JV_E_OK) {
+        char text[JV_ADDR_TEXT_BYTES];
+        const struct jv_endpoint bound = jv_udp_local(twin->udp);
+        jv_endpoint_format(&bound, text, sizeof(text));
+        jv_log(JV_LOG_INFO, "%s: another source port: %s", twin->name, text);
+    } else {
+        *twin = (struct link){0}; /* logged; the core asks again, later */
+    }
+}
+
+/* What the core ordered since the last tick. */
+static void serve_orders(struct jv_links *links, struct jv_instant now)
+{
+    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
+        struct link *link = &links->slots[i];
+        if (link->udp != NULL && link->is_unwanted) {
+            end_link(links, link, now);
+            *link = (struct link){0};
+        } else if (link->udp != NULL && link->is_twin_wanted) {
+            link->is_twin_wanted = false;
+            open_twin(links, link);
+        }
+    }
+}
+
 void jv_links_tick(struct jv_links *links, struct jv_instant now)
 {
+    serve_orders(links, now);
     jv_links_reconcile(links, now);
 }
 

@@ -44,6 +44,8 @@ JV_MUST_USE enum jv_err jv_links_watch(struct jv_links *links);
 void jv_links_reconcile(struct jv_links *links, struct jv_instant now);
 /* JV_TIMER_LINKS is due. */
 void jv_links_tick(struct jv_links *links, struct jv_instant now);
+/* The core orders a socket beside another one, or closes one of two; carried out when JV_TIMER_LINKS is due. Other orders are ignored. */
+void jv_links_order(struct jv_links *links, const struct jv_order *order);
 /* NULL: the handle is dead. */
 struct jv_udp *jv_links_socket(const struct jv_links *links, uint32_t handle);
 /* A send met a local fact: the link ends at the end of this wake-up. */

@@ -68,6 +68,7 @@ static void flush_rest(struct jv_server *server)
         if (out->orders[i].kind == JV_ORDER_ENDED) {
             server->facts.last_end = out->orders[i].reason;
         }
+        jv_links_order(server->links, &out->orders[i]);
         jv_apply_order(server->apply, &out->orders[i]);
     }
     out->orders_len = 0;

@@ -40,18 +40,22 @@ static void fill(void *arg, uint8_t *out, size_t len)
 
 /* ---- the network ---- */
 
-static struct jv_endpoint client_endpoint(uint32_t link, uint16_t port)
+static struct jv_endpoint client_endpoint(uint32_t link, uint8_t family, uint16_t port)
 {
-    return (struct jv_endpoint){.ip = {{192, 0, 2, (uint8_t)(link + 1)}, JV_AF_4, {0}},
-                                .port = port};
+    uint8_t last = (uint8_t)(link + 1);
+    struct jv_endpoint v4 = {.ip = {{192, 0, 2, last}, JV_AF_4, {0}}, .port = port};
+    struct jv_endpoint v6 = {
+        .ip = {{0x20, 0x01, 0x0d, 0xb8, [13] = 0x0c, [15] = last}, JV_AF_6, {0}}, .port = port};
+    return family == JV_AF_4 ? v4 : v6;
 }
 
-static const struct jv_endpoint gateway_endpoint = {.ip = {{203, 0, 113, 1}, JV_AF_4, {0}},
-                                                    .port = 4433};
+static const struct jv_endpoint gateway_endpoints[] = {
+    {.ip = {{203, 0, 113, 1}, JV_AF_4, {0}}, .port = 4433},
+    {.ip = {{203, 0, 113, 2}, JV_AF_4, {0}}, .port = 4433},
+    {.ip = {{0x20, 0x01, 0x0d, 0xb8, [15] = 1}, JV_AF_6, {0}}, .port = 4433}};
 
-static void enqueue(struct pair *p, bool to_gateway, uint32_t link,
-                    const struct jv_endpoint *remote, uint64_t due_ns, const uint8_t *bytes,
-                    uint32_t len)
+static void enqueue(struct pair *p, const struct pair_event *form, uint64_t due_ns,
+                    const uint8_t *bytes, uint32_t len)
 {
     if (p->events_len == PAIR_EVENTS) {
         return; /* a full network loses */
@@ -59,9 +63,10 @@ static void enqueue(struct pair *p, bool to_gateway, uint32_t link,
     struct pair_event *e = &p->events[p->events_len++];
     e->due_ns = due_ns;
     e->order = p->event_order++;
-    e->to_gateway = to_gateway;
-    e->link = link;
-    e->remote = *remote;
+    e->to_gateway = form->to_gateway;
+    e->link = form->link;
+    e->remote = form->remote;
+    e->local = form->local;
     e->len = len;
     e->is_too_big = bytes == NULL;
     if (bytes != NULL) {
@@ -69,31 +74,67 @@ static void enqueue(struct pair *p, bool to_gateway, uint32_t link,
     }
 }
 
-static struct pair_link *by_handle(struct pair *p, uint32_t handle)
+/* A socket of the client as the network knows it. */
+struct wire {
+    struct pair_link *link; /* NULL: there is none */
+    uint32_t idx, handle;
+    struct jv_endpoint outer;
+    bool is_dead;
+};
+
+static struct wire main_wire(struct pair *p, uint32_t i)
+{
+    struct pair_link *link = &p->links[i];
+    return (struct wire){link, i, link->handle, client_endpoint(i, JV_AF_4, link->mapped_port),
+                         link->is_dead};
+}
+
+static struct wire extra_wire(struct pair *p, const struct pair_socket *s)
+{
+    return (struct wire){&p->links[s->link], s->link, s->handle,
+                         client_endpoint(s->link, s->family, s->mapped_port), s->is_dead};
+}
+
+static struct wire by_handle(struct pair *p, uint32_t handle)
 {
     for (uint32_t i = 0; i < p->links_len; i++) {
         if (p->links[i].up && p->links[i].handle == handle) {
-            return &p->links[i];
+            return main_wire(p, i);
         }
     }
-    return NULL;
+    for (uint32_t i = 0; i < PAIR_EXTRA; i++) {
+        if (p->extra[i].handle == handle && handle != 0) {
+            return extra_wire(p, &p->extra[i]);
+        }
+    }
+    return (struct wire){0};
 }
 
-static struct pair_link *by_mapping(struct pair *p, const struct jv_endpoint *ep)
+static struct wire by_mapping(struct pair *p, const struct jv_endpoint *ep)
 {
     for (uint32_t i = 0; i < p->links_len; i++) {
-        if (ep->ip.b[3] == i + 1 && ep->port == p->links[i].mapped_port) {
-            return &p->links[i];
+        struct wire wire = main_wire(p, i);
+        if (p->links[i].up && jv_endpoint_is_equal(&wire.outer, ep)) {
+            return wire;
         }
     }
-    return NULL;
+    for (uint32_t i = 0; i < PAIR_EXTRA; i++) {
+        struct wire wire = extra_wire(p, &p->extra[i]);
+        if (wire.handle != 0 && jv_endpoint_is_equal(&wire.outer, ep)) {
+            return wire;
+        }
+    }
+    return (struct wire){0};
 }
 
 void pair_enqueue(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
                   uint32_t delay_us, const uint8_t *bytes, uint32_t len)
 {
-    uint32_t arrives_at = to_gateway ? 1 : p->links[link].handle;
-    enqueue(p, to_gateway, arrives_at, remote, p->now_ns + delay_us * 1000ULL, bytes, len);
+    const struct pair_event form = {.to_gateway = to_gateway,
+                                    .link = to_gateway ? 1 : p->links[link].handle,
+                                    .remote = *remote,
+                                    .local = p->endpoints[0]};
+    enqueue(p, &form, p->now_ns + delay_us * 1000ULL, bytes, len);
 }
 
 static void note_stray(struct pair *p, const struct jv_slot *slot)
@@ -120,39 +161,52 @@ static struct emu_fate decide(struct pair *p, struct pair_link *link, bool is_up
     return fate;
 }
 
+static bool is_reached(const struct pair *p, const struct jv_endpoint *endpoint)
+{
+    for (uint32_t i = 0; i < p->endpoints_len; i++) {
+        if (jv_endpoint_is_equal(&p->endpoints[i], endpoint)) {
+            return !p->endpoint_hole[i];
+        }
+    }
+    return false;
+}
+
 static void transmit(struct pair *p, bool from_client, const struct jv_slot *slot)
 {
-    struct pair_link *link = from_client ? by_handle(p, slot->link) : by_mapping(p, &slot->remote);
+    struct wire wire = from_client ? by_handle(p, slot->link) : by_mapping(p, &slot->remote);
+    const struct jv_endpoint *endpoint = from_client ? &slot->remote : &slot->local;
     p->datagrams_to_gateway += from_client ? 1 : 0;
     p->datagrams_to_client += from_client ? 0 : 1;
-    if (link == NULL && !from_client && slot->remote.ip.b[0] != 192) {
+    if (wire.link == NULL && !from_client && slot->remote.ip.b[0] != 192) {
         note_stray(p, slot);
     }
-    if (link == NULL || !link->up) {
+    if (wire.link == NULL || wire.is_dead || !is_reached(p, endpoint)) {
         return;
     }
-    uint32_t idx = (uint32_t)(link - p->links);
-    struct jv_endpoint client = client_endpoint(idx, link->mapped_port);
-    struct emu_fate fate = decide(p, link, from_client, slot->len);
+    struct emu_fate fate = decide(p, wire.link, from_client, slot->len);
+    struct pair_event form = {.to_gateway = from_client,
+                              .link = from_client ? 1 : wire.handle,
+                              .remote = from_client ? wire.outer : *endpoint,
+                              .local = from_client ? *endpoint : wire.outer};
     if (fate.verdict == EMU_TOO_BIG) {
-        enqueue(p, !from_client, from_client ? link->handle : 1,
-                from_client ? &gateway_endpoint : &client, p->now_ns, NULL, 0);
+        const struct pair_event too_big = {.to_gateway = !from_client,
+                                           .link = from_client ? wire.handle : 1,
+                                           .remote = form.local};
+        enqueue(p, &too_big, p->now_ns, NULL, 0);
     }
     if (fate.copies == 0) {
         return;
     }
-    struct pair_event e = {.to_gateway = from_client,
-                           .link = idx,
-                           .remote = from_client ? client : gateway_endpoint,
-                           .len = slot->len};
+    struct pair_event e = form;
+    e.link = wire.idx;
+    e.len = slot->len;
     memcpy(e.bytes, slot->buf + slot->off, slot->len);
     *(from_client ? &p->seen[e.bytes[0] & 0x1f] : &p->seen_down[e.bytes[0] & 0x1f]) = e;
     if (p->filter != NULL && !p->filter(p, &e)) {
         return;
     }
     for (uint32_t i = 0; i < fate.copies; i++) {
-        enqueue(p, from_client, from_client ? 1 : link->handle, &e.remote, fate.due_ns[i], e.bytes,
-                e.len);
+        enqueue(p, &form, fate.due_ns[i], e.bytes, e.len);
     }
 }
 
@@ -212,14 +266,18 @@ static void drain(struct pair *p, bool client, struct jv_out *out)
         } else if (out->orders[i].kind == JV_ORDER_ENDED) {
             p->last_ended = out->orders[i];
             p->ended++;
+        } else if ((out->orders[i].kind == JV_ORDER_LINK_TWIN ||
+                    out->orders[i].kind == JV_ORDER_LINK_CLOSE) &&
+                   p->wishes_len < PAIR_EXTRA) {
+            p->wishes[p->wishes_len++] = out->orders[i];
         }
     }
     *out = fresh_out();
 }
 
-void pair_inject(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
-                 const uint8_t *bytes, uint32_t len)
+static void inject(struct pair *p, const struct pair_event *e, const uint8_t *bytes, uint32_t len)
 {
+    bool to_gateway = e->to_gateway;
     struct jv_core *core = to_gateway ? p->gateway : p->client;
     struct jv_slot slot;
     struct jv_out out = fresh_out();
@@ -229,16 +287,24 @@ void pair_inject(struct pair *p, bool to_gateway, uint32_t link, const struct jv
     slot.off = JV_BUF_HEADROOM;
     slot.len = len;
     memcpy(slot.buf + slot.off, bytes, len);
-    slot.link = link;
-    slot.remote = *remote;
+    slot.link = e->link;
+    slot.remote = e->remote;
     if (to_gateway) {
-        slot.local = gateway_endpoint;
+        slot.local = e->local;
     }
     struct jv_batch batch = {&slot, 1, 0};
     while (jv_core_datagrams(core, at(p), &batch, &out) == JV_E_AGAIN) {
         drain(p, !to_gateway, &out);
     }
     drain(p, !to_gateway, &out);
+}
+
+void pair_inject(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
+                 const uint8_t *bytes, uint32_t len)
+{
+    const struct pair_event e = {
+        .to_gateway = to_gateway, .link = link, .remote = *remote, .local = p->endpoints[0]};
+    inject(p, &e, bytes, len);
 }
 
 /* ---- time ---- */
@@ -314,7 +380,7 @@ static void arrive(struct pair *p, uint32_t idx)
             .kind = JV_CMD_LINK_DOUBTED, .link = e.link, .remote = e.remote};
         (void)pair_command(p, !e.to_gateway, &doubt); /* a claim, which the core may refuse */
     } else if (!is_paused(p, !e.to_gateway)) {
-        pair_inject(p, e.to_gateway, e.link, &e.remote, e.bytes, e.len);
+        inject(p, &e, e.bytes, e.len);
     }
 }
 
@@ -325,6 +391,77 @@ void pair_pause(struct pair *p, bool client, bool on)
         if (p->events[i].due_ns == PARKED_UNTIL && p->events[i].to_gateway != client) {
             p->events[i].due_ns = p->now_ns;
             p->parked--;
+        }
+    }
+}
+
+/* ---- sockets beside those of the links ---- */
+
+static struct pair_socket *free_socket(struct pair *p)
+{
+    for (uint32_t i = 0; i < PAIR_EXTRA; i++) {
+        if (p->extra[i].handle == 0) {
+            return &p->extra[i];
+        }
+    }
+    abort(); /* the core opens one twin at a time, and a test few addresses */
+}
+
+static void open_socket(struct pair *p, uint32_t link, uint8_t family, uint32_t twin_of)
+{
+    struct pair_socket *s = free_socket(p);
+    uint16_t port = (uint16_t)(41000 + 10 * p->twins_opened + link);
+    struct jv_command command = {.kind = JV_CMD_LINK_ADDED,
+                                 .link = ++p->next_handle,
+                                 .twin_of = twin_of,
+                                 .local = client_endpoint(link, family, port),
+                                 .prefer = p->links[link].prefer,
+                                 .cost = p->links[link].cost,
+                                 .is_cold = p->links[link].is_cold,
+                                 .is_metered = p->links[link].is_metered,
+                                 .mtu = 1500};
+    p->twins_opened++;
+    *s = (struct pair_socket){.handle = command.link,
+                              .link = link,
+                              .twin_of = twin_of,
+                              .family = family,
+                              .mapped_port = (uint16_t)(port + 10000)};
+    (void)snprintf(command.name, sizeof command.name, "link%u/udp", link);
+    (void)pair_command(p, true, &command);
+}
+
+static void close_socket(struct pair *p, uint32_t handle)
+{
+    const struct jv_command gone = {.kind = JV_CMD_LINK_GONE, .link = handle};
+    struct wire wire = by_handle(p, handle);
+    for (uint32_t i = 0; i < PAIR_EXTRA && wire.link != NULL; i++) {
+        struct pair_socket *s = &p->extra[i];
+        if (s->handle == handle) {
+            s->handle = 0;
+        } else if (s->handle != 0 && s->twin_of == handle && wire.link->handle == handle) {
+            /* The twin is the link's socket from here on. */
+            wire.link->handle = s->handle;
+            wire.link->mapped_port = s->mapped_port;
+            wire.link->is_dead = s->is_dead;
+            s->handle = 0;
+        }
+    }
+    (void)pair_command(p, true, &gone);
+}
+
+/* What the core ordered, after it has finished. */
+static void serve_wishes(struct pair *p)
+{
+    uint32_t n = p->wishes_len;
+    struct jv_order wishes[PAIR_EXTRA];
+    memcpy(wishes, p->wishes, n * sizeof wishes[0]);
+    p->wishes_len = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        struct wire wire = by_handle(p, wishes[i].link);
+        if (wire.link != NULL && wishes[i].kind == JV_ORDER_LINK_TWIN) {
+            open_socket(p, wire.idx, wire.outer.ip.family, wire.handle);
+        } else if (wire.link != NULL) {
+            close_socket(p, wire.handle);
         }
     }
 }
@@ -346,6 +483,7 @@ void pair_run_us(struct pair *p, uint64_t us)
     uint32_t idle = 0;
     for (;;) {
         uint32_t idx;
+        serve_wishes(p);
         uint64_t t = next_ns(p, &idx);
         if (t > end) {
             break;
@@ -406,8 +544,9 @@ void pair_link_up(struct pair *p, uint32_t i)
                                  .is_metered = link->is_metered,
                                  .mtu = 1500};
     link->up = true;
+    link->is_dead = false;
     link->handle = command.link;
-    command.local = client_endpoint(i, (uint16_t)(40000 + i));
+    command.local = client_endpoint(i, JV_AF_4, (uint16_t)(40000 + i));
     (void)snprintf(command.name, sizeof command.name, "link%u/udp", i);
     (void)pair_command(p, true, &command);
 }
@@ -416,6 +555,43 @@ void pair_link_down(struct pair *p, uint32_t i)
 {
     struct jv_command command = {.kind = JV_CMD_LINK_GONE, .link = p->links[i].handle};
     p->links[i].up = false;
+    (void)pair_command(p, true, &command);
+    for (uint32_t k = 0; k < PAIR_EXTRA; k++) {
+        if (p->extra[k].handle != 0 && p->extra[k].link == i && p->extra[k].family == JV_AF_4) {
+            close_socket(p, p->extra[k].handle);
+        }
+    }
+}
+
+void pair_v6(struct pair *p, uint32_t link, bool on)
+{
+    if (on) {
+        open_socket(p, link, JV_AF_6, 0);
+        return;
+    }
+    for (uint32_t i = 0; i < PAIR_EXTRA; i++) {
+        if (p->extra[i].handle != 0 && p->extra[i].link == link && p->extra[i].family == JV_AF_6) {
+            close_socket(p, p->extra[i].handle);
+        }
+    }
+}
+
+void pair_kill_ports(struct pair *p, uint32_t link)
+{
+    p->links[link].is_dead = true;
+    for (uint32_t i = 0; i < PAIR_EXTRA; i++) {
+        p->extra[i].is_dead = p->extra[i].is_dead || p->extra[i].link == link;
+    }
+}
+
+void pair_tell_endpoints(struct pair *p, uint32_t set)
+{
+    struct jv_command command = {.kind = JV_CMD_ENDPOINTS};
+    for (uint32_t i = 0; i < p->endpoints_len; i++) {
+        if ((set & 1U << i) != 0) {
+            command.endpoints[command.endpoints_len++] = p->endpoints[i];
+        }
+    }
     (void)pair_command(p, true, &command);
 }
 
@@ -539,9 +715,15 @@ static void start_client(struct pair *p, const struct pair_cfg *cfg)
 {
     const struct jv_core_cfg c = client_cfg(cfg);
     p->client_mem = start(p, &c, &p->entropy_c, &p->client);
-    struct jv_command endpoints = {
-        .kind = JV_CMD_ENDPOINTS, .endpoints = {gateway_endpoint}, .endpoints_len = 1};
-    (void)pair_command(p, true, &endpoints);
+    p->endpoints_len = 0;
+    p->endpoints[p->endpoints_len++] = gateway_endpoints[0];
+    if (cfg->has_second) {
+        p->endpoints[p->endpoints_len++] = gateway_endpoints[1];
+    }
+    if (cfg->has_v6) {
+        p->endpoints[p->endpoints_len++] = gateway_endpoints[2];
+    }
+    pair_tell_endpoints(p, UINT32_MAX);
     for (uint32_t i = 0; i < cfg->links; i++) {
         pair_link_up(p, i);
     }

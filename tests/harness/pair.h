@@ -8,7 +8,8 @@
  * datagram is decided by tools/emu, as in the namespace tests; up (client to gateway) is its a->b. A datagram counts as an IP packet
  * there: PAIR_IP_BYTES more. Unlike linkemu's, a black hole swallows what enters it and not what is under way.
  * Link i: client 192.0.2.(i+1):40000+i to the gateway 203.0.113.1:4433; the gateway sees the client through a mapping that
- * pair_rebind() moves.
+ * pair_rebind() moves. The gateway may have a second address, 203.0.113.2, and an IPv6 one, 2001:db8::1; link i then may have
+ * 2001:db8::c:(i+1). Sockets that the client orders beside another one get mappings of their own.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,6 +21,7 @@
 #define PAIR_LINKS 4U
 #define PAIR_EVENTS 16384U
 #define PAIR_LOG 16384U
+#define PAIR_EXTRA 8U
 #define PAIR_IP_BYTES 28U /* headers of IPv4 and UDP */
 
 struct pair_link {
@@ -31,10 +33,19 @@ struct pair_link {
         jitter_us; /* below this much is added to the delay of each datagram: they overtake each other */
     bool hole_up, hole_down; /* swallow what goes to the gateway, to the client */
     uint16_t mapped_port;
+    bool is_dead; /* the mapping swallows everything, another one would not */
     uint32_t prefer, cost;
     bool is_cold, is_metered;
     struct emu emu;
     struct emu_player player; /* its script, if it has one */
+};
+
+struct pair_socket { /* beside that of its link: a twin, or of IPv6 */
+    uint32_t handle; /* 0: free */
+    uint32_t link, twin_of;
+    uint8_t family;
+    uint16_t mapped_port;
+    bool is_dead;
 };
 
 struct pair_event {
@@ -42,7 +53,7 @@ struct pair_event {
     bool to_gateway;
     bool is_too_big; /* no datagram, but ICMP that says so */
     uint32_t link;
-    struct jv_endpoint remote;
+    struct jv_endpoint remote, local;
     uint32_t len;
     uint8_t bytes[JV_BUF_BYTES];
 };
@@ -67,6 +78,13 @@ struct pair {
     void *client_mem, *gateway_mem;
     struct pair_link links[PAIR_LINKS];
     uint32_t links_len, next_handle;
+    struct pair_socket extra[PAIR_EXTRA];
+    struct jv_endpoint endpoints[3]; /* the gateway's */
+    uint32_t endpoints_len;
+    bool endpoint_hole[3];
+    struct jv_order
+        wishes[PAIR_EXTRA]; /* sockets to be opened or closed once the core has finished */
+    uint32_t wishes_len, twins_opened;
     struct pair_event *events;
     uint32_t events_len;
     uint64_t event_order;
@@ -109,7 +127,8 @@ struct pair_cfg {
     uint32_t half_open_max;         /* 0: 8 */
     uint32_t buffers;               /* of each core; 0: 2048 */
     bool rebirth, no_aes;
-    uint8_t dscp; /* of outer datagrams, at both ends */
+    bool has_second, has_v6; /* endpoints of the gateway */
+    uint8_t dscp;            /* of outer datagrams, at both ends */
     bool wrong_psk, unknown_user, wrong_gateway_key;
 };
 
@@ -126,6 +145,12 @@ void pair_link_up(struct pair *p, uint32_t link);
 void pair_link_down(struct pair *p, uint32_t link);
 /* From now on the link follows the script, which must outlive the pair. */
 void pair_emulate(struct pair *p, uint32_t link, const struct emu_script *script);
+/* The link gets an IPv6 address, or loses it. */
+void pair_v6(struct pair *p, uint32_t link, bool on);
+/* What the network has mapped on this link so far swallows everything from now on. */
+void pair_kill_ports(struct pair *p, uint32_t link);
+/* Names lead elsewhere: the client is told of these endpoints, a set of bits. */
+void pair_tell_endpoints(struct pair *p, uint32_t set);
 /* The network maps the client of this link to another port. */
 void pair_rebind(struct pair *p, uint32_t link);
 void pair_flow_start(struct pair *p, struct pair_flow *flow, uint32_t interval_us, uint32_t bytes);

@@ -22,6 +22,10 @@ bool script_link(struct script *s, const struct script_line *line, uint32_t at, 
 static bool set_hole(struct script *s, const struct script_line *line, uint32_t link)
 {
     bool on = word_is(line, 2, "on");
+    if (word_is(line, 2, "ports")) {
+        pair_kill_ports(&s->pair, link);
+        return true;
+    }
     if (!on && !word_is(line, 2, "off")) {
         return script_wrong(s, "hole: on or off");
     }
@@ -31,6 +35,32 @@ static bool set_hole(struct script *s, const struct script_line *line, uint32_t 
     if (!word_is(line, 3, "up")) {
         s->pair.links[link].hole_down = on;
     }
+    return true;
+}
+
+/* endpoint N on|off: an address of the gateway is reached, or it is not. */
+static bool set_endpoint(struct script *s, const struct script_line *line)
+{
+    uint64_t n = 0;
+    if (!script_number(s, line, 1, &n) || n >= s->pair.endpoints_len) {
+        return script_wrong(s, "endpoint: endpoint N on|off");
+    }
+    s->pair.endpoint_hole[n] = !word_is(line, 2, "on");
+    return true;
+}
+
+/* names N ...: the gateway's name leads to these of its addresses. */
+static bool set_names(struct script *s, const struct script_line *line)
+{
+    uint32_t set = 0;
+    for (uint32_t i = 1; i < line->len; i++) {
+        uint64_t n = 0;
+        if (!script_number(s, line, i, &n) || n >= s->pair.endpoints_len) {
+            return script_wrong(s, "names: names N ...");
+        }
+        set |= 1U << n;
+    }
+    pair_tell_endpoints(&s->pair, set);
     return true;
 }
 
@@ -100,6 +130,13 @@ bool script_network(struct script *s, const struct script_line *line, bool *know
                  {"loss", set_shape},      {"burst", set_shape}, {"reorder", set_shape},
                  {"duplicate", set_shape}, {"rate", set_shape},  {"mtu", set_shape},
                  {"clear", set_shape},     {"emulate", emulate}};
+    *known_out = true;
+    if (word_is(line, 0, "endpoint")) {
+        return set_endpoint(s, line);
+    }
+    if (word_is(line, 0, "names")) {
+        return set_names(s, line);
+    }
     for (uint32_t i = 0; i < JV_ARRAY_LEN(verbs); i++) {
         uint32_t link = 0;
         if (word_is(line, 0, verbs[i].verb)) {

@@ -95,6 +95,7 @@ static bool is_shown(const struct jv_record *rec)
     case JV_REC_PolicyEvent:
         return true;
     case JV_REC_NONE:
+    case JV_REC_RecoveryRung:
     case JV_REC_TransportAttached:
     case JV_REC_ReattachAttempt:
     case JV_REC_ReattachResult:
@@ -328,6 +329,11 @@ static bool prepare(struct script *s, const struct script_line *line, bool *know
         s->cfg.rebirth = true;
         return true;
     }
+    if (word_is(line, 0, "gateway")) {
+        s->cfg.has_second = s->cfg.has_second || word_is(line, 1, "second");
+        s->cfg.has_v6 = s->cfg.has_v6 || word_is(line, 1, "v6");
+        return true;
+    }
     if (word_is(line, 0, "wrong")) {
         return set_wrong(s, line);
     }
@@ -383,6 +389,8 @@ static bool move_link(struct script *s, const struct script_line *line)
         enum jv_err err = pair_command(&s->pair, true, &command);
         script_print(s, "%8" PRIu64 " = %s\n", script_ms(s),
                      err == JV_E_OK ? "done" : jv_err_text(err));
+    } else if (word_is(line, 1, "v6")) {
+        pair_v6(&s->pair, i, word_is(line, 2, "up"));
     } else if (word_is(line, 1, "down")) {
         pair_link_down(&s->pair, i);
     } else {
