@@ -18,10 +18,9 @@ measure_options rtt "$@"
 topo_emu 10000
 measure_configs
 equal_paths
-start_gateway
 for rtt in ${OPT_rtt:-20 80 200}; do
     for link in a b; do emu $link delay "$(jq -n "$rtt / 2")ms" >/dev/null; done
-    fresh_client
+    fresh_session
     for run in $(seq "$RUNS"); do
         tcp_start
         streams_start 5

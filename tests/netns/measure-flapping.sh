@@ -40,11 +40,10 @@ EMU
 topo_begin
 measure_configs
 equal_paths
-start_gateway
 case $PRESET in mobile | strict) cap=8 ;; *) cap=20 ;; esac
 for run in $(seq "$RUNS"); do
     rm -f "$W/log-c/c.jsonl"
-    fresh_client
+    fresh_session
     tcp_start
     streams_start 20
     sleep 3

@@ -25,9 +25,8 @@ jvt_routes
 counts() { emu "$1" stats | jq -r '"\(.a2b.delivered) \(.a2b.bytes) \(.b2a.delivered) \(.b2a.bytes)"'; }
 for PRESET in ${OPT_presets:-mobile strict fast}; do
     measure_configs
-    start_gateway
     for _ in $(seq "$RUNS"); do
-        fresh_client
+        fresh_session
         inner_ping
         sleep "${OPT_settle:-30}"
         active=$(active_path)

@@ -15,11 +15,10 @@ measure_options 'percent way' "$@"
 
 topo_emu 10000
 measure_configs
-start_gateway
 offset=$("$FIGURES" offset)
 window=2000 # loss_window_ms, the same in every preset
 for run in $(seq "$RUNS"); do
-    fresh_client
+    fresh_session
     tcp_start
     streams_start 5
     sleep "3.$((RANDOM % 900 + 100))"

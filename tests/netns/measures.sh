@@ -81,9 +81,12 @@ link_up() {
     esac
 }
 path_is_proven() { client_get ".session.paths[] | select(.name == \"$1/udp\") | .rtt_us // \"\"" | grep -q .; }
-# fresh_client: a session that remembers nothing of the runs before.
-fresh_client() {
+# fresh_session: one that remembers nothing of the runs before. The gateway begins anew as well, because it refuses the fourth birth of a key
+# within a minute.
+fresh_session() {
     if [ -e "$W/client.pid" ] && is_running client; then stop client; fi
+    if [ -e "$W/gateway.pid" ] && is_running gateway; then stop gateway; fi
+    start_gateway
     start_client
     wait_attached 15
 }
