@@ -70,6 +70,7 @@ int jv_cli_kick(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_hold(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_recover(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_ping(int argc, char **argv, const struct jv_cli *cli);
+int jv_cli_netcheck(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_top(int argc, char **argv, const struct jv_cli *cli);
 int jv_cli_counters(int argc, char **argv, const struct jv_cli *cli);
 

@@ -10,6 +10,9 @@
 
 #include "base.h"
 #include "cli.h"
+#include "completion.h"
+
+static jv_cli_fn print_completion;
 
 static const struct jv_cli_command commands[] = {
     {"genkey", "", "print a new private key", jv_cli_genkey},
@@ -27,6 +30,7 @@ static const struct jv_cli_command commands[] = {
      jv_cli_path},
     {"ping", "[HOST] [--path P] [-c N] [NAME] [--json]", "ask the gateway over a path",
      jv_cli_ping},
+    {"netcheck", "[NAME] [--json]", "say what the network lets through", jv_cli_netcheck},
     {"switch", "PATH [NAME] [--dry-run] [--json]", "move the session to a path", jv_cli_switch},
     {"hold", "DURATION|off [NAME]", "no moves by choice for so long", jv_cli_hold},
     {"recover", "[NAME]", "look at links, names and paths again, now", jv_cli_recover},
@@ -34,7 +38,19 @@ static const struct jv_cli_command commands[] = {
     {"counters", "[NAME]", "print the daemon's counters", jv_cli_counters},
     {"policy", "show [PRESET|FILE|PROFILE|--session [SID]]", "print bounds as a policy file",
      jv_cli_policy},
+    {"completion", "bash|zsh|fish", "print a script that completes these words", print_completion},
     JV_CLI_AUDIT_COMMANDS};
+
+static int print_completion(int argc, char **argv, const struct jv_cli *cli)
+{
+    int code = argc == 2 ? jv_completion_print(argv[1], commands, JV_ARRAY_LEN(commands), stdout)
+                         : JV_EXIT_USAGE;
+    if (argc == 2 && code == JV_EXIT_USAGE) {
+        (void)fprintf(stderr, "%s: no completion for %s: there are bash, zsh and fish\n",
+                      cli->program, argv[1]);
+    }
+    return code;
+}
 
 static void print_usage(FILE *file)
 {
@@ -42,7 +58,7 @@ static void print_usage(FILE *file)
                         "[COMMAND ...]\n"
                         "       jv --help | --version\n\ncommands:\n");
     for (size_t i = 0; i < JV_ARRAY_LEN(commands); i++) {
-        (void)fprintf(file, "  %-9s %-40s %s\n", commands[i].name, commands[i].args,
+        (void)fprintf(file, "  %-10s %-40s %s\n", commands[i].name, commands[i].args,
                       commands[i].summary);
     }
     (void)fprintf(file, "\nWithout a command: status. See jv(1).\n");

@@ -220,6 +220,20 @@ static int find_rows(const struct jv_cli *cli, const char *profile, const char *
     return JV_EXIT_OK;
 }
 
+int jv_probe_run(const struct jv_cli *cli, const char *profile, const char *wanted, uint64_t count,
+                 struct jv_probe_row rows[JV_PROBE_PATHS], uint32_t *len)
+{
+    int code = find_rows(cli, profile, wanted, rows, len);
+    for (uint64_t i = 0; code == JV_EXIT_OK && i < count; i++) {
+        bool is_done = false;
+        if (i > 0) {
+            pause_ms(TEST_EVERY_MS);
+        }
+        code = round_trip(cli, profile, wanted, rows, *len, &is_done);
+    }
+    return code;
+}
+
 struct options {
     uint64_t count, every_ms;
     const char *path;
@@ -272,7 +286,7 @@ static bool is_profile(const struct jv_cli *cli, const char *word)
 
 int jv_cli_path_test(int argc, char **argv, const struct jv_cli *cli)
 {
-    struct options o = {.count = TEST_COUNT, .every_ms = TEST_EVERY_MS};
+    struct options o = {.count = TEST_COUNT};
     struct jv_probe_row rows[JV_PROBE_PATHS];
     char profile[JV_CLIENT_NAME_BYTES];
     uint32_t len = 0;
@@ -285,14 +299,7 @@ int jv_cli_path_test(int argc, char **argv, const struct jv_cli *cli)
     if (!jv_client_profile(cli, is_name ? o.words[0] : o.words[1], profile, &code)) {
         return code;
     }
-    code = find_rows(cli, profile, wanted, rows, &len);
-    for (uint64_t i = 0; code == JV_EXIT_OK && i < o.count; i++) {
-        bool is_done = false;
-        if (i > 0) {
-            pause_ms(o.every_ms);
-        }
-        code = round_trip(cli, profile, wanted, rows, len, &is_done);
-    }
+    code = jv_probe_run(cli, profile, wanted, o.count, rows, &len);
     if (code != JV_EXIT_OK) {
         return code;
     }

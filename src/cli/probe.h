@@ -39,6 +39,9 @@ uint32_t jv_probe_rows(const json_t *paths, const char *wanted,
 void jv_probe_round(struct jv_probe_row *rows, uint32_t len);
 /* Take in the daemon's present view; true: each row has the answer to a probe of this round. */
 bool jv_probe_update(const json_t *paths, struct jv_probe_row *rows, uint32_t len);
+/* `count` rounds; rows[0..*len) hold what came of them. Not JV_EXIT_OK: said why on standard error. */
+int jv_probe_run(const struct jv_cli *cli, const char *profile, const char *wanted, uint64_t count,
+                 struct jv_probe_row rows[JV_PROBE_PATHS], uint32_t *len);
 void jv_probe_table(const struct jv_probe_row *rows, uint32_t len, FILE *file);
 json_t *jv_probe_json(const struct jv_probe_row *rows, uint32_t len);
 
