@@ -116,6 +116,8 @@
  * costs no more than this. */
 #define JV_ACK_AHEAD_MS 5U
 #define JV_ACK_AHEAD 2U
+/* So long a packet may be under way though reports have no place left to say so: a round trip of 200 ms and the report's delay. */
+#define JV_RESEND_UNSURE_MS 250U
 /* Sealed packets that every session may keep whatever the others do, where the pool has room for it; the rest of the pool is lent. */
 #define JV_RESEND_SHARE 16U
 /* What goes at once after a jump: 64 packets of 1500 bytes, which the queue of a home router takes. */

@@ -113,7 +113,13 @@ void jv_resend_keep(struct jv_core *core, struct jv_session *s, uint64_t epoch, 
 
 /* ---- reports ---- */
 
-/* Received, or so old that the report cannot name it any more. */
+/* The report has no place for what may be missing behind its last gap. */
+static bool is_unsure(const struct jv_kept *kept, const struct jv_report *report)
+{
+    return report->gaps_len == JV_GAP_MAX && kept->counter < report->gaps[JV_GAP_MAX - 1].first;
+}
+
+/* Received. */
 static bool is_settled(const struct jv_kept *kept, const struct jv_report *report)
 {
     if (kept->epoch != report->epoch || report->received == 0 || kept->counter > report->highest) {
@@ -136,7 +142,12 @@ static void forget_missed(struct jv_missed *missed, const struct jv_report *repo
     }
 }
 
-static void settle(struct jv_core *core, struct jv_session *s, const struct jv_report *report)
+/*
+ * On a path that reorders or loses, a report has not enough places for all that is missing. What it cannot name is kept while it may be
+ * under way still, `unsure_ms`; at a jump for good, because then it may have died with the path. Twice is better than never.
+ */
+static void settle(struct jv_core *core, struct jv_session *s, const struct jv_report *report,
+                   uint64_t unsure_ms)
 {
     struct jv_kept *before = NULL;
     struct jv_handle before_handle = JV_NO_HANDLE;
@@ -146,7 +157,8 @@ static void settle(struct jv_core *core, struct jv_session *s, const struct jv_r
            (kept->epoch < report->epoch ||
             (kept->epoch == report->epoch && kept->counter <= report->highest))) {
         struct jv_handle next = kept->next;
-        if (is_settled(kept, report)) {
+        bool is_open = is_unsure(kept, report) && jv_since_ms(kept->at, core->now) < unsure_ms;
+        if (is_settled(kept, report) && !is_open) {
             remove_behind(core, s, before, before_handle);
         } else {
             before = kept;
@@ -158,7 +170,7 @@ static void settle(struct jv_core *core, struct jv_session *s, const struct jv_r
 
 void jv_resend_reported(struct jv_core *core, struct jv_session *s, const struct jv_report *report)
 {
-    settle(core, s, report);
+    settle(core, s, report, JV_RESEND_UNSURE_MS);
     if (report->received > 0) {
         forget_missed(&s->kept.pushed, report);
         forget_missed(&s->kept.aged, report);
@@ -229,7 +241,7 @@ void jv_resend_begin(struct jv_core *core, struct jv_session *s, const struct jv
                      bool is_left_alive)
 {
     const struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
-    settle(core, s, report);
+    settle(core, s, report, UINT64_MAX);
     jv_resend_expire(core, s);
     s->kept.jump.kept = s->kept.len;
     s->kept.jump.pushed_out = count_missed(&s->kept.pushed, report);
