@@ -2,9 +2,11 @@
 #include "resolve.h"
 
 #include <ares.h>
+#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,6 +21,8 @@
 #define NAME_MAX_BYTES 253U /* RFC 1035, as text */
 #define TIMEOUT_MS 2000
 #define TRIES 3
+#define FILE_BYTES 64U
+#define RESOLV_CONF "/etc/resolv.conf"
 
 enum query_state { QUERY_FREE, QUERY_ASKED, QUERY_ANSWERED };
 
@@ -199,24 +203,83 @@ static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo 
     query->state = QUERY_ANSWERED;
 }
 
-static enum jv_err open_channel(struct jv_resolve *resolve, const struct jv_resolve_cfg *cfg)
+static bool is_loopback(const struct ares_addr_port_node *server)
+{
+    return server->family == AF_INET
+               ? (ntohl(server->addr.addr4.s_addr) >> IN_CLASSA_NSHIFT) == IN_LOOPBACKNET
+               : IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)(const void *)&server->addr.addr6);
+}
+
+/* No server but on this host, also where none is known at all. */
+static bool asks_this_host(ares_channel channel)
+{
+    struct ares_addr_port_node *servers = NULL;
+    if (ares_get_servers_ports(channel, &servers) != ARES_SUCCESS) {
+        return true;
+    }
+    bool is_local = true;
+    for (const struct ares_addr_port_node *at = servers; at != NULL; at = at->next) {
+        is_local = is_local && is_loopback(at);
+    }
+    ares_free_data(servers);
+    return is_local;
+}
+
+static enum jv_err init_channel(struct jv_resolve *resolve, const struct jv_resolve_cfg *cfg,
+                                const char *file)
 {
     char lookups[] = "fb"; /* the hosts file, then DNS */
+    char path[FILE_BYTES];
     struct ares_options options = {
         .timeout = cfg->timeout_ms != 0 ? (int)JV_MIN(cfg->timeout_ms, 60000U) : TIMEOUT_MS,
         .tries = cfg->tries != 0 ? (int)JV_MIN(cfg->tries, 10U) : TRIES,
         .lookups = lookups,
+        .resolvconf_path = path,
         .sock_state_cb = on_state,
         .sock_state_cb_data = resolve};
-    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB;
-    if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
-        return JV_E_SYSTEM;
-    }
-    resolve->has_library = true;
+    int mask = ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB |
+               ARES_OPT_RESOLVCONF;
+    (void)snprintf(path, sizeof(path), "%s", file);
     if (ares_init_options(&resolve->channel, &options, mask) != ARES_SUCCESS) {
         return JV_E_SYSTEM;
     }
     resolve->has_channel = true;
+    return JV_E_OK;
+}
+
+/*
+ * A resolver on this host asks on with sockets that bear no mark of ours: they end in the tunnel, or in the kill switch, while there
+ * is no session. What it would ask stands in a file of its own; where that is not known either, the resolver itself is asked.
+ */
+static enum jv_err find_servers(struct jv_resolve *resolve, const struct jv_resolve_cfg *cfg)
+{
+    static const char *const files[] = {RESOLV_CONF, "/run/systemd/resolve/resolv.conf",
+                                        "/run/NetworkManager/no-stub-resolv.conf", RESOLV_CONF};
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(files); i++) {
+        enum jv_err err = init_channel(resolve, cfg, files[i]);
+        if (err != JV_E_OK) {
+            return err;
+        }
+        if (cfg->servers != NULL || i + 1U == JV_ARRAY_LEN(files) ||
+            !asks_this_host(resolve->channel)) {
+            break;
+        }
+        ares_destroy(resolve->channel);
+        resolve->has_channel = false;
+    }
+    return JV_E_OK;
+}
+
+static enum jv_err open_channel(struct jv_resolve *resolve, const struct jv_resolve_cfg *cfg)
+{
+    if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
+        return JV_E_SYSTEM;
+    }
+    resolve->has_library = true;
+    enum jv_err err = find_servers(resolve, cfg);
+    if (err != JV_E_OK) {
+        return err;
+    }
     ares_set_socket_configure_callback(resolve->channel, on_create, resolve);
     if (cfg->servers != NULL &&
         ares_set_servers_ports_csv(resolve->channel, cfg->servers) != ARES_SUCCESS) {

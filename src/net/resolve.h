@@ -26,9 +26,10 @@ struct jv_loop;
 struct jv_resolve;
 
 struct jv_resolve_cfg {
-    uint32_t mark;       /* 0, or SO_MARK of the query sockets */
-    const char *device;  /* NULL, or SO_BINDTODEVICE */
-    const char *servers; /* NULL: as /etc/resolv.conf says; else "192.0.2.1,[2001:db8::1]:5353" */
+    uint32_t mark;      /* 0, or SO_MARK of the query sockets */
+    const char *device; /* NULL, or SO_BINDTODEVICE */
+    const char *
+        servers; /* NULL: as /etc/resolv.conf says, or the files behind it where it names this host alone; else "192.0.2.1,[2001:db8::1]:5353" */
     uint32_t timeout_ms; /* of one try; 0: 2000 */
     uint32_t tries;      /* 0: 3 */
 };
