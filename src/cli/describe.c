@@ -44,6 +44,10 @@ static const struct phrase seen_phrases[] = {
     {JV_FD_pushed_out, JV_FD_END, "no room to send again: ", "", UNIT_COUNT},
     {JV_FD_rung, JV_FD_END, "by ", "", UNIT_RUNG},
     {JV_FD_slept_ms, JV_FD_END, "slept ", "", UNIT_MS},
+    {JV_FD_p95_us, JV_FD_latency_limit_us, "95 % within ", "", UNIT_US},
+    {JV_FD_score, JV_FD_score_limit, "score ", "", UNIT_PPM},
+    {JV_FD_rank, JV_FD_END, "rank ", "", UNIT_COUNT},
+    {JV_FD_entries, JV_FD_entries_limit, "doubts in the last minute: ", "", UNIT_COUNT},
     {JV_FD_metered_ms, JV_FD_metered_limit_ms, "metered for ", "", UNIT_MS},
     {JV_FD_cost, JV_FD_END, "cost ", "", UNIT_COUNT},
     {JV_FD_policy_was, JV_FD_END, "policy before ", "", UNIT_COUNT},
@@ -70,6 +74,12 @@ static const struct phrase limit_phrases[] = {
     {JV_FD_loss_limit_ppm, JV_FD_loss_ppm, "loss ", "", UNIT_PPM},
     {JV_FD_loss_window_ms, JV_FD_END, "in windows of ", "", UNIT_MS},
     {JV_FD_hold_ms, JV_FD_END, "hold ", "", UNIT_MS},
+    {JV_FD_latency_limit_us, JV_FD_p95_us, "95 % within ", "", UNIT_US},
+    {JV_FD_jitter_limit_us, JV_FD_END, "jitter ", "", UNIT_US},
+    {JV_FD_score_limit, JV_FD_score, "score above ", "", UNIT_PPM},
+    {JV_FD_penalty_left_ms, JV_FD_END, "penalty ", " left", UNIT_MS},
+    {JV_FD_dwell_left_ms, JV_FD_END, "dwell ", " left", UNIT_MS},
+    {JV_FD_entries_limit, JV_FD_entries, "doubts ", " per min", UNIT_COUNT},
     {JV_FD_metered_limit_ms, JV_FD_metered_ms, "metered for at most ", "", UNIT_MS},
 };
 

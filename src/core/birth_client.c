@@ -2,9 +2,11 @@
 #include <string.h>
 
 #include "birth.h"
+#include "degraded.h"
 #include "liveness.h"
 #include "metered.h"
 #include "path.h"
+#include "quality.h"
 #include "rank.h"
 #include "session.h"
 #include "tunnel.h"
@@ -398,6 +400,8 @@ void jv_birth_on_ack(struct jv_core *core, struct jv_session *s, const struct jv
     order->mtu = s->mtu;
     jv_path_begin(core, s);
     core->client->metered_since = JV_NEVER;
+    jv_degraded_over(core);
+    jv_quality_forget(core);
     core->client->is_metered_told = false;
     jv_metered_bound(core, s);
     jv_liveness_send_heartbeat(core, s, out);

@@ -86,8 +86,10 @@
 #define JV_HEALTH_PROBES_MIN 8U
 /* As many unanswered in a row are a dead path, not a lossy one: at 30 % lost round trips it happens once in 120. */
 #define JV_HEALTH_DEAD_PROBES 4U
-/* What traffic showed of loss on a path that is bound no more says nothing after this. */
-#define JV_HEALTH_LOSS_MS 60000U
+/* The least round trip of a path is known for this long at least: a path that has become another one is judged as that then. */
+#define JV_HEALTH_BEST_MS 300000U
+/* What traffic showed of loss on a path that is bound no more says nothing after this; its probes go on. */
+#define JV_HEALTH_LOSS_MS 30000U
 /* Windows of traffic that are put together until they hold enough packets for a ratio to be shown. */
 #define JV_HEALTH_WINDOWS 16U
 /* The score of a path (health.h): full marks, the delay that halves them, and the delay that a millionth of loss counts as: people
@@ -98,9 +100,14 @@
 /* Ranking: round trips nearer than this are alike, and so are times of steadiness within the same second. */
 #define JV_RANK_LATENCY_US 10000U
 #define JV_RANK_STABLE_MS 1000U
-/* A path that was left because of loss is no aim of a choice for this long, doubled each time up to the cap. */
-#define JV_SHUN_MIN_MS 30000U
-#define JV_SHUN_DOUBLINGS_MAX 6U
+/* Paths whose failures are remembered, doublings of their time, and the time without a failure that takes one back. */
+#define JV_PENALTY_MAX 16U
+#define JV_PENALTY_DOUBLINGS_MAX 16U
+#define JV_PENALTY_DECAY_MS 600000U
+/* Round trips before they are judged: two might be one hiccup. */
+#define JV_LATENCY_SAMPLE_MIN 3U
+/* In protective mode a standby path is asked at this pace, while the bound one still answers. */
+#define JV_PROBE_DEGRADED_MS 5000U
 /* Before a session goes back to a preferred path, that path has answered within this time. */
 #define JV_FAILBACK_FRESH_MS 1000U
 /* An operator's hold ends by itself: a day is longer than any call, sale or measurement. */

@@ -3,11 +3,14 @@
 
 #include <string.h>
 
+#include "degraded.h"
 #include "ladder.h"
 #include "liveness.h"
 #include "loss.h"
 #include "metered.h"
 #include "path.h"
+#include "penalty.h"
+#include "quality.h"
 #include "resend.h"
 #include "session.h"
 #include "token.h"
@@ -167,7 +170,13 @@ void jv_commit(struct jv_core *core, struct jv_session *s, struct jv_path *path,
         cl->last_number = path->number;
         memcpy(cl->last_name, path->name, sizeof cl->last_name);
         jv_ladder_bound(core, path);
-        cl->suspected = cl->standby_answered = cl->is_lossy = false;
+        if (cl->suspected && old != NULL && old != path) {
+            jv_penalty_add(core, old, s->policy.dwell_ms, s->policy.penalty_max_ms);
+        }
+        cl->suspected = cl->standby_answered = false;
+        jv_quality_forget(core);
+        jv_degraded_over(core);
+        memset(cl->denied, 0, sizeof cl->denied);
         cl->confirm_at = cl->healthy_since = cl->switch_retry_at = JV_NEVER;
         (void)jv_session_apply(core, s,
                                &(struct jv_step){.event = JV_EV_REATTACH_PROVEN,

@@ -81,6 +81,32 @@ static uint64_t sets_for(uint32_t cap)
     return sets;
 }
 
+/* ---- events of a minute ---- */
+
+#define SLOT_NS (5 * JV_NS_PER_S)
+
+void jv_minute_add(struct jv_minute *minute, struct jv_instant now)
+{
+    uint64_t slot = now.ns / SLOT_NS;
+    for (uint64_t i = minute->slot + 1; i <= slot && i <= minute->slot + JV_MINUTE_SLOTS; i++) {
+        minute->counts[i % JV_MINUTE_SLOTS] = 0;
+    }
+    minute->slot = JV_MAX(minute->slot, slot);
+    uint16_t *count = &minute->counts[minute->slot % JV_MINUTE_SLOTS];
+    *count = *count == UINT16_MAX ? UINT16_MAX : (uint16_t)(*count + 1);
+}
+
+uint32_t jv_minute_count(const struct jv_minute *minute, struct jv_instant now)
+{
+    uint64_t slot = now.ns / SLOT_NS;
+    uint32_t n = 0;
+    for (uint64_t age = 0; age < JV_MINUTE_SLOTS && age <= minute->slot; age++) {
+        uint64_t at = minute->slot - age;
+        n += at + JV_MINUTE_SLOTS > slot ? minute->counts[at % JV_MINUTE_SLOTS] : 0U;
+    }
+    return n;
+}
+
 size_t jv_sources_bytes(uint32_t cap)
 {
     return (size_t)(sets_for(cap) * JV_SOURCE_WAYS) * sizeof(struct jv_source);

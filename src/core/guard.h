@@ -49,6 +49,18 @@ JV_MUST_USE bool jv_bucket_take(struct jv_bucket *bucket, const struct jv_rate *
 uint64_t jv_bucket_wait_ms(const struct jv_bucket *bucket, const struct jv_rate *rate,
                            struct jv_instant now);
 
+/*
+ * Events of the last minute, in slots of five seconds: what is older than 60 s is never counted, what is younger than 55 s always.
+ * All zero: none.
+ */
+#define JV_MINUTE_SLOTS 12U
+struct jv_minute {
+    uint16_t counts[JV_MINUTE_SLOTS]; /* saturate */
+    uint64_t slot;                    /* of the newest event */
+};
+void jv_minute_add(struct jv_minute *minute, struct jv_instant now);
+uint32_t jv_minute_count(const struct jv_minute *minute, struct jv_instant now);
+
 #define JV_SOURCE_WAYS 4U /* places among which one address is looked for */
 
 /* One place of the table: keyed hash of the source and its bucket. */

@@ -22,6 +22,12 @@ void jv_health_round_trip(struct jv_core *core, struct jv_path *path, uint64_t s
         return;
     }
     struct jv_health *h = jv_health_of(core, path);
+    if (h->best_us == 0 || jv_since_ms(h->best_since, core->now) >= JV_HEALTH_BEST_MS) {
+        h->best_before_us = h->best_us;
+        h->best_us = UINT64_MAX;
+        h->best_since = core->now;
+    }
+    h->best_us = JV_MIN(h->best_us, JV_MAX(sample_us, (uint64_t)1));
     h->samples[h->samples_next].rtt_us = (uint32_t)JV_MIN(sample_us, (uint64_t)UINT32_MAX);
     h->samples[h->samples_next].at = core->now;
     h->samples_next = (h->samples_next + 1) % JV_HEALTH_SAMPLES;
@@ -109,6 +115,12 @@ uint64_t jv_health_jitter_us(const struct jv_core *core, const struct jv_path *p
             samples[i] > samples[i - 1] ? samples[i] - samples[i - 1] : samples[i - 1] - samples[i];
     }
     return n < 2 ? 0 : sum / (n - 1);
+}
+
+uint64_t jv_health_best_us(const struct jv_core *core, const struct jv_path *path)
+{
+    const struct jv_health *h = jv_health_of(core, path);
+    return h->best_before_us == 0 ? h->best_us : JV_MIN(h->best_us, h->best_before_us);
 }
 
 /* ---- loss ---- */

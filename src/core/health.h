@@ -38,6 +38,8 @@ uint64_t jv_health_p95_us(const struct jv_core *core, const struct jv_path *path
 /* The mean difference between one of them and the next; 0: there are fewer than two. */
 uint64_t jv_health_jitter_us(const struct jv_core *core, const struct jv_path *path,
                              struct jv_instant since);
+/* The least round trip of the last JV_HEALTH_BEST_MS to twice as long; 0: there is none. */
+uint64_t jv_health_best_us(const struct jv_core *core, const struct jv_path *path);
 /* Loss by the client's own traffic and by the gateway's, and of the round trips of probes. */
 uint32_t jv_health_loss_up(const struct jv_core *core, const struct jv_path *path);
 uint32_t jv_health_loss_down(const struct jv_core *core, const struct jv_path *path);

@@ -3,11 +3,15 @@
 
 #include <string.h>
 
+#include "choice.h"
+#include "degraded.h"
 #include "failback.h"
 #include "health.h"
 #include "liveness.h"
 #include "loss.h"
 #include "path.h"
+#include "penalty.h"
+#include "quality.h"
 #include "rank.h"
 #include "request.h"
 #include "session.h"
@@ -43,29 +47,6 @@ static void forget_suspicion(struct jv_client *cl)
     cl->confirm_at = JV_NEVER;
 }
 
-void jv_jump_note_entry(struct jv_core *core)
-{
-    struct jv_client *cl = core->client;
-    cl->entries[cl->entries_len++ % JV_ARRAY_LEN(cl->entries)] = core->now;
-}
-
-static uint32_t entries_in_minute(const struct jv_core *core)
-{
-    const struct jv_client *cl = core->client;
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < JV_MIN(cl->entries_len, (uint32_t)JV_ARRAY_LEN(cl->entries)); i++) {
-        n += jv_since_ms(cl->entries[i], core->now) < 60000 ? 1 : 0;
-    }
-    return n;
-}
-
-/* Every further entry into VOLATILE within a minute doubles the window that leads out of it (design §3). */
-static uint64_t stability_ms(const struct jv_core *core, const struct jv_session *s)
-{
-    uint32_t n = entries_in_minute(core);
-    return (uint64_t)s->policy.stability_window_ms << (n > 1 ? JV_MIN(n - 1, 6U) : 0);
-}
-
 static void suspect(struct jv_core *core, struct jv_session *s, enum jv_why why, struct jv_out *out)
 {
     struct jv_client *cl = core->client;
@@ -96,8 +77,8 @@ static void suspect(struct jv_core *core, struct jv_session *s, enum jv_why why,
     jv_record_put(rec, JV_FD_unanswered, s->live.beats_unanswered);
     jv_record_put(rec, JV_FD_silence_limit_us, jv_liveness_limit_us(core, s));
     jv_record_put(rec, JV_FD_unanswered_limit, s->policy.max_consecutive_drops);
-    jv_jump_note_entry(core);
     step(core, s, JV_EV_INSTABILITY_SEEN, why, rule, out);
+    jv_degraded_entered(core, s, out);
 }
 
 void jv_jump_on_heard(struct jv_core *core, struct jv_session *s)
@@ -145,24 +126,6 @@ struct jv_path *jv_jump_next_candidate(struct jv_core *core, struct jv_session *
     return NULL;
 }
 
-static void record_candidates(struct jv_core *core, struct jv_session *s,
-                              const struct jv_path *chosen, struct jv_out *out)
-{
-    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
-        const struct jv_path *path = &core->client->paths[i];
-        if (!path->used || path->is_gone || path == chosen || path == s->bound) {
-            continue;
-        }
-        enum jv_why why = is_candidate(core, s, path) ? JV_WHY_LOWER_PREFERENCE : JV_WHY_NOT_PROVEN;
-        struct jv_record *rec = jv_session_record(core, s, JV_REC_CandidateConsidered, why, out);
-        jv_record_path(rec, path);
-        rec->rule = JV_RULE_RANKING;
-        jv_record_put(rec, JV_FD_rtt_us, jv_rtt_srtt_us(&path->rtt));
-        jv_record_put(rec, JV_FD_prefer, path->prefer);
-        jv_record_put(rec, JV_FD_unanswered, path->unanswered);
-    }
-}
-
 static uint32_t count_paths(const struct jv_core *core, const struct jv_path *except)
 {
     uint32_t n = 0;
@@ -180,11 +143,11 @@ bool jv_jump_may_try(const struct jv_core *core, const struct jv_session *s,
     return to->number == core->client->last_number || switch_wait_ms(core, s) == 0;
 }
 
-/* A limit said when to ask again. */
+/* A limit, or the pause behind a recovery that failed, says when to ask again. */
 static bool must_wait(const struct jv_core *core)
 {
-    const struct jv_client *cl = core->client;
-    return !jv_is_never(cl->switch_retry_at) && !jv_is_due(cl->switch_retry_at, core->now);
+    struct jv_instant retry_at = jv_degraded_retry_at(core);
+    return !jv_is_never(retry_at) && !jv_is_due(retry_at, core->now);
 }
 
 /* The cap holds for every switch; recovery from a dead path is exempt from the cooldown only (design §5). */
@@ -220,15 +183,18 @@ static void start_switch(struct jv_core *core, struct jv_session *s, struct jv_p
     if (!may_switch(core, s, to, out)) {
         return;
     }
-    record_candidates(core, s, to, out);
+    jv_choice_record(core, s, to, out);
     const struct jv_record_field fields[] = {
         {JV_FD_candidates, count_paths(core, s->bound)},
         {JV_FD_silent_us, jv_liveness_silent_us(core, s)},
+        {JV_FD_score, jv_health_score(core, to)},
         {JV_FD_recovery_window_ms, s->policy.recovery_window_ms}};
     enum jv_why start = s->state == JV_ST_DEGRADED ? JV_WHY_RECOVERY_RETRY : why;
     core->client->attempts = 0;
-    if (jv_session_apply(core, s, &(struct jv_step){JV_EV_SWITCH_STARTED, start, rule, fields, 3},
-                         out)) {
+    if (jv_session_apply(
+            core, s,
+            &(struct jv_step){JV_EV_SWITCH_STARTED, start, rule, fields, JV_ARRAY_LEN(fields)},
+            out)) {
         jv_request_begin(core, s, &(struct jv_request_aim){.path = to, .why = why}, out);
     }
 }
@@ -237,7 +203,7 @@ static void prove_in_place(struct jv_core *core, struct jv_session *s, struct jv
 {
     const struct jv_record_field fields[] = {
         {JV_FD_stable_ms, jv_since_ms(core->client->healthy_since, core->now)},
-        {JV_FD_stability_window_ms, stability_ms(core, s)}};
+        {JV_FD_stability_window_ms, jv_degraded_window_ms(core, s)}};
     core->client->attempts = 0;
     if (jv_session_apply(core, s,
                          &(struct jv_step){JV_EV_HEALTH_PROVEN, JV_WHY_HEALTH_RECOVERED,
@@ -260,8 +226,10 @@ static void lose_path(struct jv_core *core, struct jv_session *s, enum jv_rule r
     jv_record_put(rec, JV_FD_silent_us, jv_liveness_silent_us(core, s));
     core->client->last_heard = s->bound->was_heard ? s->bound->heard : core->now;
     if (s->state == JV_ST_ATTACHED) {
-        jv_jump_note_entry(core);
+        jv_degraded_note(core);
     }
+    jv_penalty_add(core, s->bound, s->policy.dwell_ms, s->policy.penalty_max_ms);
+    jv_quality_forget(core);
     step(core, s, JV_EV_PATH_LOST, JV_WHY_TRANSPORT_DEAD, rule, out);
 }
 
@@ -311,7 +279,7 @@ void jv_jump_rebind(struct jv_core *core, struct jv_session *s, const uint8_t to
                                        .is_hint = is_hint};
     core->client->attempts = 0;
     if (s->state == JV_ST_ATTACHED) {
-        jv_jump_note_entry(core);
+        jv_degraded_note(core);
         step(core, s, JV_EV_MOVE_SEEN, JV_WHY_NAT_REBIND_DETECTED, JV_RULE_HINT, out);
     }
     if (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED) {
@@ -342,7 +310,7 @@ void jv_jump_failed(struct jv_core *core, struct jv_session *s, enum jv_why why,
 bool jv_jump_because_of(struct jv_core *core, struct jv_session *s, struct jv_path *to,
                         enum jv_why why, enum jv_rule rule, struct jv_out *out)
 {
-    if (must_wait(core) || jv_steer_holds(core, s, to, out)) {
+    if (must_wait(core)) {
         return false;
     }
     start_switch(core, s, to, why, rule, out);
@@ -418,13 +386,6 @@ void jv_jump_by_choice(struct jv_core *core, struct jv_session *s, struct jv_pat
     start_switch(core, s, to, JV_WHY_POLICY_FORCED_RECOVERY, rule, out);
 }
 
-static uint64_t cooldown_left_ms(const struct jv_core *core, const struct jv_session *s)
-{
-    uint64_t since_ms = jv_since_ms(s->last_switch, core->now);
-    bool is_cool = s->switches_total == 0 || since_ms >= s->policy.switch_cooldown_ms;
-    return is_cool ? 0 : s->policy.switch_cooldown_ms - since_ms;
-}
-
 struct jv_path *jv_jump_judge_order(struct jv_core *core, struct jv_session *s, uint32_t link,
                                     struct jv_switch_verdict *out)
 {
@@ -436,7 +397,7 @@ struct jv_path *jv_jump_judge_order(struct jv_core *core, struct jv_session *s, 
             to = path;
         }
     }
-    out->cooldown_left_ms = cooldown_left_ms(core, s);
+    out->cooldown_left_ms = jv_choice_cooldown_ms(core, s);
     out->err = JV_E_OK;
     if (to == NULL) {
         bool is_bound = s->bound != NULL && s->bound->link == link;
@@ -484,8 +445,12 @@ enum jv_err jv_jump_order(struct jv_core *core, struct jv_session *s, uint32_t l
 static struct jv_instant healthy_at(const struct jv_core *core, const struct jv_session *s)
 {
     const struct jv_client *cl = core->client;
-    return jv_is_never(cl->healthy_since) ? JV_NEVER
-                                          : jv_add_ms(cl->healthy_since, stability_ms(core, s));
+    struct jv_instant retry_at = jv_degraded_retry_at(core);
+    if (jv_is_never(cl->healthy_since)) {
+        return JV_NEVER;
+    }
+    struct jv_instant at = jv_add_ms(cl->healthy_since, jv_degraded_window_ms(core, s));
+    return !jv_is_never(retry_at) && jv_is_before(at, retry_at) ? retry_at : at;
 }
 
 static struct jv_instant dead_at(const struct jv_session *s, const struct jv_client *cl)
@@ -501,7 +466,7 @@ struct jv_instant jv_jump_deadline(const struct jv_core *core, const struct jv_s
         return JV_NEVER;
     }
     if (s->bound == NULL) {
-        return jv_earlier(t, s->state == JV_ST_RECOVERING ? JV_NEVER : cl->switch_retry_at);
+        return jv_earlier(t, s->state == JV_ST_RECOVERING ? JV_NEVER : jv_degraded_retry_at(core));
     }
     if (!cl->suspected) {
         t = jv_earlier(t, jv_liveness_silence_at(core, s));
@@ -514,10 +479,10 @@ struct jv_instant jv_jump_deadline(const struct jv_core *core, const struct jv_s
         t = jv_earlier(t, dead_at(s, cl));
     }
     if (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED) {
-        t = jv_earlier(t, cl->suspected  ? jv_earlier(cl->confirm_at, dead_at(s, cl))
-                          : cl->is_lossy ? JV_NEVER
-                                         : healthy_at(core, s));
-        t = jv_earlier(t, cl->switch_retry_at);
+        t = jv_earlier(t, cl->suspected                 ? jv_earlier(cl->confirm_at, dead_at(s, cl))
+                          : jv_quality_is_doubted(core) ? JV_NEVER
+                                                        : healthy_at(core, s));
+        t = jv_earlier(t, jv_degraded_retry_at(core));
     }
     return t;
 }
@@ -557,9 +522,9 @@ static void judge_suspected(struct jv_core *core, struct jv_session *s, struct j
 static void judge_doubtful(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
     struct jv_client *cl = core->client;
-    bool may_retry = jv_is_due(cl->switch_retry_at, core->now);
+    bool may_retry = jv_is_due(jv_degraded_retry_at(core), core->now);
     if (may_retry) {
-        cl->switch_retry_at = JV_NEVER;
+        cl->switch_retry_at = cl->backoff_at = JV_NEVER;
     }
     if (s->bound == NULL) {
         struct jv_path *next = jv_jump_next_candidate(core, s, NULL);
@@ -570,8 +535,8 @@ static void judge_doubtful(struct jv_core *core, struct jv_session *s, struct jv
         judge_suspected(core, s, out);
     } else if (is_silent(core, s)) {
         suspect(core, s, JV_WHY_HEARTBEAT_TIMEOUT, out);
-    } else if (cl->is_lossy) {
-        /* The windows of loss decide, jv_loss_judge() knows how. */
+    } else if (jv_quality_is_doubted(core)) {
+        /* Its windows decide, jv_quality_judge() knows how. */
     } else if (jv_is_never(cl->healthy_since)) {
         cl->healthy_since = core->now;
     } else if (jv_is_due(healthy_at(core, s), core->now)) {
@@ -591,7 +556,7 @@ void jv_jump_expire(struct jv_core *core, struct jv_session *s, struct jv_out *o
         s->bound->doublings--;
         s->bound->doubling_decay = jv_add_ms(core->now, DOUBLING_DECAY_MS);
     }
-    jv_loss_judge(core, s, out);
+    jv_quality_judge(core, s, out);
     switch (s->state) {
     case JV_ST_ATTACHED:
         if (s->bound != NULL && is_silent(core, s)) {

@@ -37,8 +37,6 @@ struct jv_path *jv_jump_next_candidate(struct jv_core *core, struct jv_session *
 /* The cap of switches has room for this path; binding the same transport again is no switch. */
 bool jv_jump_may_try(const struct jv_core *core, const struct jv_session *s,
                      const struct jv_path *to);
-/* An entry into VOLATILE counts for the stability window. */
-void jv_jump_note_entry(struct jv_core *core);
 /* Move to `to` if limits allow it now; true: a request is out. */
 bool jv_jump_because_of(struct jv_core *core, struct jv_session *s, struct jv_path *to,
                         enum jv_why why, enum jv_rule rule, struct jv_out *out);

@@ -135,7 +135,7 @@ static void init_client(struct jv_core *core)
     struct jv_client *cl = core->client;
     cl->attempt.begin_at = cl->attempt.retry_at = JV_NEVER;
     cl->confirm_at = cl->healthy_since = cl->switch_retry_at = cl->failback_at = JV_NEVER;
-    cl->metered_since = JV_NEVER;
+    cl->metered_since = cl->backoff_at = JV_NEVER;
 }
 
 static enum jv_err init_gateway(struct jv_core *core)

@@ -2,11 +2,6 @@
 #include "loss.h"
 
 #include "health.h"
-#include "jump.h"
-#include "path.h"
-#include "penalty.h"
-#include "rank.h"
-#include "session.h"
 
 static struct jv_loss_count sent_now(const struct jv_session *s)
 {
@@ -89,7 +84,7 @@ static void show(struct jv_core *core, struct jv_session *s)
     }
 }
 
-static bool close_window(struct jv_core *core, struct jv_session *s, uint32_t *ppm_out)
+bool jv_loss_close(struct jv_core *core, struct jv_session *s, uint32_t *ppm_out)
 {
     const struct jv_loss_count sent = sent_now(s);
     const struct jv_loss_count received = received_now(s);
@@ -109,73 +104,7 @@ static bool close_window(struct jv_core *core, struct jv_session *s, uint32_t *p
     return was_warm && (has_up || has_down);
 }
 
-static struct jv_path *less_lossy(struct jv_core *core, struct jv_session *s)
+void jv_loss_look_again(struct jv_core *core, struct jv_session *s, uint32_t ms)
 {
-    uint8_t order[JV_PATH_MAX];
-    uint32_t n = jv_rank(core, s, order);
-    for (uint32_t i = 0; i < n; i++) {
-        struct jv_path *path = &core->client->paths[order[i]];
-        if (path != s->bound && jv_path_is_proven(core, s, path) &&
-            jv_penalty_ms(core, path) == 0) {
-            return path;
-        }
-    }
-    return NULL;
-}
-
-/* One window above the threshold makes the session doubt, a second one above half of it makes it move (RES-4). */
-void jv_loss_judge(struct jv_core *core, struct jv_session *s, struct jv_out *out)
-{
-    struct jv_client *cl = core->client;
-    uint32_t ppm = 0;
-    uint32_t limit = s->policy.loss_volatile_threshold;
-    if (s->bound == NULL || !jv_is_due(jv_loss_deadline(s), core->now)) {
-        return;
-    }
-    if (!close_window(core, s, &ppm)) {
-        if (cl->is_lossy) {
-            /* Too little goes to tell: what is answered in time counts again. */
-            cl->is_lossy = false;
-            cl->healthy_since = core->now;
-        }
-        return;
-    }
-    const struct jv_record_field fields[] = {{JV_FD_loss_ppm, ppm},
-                                             {JV_FD_loss_limit_ppm, limit},
-                                             {JV_FD_loss_window_ms, s->policy.loss_window_ms}};
-    if (s->state == JV_ST_ATTACHED && ppm > limit) {
-        struct jv_record *rec = jv_session_record(core, s, JV_REC_VolatilitySignal,
-                                                  JV_WHY_LOSS_THRESHOLD_EXCEEDED, out);
-        jv_record_path(rec, s->bound);
-        rec->rule = JV_RULE_LOSS;
-        for (uint32_t i = 0; i < JV_ARRAY_LEN(fields); i++) {
-            jv_record_put(rec, (enum jv_record_key)fields[i].key, fields[i].value);
-        }
-        cl->is_lossy = true;
-        jv_health_shaken(core, s->bound);
-        s->loss.window_at =
-            jv_add_ms(core->now, s->policy.loss_window_ms / 2); /* the second look */
-        cl->healthy_since = JV_NEVER;
-        jv_jump_note_entry(core);
-        (void)jv_session_apply(core, s,
-                               &(struct jv_step){JV_EV_INSTABILITY_SEEN,
-                                                 JV_WHY_LOSS_THRESHOLD_EXCEEDED, JV_RULE_LOSS,
-                                                 fields, JV_ARRAY_LEN(fields)},
-                               out);
-        return;
-    }
-    bool is_doubtful = s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED;
-    if (!is_doubtful || !cl->is_lossy || cl->suspected) {
-        return;
-    }
-    struct jv_path *next = less_lossy(core, s);
-    if (ppm <= limit / 2) {
-        cl->is_lossy = false;
-        cl->healthy_since = core->now;
-    } else if (next != NULL) {
-        struct jv_path *left = s->bound;
-        if (jv_jump_because_of(core, s, next, JV_WHY_LOSS_RECOVERY, JV_RULE_LOSS_PERSISTS, out)) {
-            jv_penalty_add(core, left);
-        }
-    }
+    s->loss.window_at = jv_add_ms(core->now, ms > 0 ? ms : s->policy.loss_window_ms / 2);
 }

@@ -9,6 +9,8 @@
  * before has lost.
  * Threads  the shard's.
  */
+#include <stdbool.h>
+
 #include "core.h"
 #include "state.h"
 
@@ -16,6 +18,8 @@
 void jv_loss_restart(struct jv_core *core, struct jv_session *s);
 /* The end of the running window. */
 struct jv_instant jv_loss_deadline(const struct jv_session *s);
-/* Client: close the window that is due, and doubt, move or be well again by what it says. */
-void jv_loss_judge(struct jv_core *core, struct jv_session *s, struct jv_out *out);
+/* Client: close the window that is due and begin another; false: too few packets went for a ratio, or the window only warmed up. */
+bool jv_loss_close(struct jv_core *core, struct jv_session *s, uint32_t *ppm_out);
+/* The window that runs is `ms` long from now on; 0: half a window. */
+void jv_loss_look_again(struct jv_core *core, struct jv_session *s, uint32_t ms);
 #endif /* JV_CORE_LOSS_H */

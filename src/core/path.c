@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "control.h"
+#include "degraded.h"
 #include "health.h"
 #include "jump.h"
 #include "ladder.h"
@@ -162,6 +163,7 @@ static void add_path(struct jv_core *core, const struct jv_client_link *link,
         path->doubling_decay = JV_NEVER;
         jv_steer_path(core, path);
         jv_health_reset(core, path);
+        memset(&cl->denied[i], 0, sizeof cl->denied[i]);
         if (s != NULL) {
             struct jv_record *rec = jv_session_record(core, s, JV_REC_PathAdded, JV_WHY_NONE, out);
             jv_record_path(rec, path);
@@ -339,6 +341,12 @@ static bool is_resting(const struct jv_core *core, const struct jv_session *s,
     return path->is_cold && path != s->bound && !in_trouble(core, s);
 }
 
+/* Protective mode on a path that answers: whoever stays in it for an hour explores little. */
+static bool is_calm(const struct jv_core *core, const struct jv_session *s)
+{
+    return s->state == JV_ST_DEGRADED && s->bound != NULL && !core->client->suspected;
+}
+
 /* When to probe again: patiently while all is well, at a doubling pace while it is not. */
 static struct jv_instant next_probe(struct jv_core *core, const struct jv_session *s,
                                     const struct jv_path *path)
@@ -358,6 +366,7 @@ static struct jv_instant next_probe(struct jv_core *core, const struct jv_sessio
         wait += jv_prng_below(&core->jitter, wait / 8 + 1);
     } else if (path->probe_time_us == 0) {
         wait = JV_MAX((uint64_t)JV_PROBE_RETRY_MIN_MS, rto_ms);
+        wait = is_calm(core, s) ? JV_MAX(wait, (uint64_t)JV_PROBE_DEGRADED_MS) : wait;
     }
     return jv_add_ms(core->now, wait);
 }
@@ -433,6 +442,9 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
     path->answered_us = reply.time_us;
     path->is_replaced = false;
     bool was_proven = jv_path_is_proven(core, s, path);
+    if (!path->was_heard || path->unanswered >= JV_HEALTH_DEAD_PROBES) {
+        jv_degraded_hope(core);
+    }
     path->probe_time_us = is_latest ? 0 : path->probe_time_us;
     path->unanswered = 0;
     path->was_heard = true;

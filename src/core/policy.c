@@ -122,6 +122,22 @@ static bool metered_fits_standby(const struct jv_policy *p)
     return p->metered_probe_ms >= p->standby_probe_ms;
 }
 
+static bool retry_fits_max(const struct jv_policy *p)
+{
+    return p->degraded_retry_max_ms >= p->degraded_retry_ms;
+}
+
+/* A session that waits longer than it may be without a transport would never be tried again. */
+static bool retry_fits_ttl(const struct jv_policy *p)
+{
+    return p->degraded_retry_max_ms < p->transport_lost_ttl_ms;
+}
+
+static bool penalty_fits_max(const struct jv_policy *p)
+{
+    return p->penalty_max_ms >= p->penalty_ms;
+}
+
 static bool protocols_have_udp(const struct jv_policy *p)
 {
     return (p->allowed_protocols & JV_PROTO_UDP) != 0;
@@ -183,6 +199,15 @@ static const struct {
      "at least the standby probe interval",
      2,
      {JV_POLICY_metered_probe_ms, JV_POLICY_standby_probe_ms}},
+    {retry_fits_max,
+     "at least DegradedRetry",
+     2,
+     {JV_POLICY_degraded_retry_max_ms, JV_POLICY_degraded_retry_ms}},
+    {retry_fits_ttl,
+     "less than the transport-lost TTL",
+     2,
+     {JV_POLICY_degraded_retry_max_ms, JV_POLICY_transport_lost_ttl_ms}},
+    {penalty_fits_max, "at least Penalty", 2, {JV_POLICY_penalty_max_ms, JV_POLICY_penalty_ms}},
     {protocols_have_udp,
      "a list with udp: no other transport is in this version",
      1,
@@ -249,6 +274,8 @@ static void fit_into_ttl(struct jv_policy *p)
     p->switch_cooldown_ms = (uint32_t)JV_MIN(p->switch_cooldown_ms, left_ms);
     p->reattach_proof_max_age_ms =
         JV_MIN(p->reattach_proof_max_age_ms, p->transport_lost_ttl_ms - 1);
+    p->degraded_retry_max_ms = JV_MIN(p->degraded_retry_max_ms, p->transport_lost_ttl_ms / 2);
+    p->degraded_retry_ms = JV_MIN(p->degraded_retry_ms, p->degraded_retry_max_ms);
 }
 
 /*
@@ -271,6 +298,8 @@ static const enum jv_policy_side sides[JV_POLICY_FIELDS] = {
     [JV_POLICY_heartbeat_volatile_ms] = JV_SIDE_LEAST,
     [JV_POLICY_ack_delay_ms] = JV_SIDE_LEAST,
     [JV_POLICY_degraded_max_ms] = JV_SIDE_MOST,
+    [JV_POLICY_degraded_retry_ms] = JV_SIDE_LEAST,
+    [JV_POLICY_degraded_retry_max_ms] = JV_SIDE_LEAST,
     [JV_POLICY_volatile_entries_per_min] = JV_SIDE_MOST,
     [JV_POLICY_max_switches_per_min] = JV_SIDE_MOST,
     [JV_POLICY_switch_burst] = JV_SIDE_MOST,

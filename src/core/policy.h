@@ -54,7 +54,7 @@ void jv_policy_set(struct jv_policy *policy, enum jv_policy_field field, uint32_
  * kept; otherwise what the field must be, in words that follow "it must be", and `field_out` names
  * the field to blame.
  */
-#define JV_POLICY_RULES 12U
+#define JV_POLICY_RULES 15U
 const char *jv_policy_broken(const struct jv_policy *policy, uint32_t rule,
                              enum jv_policy_field *field_out);
 

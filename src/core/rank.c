@@ -3,7 +3,6 @@
 
 #include "health.h"
 #include "liveness.h"
-#include "path.h"
 #include "penalty.h"
 
 /* Upper ends of the classes of loss, in ppm. */
@@ -88,27 +87,4 @@ uint32_t jv_rank(const struct jv_core *core, const struct jv_session *s,
         order_out[at] = i;
     }
     return n;
-}
-
-enum jv_why jv_rank_why_not(const struct jv_core *core, const struct jv_session *s,
-                            const struct jv_path *path)
-{
-    if (path == s->bound) {
-        return JV_WHY_NONE;
-    }
-    if (path->is_off) {
-        return JV_WHY_OPERATOR_ORDER;
-    }
-    if (path->is_cold && s->state == JV_ST_ATTACHED) {
-        return JV_WHY_COLD_STANDBY;
-    }
-    if (!jv_path_is_proven(core, s, path)) {
-        return JV_WHY_NOT_PROVEN;
-    }
-    if (jv_penalty_ms(core, path) > 0) {
-        return JV_WHY_PENALISED;
-    }
-    enum jv_why why =
-        s->bound != NULL ? jv_rank_behind(core, s, path, s->bound) : JV_WHY_LOWER_PREFERENCE;
-    return why != JV_WHY_NONE ? why : JV_WHY_BOUND_PATH_WELL;
 }

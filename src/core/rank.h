@@ -22,7 +22,4 @@ bool jv_rank_is_wanted_more(const struct jv_path *path, const struct jv_path *ot
 /* JV_WHY_NONE: `path` goes before `other`; otherwise what puts it behind. */
 enum jv_why jv_rank_behind(const struct jv_core *core, const struct jv_session *s,
                            const struct jv_path *path, const struct jv_path *other);
-/* Why `path` is not the bound one; JV_WHY_NONE: it is. */
-enum jv_why jv_rank_why_not(const struct jv_core *core, const struct jv_session *s,
-                            const struct jv_path *path);
 #endif /* JV_CORE_RANK_H */

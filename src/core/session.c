@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "degraded.h"
 #include "loss.h"
 #include "resend.h"
 #include "snapshot.h"
@@ -184,6 +185,7 @@ static void bind_path(struct jv_core *core, struct jv_session *s)
     s->bound = s->bind_next;
     s->bind_next = NULL;
     s->unbound_at = JV_NEVER;
+    s->degraded_ms = 0;
     s->live.since = core->now;
     s->live.outstanding = false;
     s->live.beat_time_us = 0;
@@ -236,7 +238,9 @@ static void run_actions(struct jv_core *core, struct jv_session *s, uint32_t act
         s->degrade_at = jv_add_ms(now, p->volatile_to_degraded_ms);
     }
     if (actions & ARM_DEGRADED_MAX) {
-        s->degraded_max_at = jv_add_ms(now, p->degraded_max_ms);
+        /* What was spent in DEGRADED since the last return home counts: recoveries that fail must not renew it. */
+        uint64_t spent_ms = JV_MIN(s->degraded_ms, (uint64_t)p->degraded_max_ms);
+        s->degraded_max_at = jv_add_ms(now, p->degraded_max_ms - spent_ms);
     }
     if (actions & ARM_RECOVERY) {
         s->recovery_until = jv_add_ms(now, p->recovery_window_ms);
@@ -296,6 +300,9 @@ bool jv_session_apply(struct jv_core *core, struct jv_session *s, const struct j
     core->count.sessions[from]--;
     core->count.sessions[to]++;
     core->count.transitions[from][to]++;
+    if (from == JV_ST_DEGRADED && s->bound != NULL) {
+        s->degraded_ms += jv_since_ms(s->state_since, core->now);
+    }
     if (from != to) {
         /* What a state armed ends with it; a row from a state to itself changes the binding and no deadline. */
         s->state_since = core->now;
@@ -313,6 +320,9 @@ bool jv_session_apply(struct jv_core *core, struct jv_session *s, const struct j
     rec->rule = (uint8_t)step->rule;
     jv_record_path(rec, s->bound);
     put_limits(s, rows[row - JV_ROW_FIRST].actions, rec);
+    if (from == JV_ST_RECOVERING && to == JV_ST_DEGRADED && jv_core_is_client(core)) {
+        jv_record_put(rec, JV_FD_retry_after_ms, jv_degraded_failed(core, s));
+    }
     for (uint32_t i = 0; i < step->fields_len; i++) {
         jv_record_put(rec, (enum jv_record_key)step->fields[i].key, step->fields[i].value);
     }

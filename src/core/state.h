@@ -65,9 +65,7 @@ struct jv_path {
     uint8_t token[JV_TOKEN_BYTES];
     struct jv_instant token_at;
     struct jv_instant
-        shunned_until; /* it was left because of loss: no move by choice leads to it before */
-    uint32_t shuns;    /* in a row: each doubles the time */
-    struct jv_instant stable_since; /* answers every probe since then; meaningful while proven */
+        stable_since; /* gave no cause for doubt since then; meaningful while proven */
     /* doubling of the silence floor after false suspicions, with decay */
     uint32_t doublings;
     struct jv_instant doubling_decay;
@@ -88,8 +86,22 @@ struct jv_loss_seen { /* by a window of real traffic */
 struct jv_health {
     struct jv_health_sample samples[JV_HEALTH_SAMPLES]; /* ring */
     uint32_t samples_next, samples_len;
+    uint64_t best_us, best_before_us; /* least round trip of this period and of the one before */
+    struct jv_instant best_since;
     uint32_t probes_lost, probes_len; /* the newest probe in the lowest bit, 1: unanswered */
     struct jv_loss_seen up, down;
+};
+
+struct jv_penalty { /* a path that failed (penalty.h) */
+    char name[JV_NAME_BYTES];
+    struct jv_endpoint remote;
+    uint32_t strikes; /* 0: free */
+    struct jv_instant until;
+};
+
+struct jv_denied { /* what was told last about a path (choice.h) */
+    enum jv_why why;
+    struct jv_instant at;
 };
 
 struct jv_retired { /* the path just left */
@@ -178,6 +190,7 @@ struct jv_session {
     /* deadlines, JV_NEVER where not armed */
     struct jv_instant lifetime_at, ttl_at, degrade_at, degraded_max_at, recovery_until,
         probation_until;
+    uint64_t degraded_ms; /* in DEGRADED with a binding since it was attached */
     struct jv_instant unbound_at, bound_since; /* since when there is a transport without a pause */
     struct jv_instant volatile_at;             /* when the present trouble began */
     struct jv_policy policy;
@@ -353,7 +366,15 @@ struct jv_client {
     struct jv_endpoint last_remote;
     struct jv_ladder ladder;
     struct jv_instant last_heard;
-    bool is_lossy;     /* the bound path lost too much in the last window */
+    struct {
+        uint32_t signals; /* what the bound path is doubted for (quality.c); 0: nothing */
+        struct jv_instant since;
+    } doubt;
+    struct jv_penalty penalties[JV_PENALTY_MAX];
+    struct jv_denied denied[JV_PATH_MAX + 1]; /* the last one: there was no candidate */
+    uint32_t failed_recoveries;               /* since the session was attached */
+    struct jv_instant backoff_at;             /* the next recovery; JV_NEVER: nothing waits */
+    bool is_capped;    /* too many entries into VOLATILE: no moves by choice */
     bool one_way;      /* the suspicion is about heartbeats that go unanswered, not about silence */
     uint32_t attempts; /* requests to further candidates in this recovery */
     uint64_t order, order_spent;
@@ -365,8 +386,8 @@ struct jv_client {
     struct jv_instant suspected_at, confirm_at;
     bool standby_answered;
     struct jv_instant healthy_since; /* JV_NEVER: not healthy */
-    struct jv_instant entries[8];    /* into VOLATILE, for the doubling of the stability window */
-    uint32_t entries_len;
+    struct jv_minute entries;        /* into VOLATILE, for the doubling of the stability window */
+    struct jv_minute doubts;         /* of them what the cap counts */
     struct jv_instant switch_retry_at;
     struct jv_instant
         failback_at; /* when to look for a preferred path again; JV_NEVER: nothing to wait for */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "choice.h"
 #include "core.h"
 #include "health.h"
 #include "liveness.h"
@@ -101,7 +102,7 @@ static void health_status(const struct jv_core *core, const struct jv_session *s
     out->stable_ms = jv_health_stable_ms(core, s, path);
     out->penalty_ms = jv_penalty_ms(core, path);
     out->score = jv_health_score(core, path);
-    out->why_not = jv_rank_why_not(core, s, path);
+    out->why_not = jv_choice_why_not(core, s, path);
 }
 
 static void limits_status(const struct jv_session *s, struct jv_instant now,

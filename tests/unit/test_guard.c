@@ -162,6 +162,21 @@ static bool take(const char *text, struct jv_instant now)
     return jv_sources_take(&sources, &one_a_second, now, &ip);
 }
 
+static void guard_minute_forgets_after_a_minute(void **state)
+{
+    struct jv_minute minute = {0};
+    assert_int_equal(jv_minute_count(&minute, ms(0)), 0);
+    for (uint32_t i = 0; i < 3; i++) {
+        jv_minute_add(&minute, ms(i * 10000));
+    }
+    assert_int_equal(jv_minute_count(&minute, ms(20000)), 3);
+    assert_int_equal(jv_minute_count(&minute, ms(59999)), 3);
+    assert_int_equal(jv_minute_count(&minute, ms(60000)), 2);
+    assert_int_equal(jv_minute_count(&minute, ms(80000)), 0);
+    jv_minute_add(&minute, ms(10000000));
+    assert_int_equal(jv_minute_count(&minute, ms(10000000)), 1);
+}
+
 static void guard_sources_have_a_bucket_each(void **state)
 {
     assert_true(take("192.0.2.1", ms(0)));
@@ -298,6 +313,7 @@ int main(void)
         cmocka_unit_test(guard_bucket_with_rate_zero_never_refills),
         cmocka_unit_test(guard_bucket_largest_rate_does_not_overflow),
         cmocka_unit_test(guard_bucket_follows_a_smaller_rate),
+        cmocka_unit_test(guard_minute_forgets_after_a_minute),
         cmocka_unit_test_setup_teardown(guard_sources_have_a_bucket_each, begin_sources,
                                         end_sources),
         cmocka_unit_test_setup_teardown(guard_sources_count_v6_by_its_64, begin_sources,
