@@ -43,7 +43,7 @@ static const struct section {
     [IN_User] = {"User", JV_CONFIG_GATEWAY, true, false},
     [IN_Audit] = {"Audit", BOTH, false, false},
     [IN_Metrics] = {"Metrics", BOTH, false, false},
-    [IN_Hooks] = {"Hooks", BOTH, false, true},
+    [IN_Hooks] = {"Hooks", BOTH, false, false},
     [IN_Cluster] = {"Cluster", BOTH, false, true},
 };
 
@@ -62,6 +62,7 @@ enum row_id {
 #define ROLES_User JV_CONFIG_GATEWAY
 #define ROLES_Audit BOTH
 #define ROLES_Metrics BOTH
+#define ROLES_Hooks BOTH
 #define NEED_MUST true
 #define NEED_MAY false
 #define OFFSET_OF(object, field) offsetof(object, field)
@@ -275,11 +276,11 @@ static void open_section(struct reader *r, const struct jv_ini_item *item)
         }
     }
     if (r->in == SECTIONS) {
-        jv_diag_error(
-            r->diag, r->file, item->line,
-            "[%.*s] is not a section; a client has [Session], [Transport NAME], "
-            "a gateway [Gateway], [Limits], [User NAME], both [Policy], [Audit], [Metrics]",
-            shown(item->name), item->name.at);
+        jv_diag_error(r->diag, r->file, item->line,
+                      "[%.*s] is not a section; a client has [Session], [Transport NAME], "
+                      "a gateway [Gateway], [Limits], [User NAME], both [Policy], [Hooks], "
+                      "[Audit], [Metrics]",
+                      shown(item->name), item->name.at);
         return;
     }
     const struct section *section = &sections[r->in];
@@ -630,6 +631,7 @@ enum jv_err jv_config_print(const struct jv_config *config, FILE *file)
             print_section(IN_User, config->users[i].name, &config->users[i], file);
         }
     }
+    print_section(IN_Hooks, "", config, file);
     print_section(IN_Audit, "", config, file);
     print_section(IN_Metrics, "", config, file);
     return ferror(file) == 0 && fflush(file) == 0 ? JV_E_OK : JV_E_SYSTEM;

@@ -34,6 +34,7 @@
     JV_NAME_BYTES               /* [User NAME], profile and unprivileged user, with their NUL */
 #define JV_CONF_HOST_BYTES 254U /* a DNS name with its NUL */
 #define JV_CONF_PATH_BYTES 256U
+#define JV_CONF_HOOK_BYTES 1024U /* a command line of [Hooks] with its NUL */
 #define JV_CONF_GATEWAYS_MAX 8U
 #define JV_CONF_TRANSPORTS_MAX JV_PATH_MAX
 #define JV_CONF_PREFIXES_MAX 128U
@@ -149,6 +150,11 @@ struct jv_config_server { /* [Gateway] */
 
 enum jv_config_on_reload { JV_CONFIG_STRICT, JV_CONFIG_GRACE };
 
+struct jv_config_hooks { /* [Hooks]; an empty one is none */
+    char post_up[JV_CONF_HOOK_BYTES], pre_down[JV_CONF_HOOK_BYTES], post_down[JV_CONF_HOOK_BYTES];
+    char on_transition[JV_CONF_PATH_BYTES];
+};
+
 struct jv_config_limits { /* [Limits]: a gateway; the four bounds of a policy are in `clamp` */
     uint32_t sessions;
 };
@@ -163,6 +169,7 @@ struct jv_config {
     uint32_t mtu;  /* inner; 0 on a client: what the gateway says */
     struct jv_config_session session;
     struct jv_config_server gateway;
+    struct jv_config_hooks hooks;
     struct jv_config_limits limits;
     struct jv_policy_clamp clamp; /* [Limits], and [Policy] of a gateway */
     struct jv_config_transport transports[JV_CONF_TRANSPORTS_MAX];

@@ -253,11 +253,6 @@ void jv_config_check(const struct jv_config *config, const struct jv_config_line
         check_lan(config, lines->session, file, diag);
         struct jv_key own = own_public(&config->session.private_key);
         check_own_key(&own, &config->session.gateway_key, lines->session, "GatewayKey", file, diag);
-        if (diag->errors == 0 && config->session.dns.kind != JV_CONFIG_DNS_NONE) {
-            jv_diag_warn(
-                diag, file, lines->session,
-                "DNS is shown by jv status; setting up the resolver is not in this version");
-        }
         return;
     }
     check_identities(config, file, diag);

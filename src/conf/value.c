@@ -397,6 +397,13 @@ static enum jv_value_fault parse_path(const struct jv_value_row *row, struct jv_
                : JV_VALUE_BAD;
 }
 
+/* For a shell; what it means is the shell's business. */
+static enum jv_value_fault parse_command(const struct jv_value_row *row, struct jv_text text,
+                                         void *field)
+{
+    return text.len > 0 && copy(text, field, row->row.max + 1U) ? JV_VALUE_OK : JV_VALUE_BAD;
+}
+
 static enum jv_value_fault store_number(const struct jv_value_row *row, uint64_t value, void *field)
 {
     if (value < row->row.min || value > row->row.max) {
@@ -476,17 +483,29 @@ static const struct {
     parse_fn *parse;
     bool is_list;
 } types[JV_VALUE_TYPES] = {
-    [JV_VALUE_SECRET] = {parse_secret, false},     [JV_VALUE_PUBLIC] = {parse_public, false},
-    [JV_VALUE_GATEWAYS] = {parse_gateway, true},   [JV_VALUE_PREFIXES] = {parse_prefix, true},
-    [JV_VALUE_POOL] = {parse_pool, true},          [JV_VALUE_ADDRESSES] = {parse_address, true},
-    [JV_VALUE_RESOLVERS] = {parse_resolver, true}, [JV_VALUE_LISTEN] = {parse_listen, true},
-    [JV_VALUE_ENDPOINTS] = {parse_endpoint, true}, [JV_VALUE_LOCAL] = {parse_local, false},
-    [JV_VALUE_PROTOCOLS] = {parse_protocol, true}, [JV_VALUE_WORD] = {parse_word, false},
-    [JV_VALUE_FIXED] = {parse_fixed_word, false},  [JV_VALUE_NAME] = {parse_name, false},
-    [JV_VALUE_ACCOUNT] = {parse_account, false},   [JV_VALUE_PATH] = {parse_path, false},
-    [JV_VALUE_COUNT] = {parse_count, false},       [JV_VALUE_RATE] = {parse_rate, false},
-    [JV_VALUE_MTU] = {parse_mtu, false},           [JV_VALUE_MARK] = {parse_mark, false},
-    [JV_VALUE_DSCP] = {parse_dscp, false},         [JV_VALUE_MS] = {parse_ms, false},
+    [JV_VALUE_SECRET] = {parse_secret, false},
+    [JV_VALUE_PUBLIC] = {parse_public, false},
+    [JV_VALUE_GATEWAYS] = {parse_gateway, true},
+    [JV_VALUE_PREFIXES] = {parse_prefix, true},
+    [JV_VALUE_POOL] = {parse_pool, true},
+    [JV_VALUE_ADDRESSES] = {parse_address, true},
+    [JV_VALUE_RESOLVERS] = {parse_resolver, true},
+    [JV_VALUE_LISTEN] = {parse_listen, true},
+    [JV_VALUE_ENDPOINTS] = {parse_endpoint, true},
+    [JV_VALUE_LOCAL] = {parse_local, false},
+    [JV_VALUE_PROTOCOLS] = {parse_protocol, true},
+    [JV_VALUE_WORD] = {parse_word, false},
+    [JV_VALUE_FIXED] = {parse_fixed_word, false},
+    [JV_VALUE_NAME] = {parse_name, false},
+    [JV_VALUE_ACCOUNT] = {parse_account, false},
+    [JV_VALUE_PATH] = {parse_path, false},
+    [JV_VALUE_COMMAND] = {parse_command, false},
+    [JV_VALUE_COUNT] = {parse_count, false},
+    [JV_VALUE_RATE] = {parse_rate, false},
+    [JV_VALUE_MTU] = {parse_mtu, false},
+    [JV_VALUE_MARK] = {parse_mark, false},
+    [JV_VALUE_DSCP] = {parse_dscp, false},
+    [JV_VALUE_MS] = {parse_ms, false},
 };
 
 /* "auto" and "none" stand for a whole list of resolvers, never within one. */

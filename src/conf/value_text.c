@@ -90,6 +90,9 @@ void jv_value_must(const struct jv_value_row *row, char out[JV_VALUE_MUST_BYTES]
         (void)snprintf(out, cap, "%s%san absolute path of at most %u characters", row->words,
                        row->words[0] != '\0' ? " or " : "", JV_CONF_PATH_BYTES - 1);
         break;
+    case JV_VALUE_COMMAND:
+        (void)snprintf(out, cap, "a command line of at most %" PRIu32 " characters", r->max);
+        break;
     case JV_VALUE_COUNT:
     case JV_VALUE_MARK:
         (void)snprintf(out, cap, "%" PRIu32 " to %" PRIu32, r->min, r->max);
@@ -300,6 +303,7 @@ bool jv_value_print(const struct jv_value_row *row, const void *object, FILE *fi
         return print_text(row->words, "", file);
     case JV_VALUE_NAME:
     case JV_VALUE_ACCOUNT:
+    case JV_VALUE_COMMAND:
         return print_text(field, "", file);
     case JV_VALUE_PATH:
         return print_text(field, row->words, file);

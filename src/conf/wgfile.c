@@ -318,7 +318,8 @@ static void read_save_config(struct reader *r, struct jv_text value)
 static void read_hook(struct reader *r, struct jv_text value)
 {
     /* Each runs in a shell of its own and the first that fails ends them, as in wg-quick. */
-    char *out = r->wg->hooks[r->id - ON_PreUp];
+    enum jv_wgfile_hook kind = (enum jv_wgfile_hook)(r->id - ON_PreUp);
+    char *out = r->wg->hooks[kind];
     size_t used = strlen(out);
     int len;
     if (memchr(value.at, '\0', value.len) != NULL) {
@@ -326,20 +327,26 @@ static void read_hook(struct reader *r, struct jv_text value)
         return;
     }
     if (used == 0) {
-        len = snprintf(out, JV_WGFILE_HOOK_BYTES, "%.*s", (int)value.len, value.at);
+        len = snprintf(out, JV_CONF_HOOK_BYTES, "%.*s", (int)value.len, value.at);
     } else {
-        char first[JV_WGFILE_HOOK_BYTES];
+        char first[JV_CONF_HOOK_BYTES];
         memcpy(first, out, used + 1U);
         bool is_joined = first[0] == '(' && strstr(first, ") && (") != NULL;
-        len = is_joined ? snprintf(out, JV_WGFILE_HOOK_BYTES, "%s && (%.*s)", first, (int)value.len,
+        len = is_joined ? snprintf(out, JV_CONF_HOOK_BYTES, "%s && (%.*s)", first, (int)value.len,
                                    value.at)
-                        : snprintf(out, JV_WGFILE_HOOK_BYTES, "(%s) && (%.*s)", first,
-                                   (int)value.len, value.at);
+                        : snprintf(out, JV_CONF_HOOK_BYTES, "(%s) && (%.*s)", first, (int)value.len,
+                                   value.at);
     }
-    if (len < 0 || (size_t)len >= JV_WGFILE_HOOK_BYTES) {
+    if (kind == JV_WGFILE_PRE_UP) {
+        jv_diag_warn(
+            &r->wg->notes, r->file, r->line,
+            "PreUp = %.*s is not carried over: there is no hook before the device is there",
+            shown(value), value.at);
+    }
+    if (len < 0 || (size_t)len >= JV_CONF_HOOK_BYTES) {
         jv_diag_error(r->diag, r->file, r->line,
                       "%s has too many characters; all of one kind together must be %u at most",
-                      r->key, JV_WGFILE_HOOK_BYTES - 1U);
+                      r->key, JV_CONF_HOOK_BYTES - 1U);
         out[used] = '\0';
     }
 }

@@ -23,7 +23,6 @@
 #include "errors.h"
 
 #define JV_WGFILE_BYTES (1U << 20)
-#define JV_WGFILE_HOOK_BYTES 1024U /* of the commands of one kind together, with their NUL */
 
 enum jv_wgfile_hook {
     JV_WGFILE_PRE_UP,
@@ -43,8 +42,8 @@ struct jv_wgfile {
     uint32_t mtu;         /* 0: not set, or out of our range and noted */
     uint32_t fwmark;      /* 0: not set, or off */
     uint32_t keepalive_s; /* 0: not set, off, or out of our range and noted */
-    char hooks[JV_WGFILE_HOOKS][JV_WGFILE_HOOK_BYTES]; /* several commands of one kind are joined */
-    struct jv_diag notes;                              /* what is not carried over, as warnings */
+    char hooks[JV_WGFILE_HOOKS][JV_CONF_HOOK_BYTES]; /* several commands of one kind are joined */
+    struct jv_diag notes;                            /* what is not carried over, as warnings */
 };
 
 /*

@@ -49,10 +49,17 @@ static void write_notes(const struct jv_wgfile *wg, FILE *file)
 
 static void write_hooks(const struct jv_wgfile *wg, FILE *file)
 {
-    static const char *const names[JV_WGFILE_HOOKS] = {"PreUp", "PostUp", "PreDown", "PostDown"};
+    static const char *const names[JV_WGFILE_HOOKS] = {
+        [JV_WGFILE_POST_UP] = "PostUp",
+        [JV_WGFILE_PRE_DOWN] = "PreDown",
+        [JV_WGFILE_POST_DOWN] = "PostDown",
+    };
+    bool has_section = false;
     for (uint32_t i = 0; i < JV_WGFILE_HOOKS; i++) {
-        if (wg->hooks[i][0] != '\0') {
-            (void)fprintf(file, "# not carried over: %s = %s\n", names[i], wg->hooks[i]);
+        if (names[i] != NULL && wg->hooks[i][0] != '\0') {
+            (void)fprintf(file, "%s%s = %s\n", has_section ? "" : "\n[Hooks]\n", names[i],
+                          wg->hooks[i]);
+            has_section = true;
         }
     }
 }
@@ -64,7 +71,9 @@ enum jv_err jv_wgfile_write(const struct jv_wgfile *wg, const char *private_path
         (void)fputs("# This file holds a key: it must have mode 0600.\n", file);
     }
     write_notes(wg, file);
-    write_hooks(wg, file);
+    if (wg->hooks[JV_WGFILE_PRE_UP][0] != '\0') {
+        (void)fprintf(file, "# PreUp = %s\n", wg->hooks[JV_WGFILE_PRE_UP]);
+    }
     (void)fputs("[Session]\n", file);
     write_key("PrivateKey", private_path, &wg->private_key, file);
     (void)fputs("# There jvd must listen, with the private key of this public key.\n", file);
@@ -84,5 +93,6 @@ enum jv_err jv_wgfile_write(const struct jv_wgfile *wg, const char *private_path
         (void)fprintf(file, "\n[Policy]\nHeartbeatIdle = %" PRIu32 "s # PersistentKeepalive\n",
                       wg->keepalive_s);
     }
+    write_hooks(wg, file);
     return ferror(file) == 0 && fflush(file) == 0 ? JV_E_OK : JV_E_SYSTEM;
 }

@@ -20,6 +20,7 @@
 #include "crypto.h"
 #include "ctl.h"
 #include "errand.h"
+#include "hooks.h"
 #include "killswitch.h"
 #include "log.h"
 #include "metrics.h"
@@ -27,6 +28,7 @@
 #include "options.h"
 #include "reader.h"
 #include "reload.h"
+#include "runner.h"
 #include "sandbox.h"
 #include "server.h"
 #include "sys.h"
@@ -48,8 +50,9 @@ struct daemon {
     struct jv_audit *audit;
     struct jv_ctl *control;
     struct jv_metrics *metrics;
-    struct jv_reader *reader; /* NULL: the daemon can read its profile itself */
     struct jv_killswitch *killswitch;
+    struct jv_reader *reader;      /* NULL: the daemon can read its profile itself */
+    struct jv_runner *hooks, *dns; /* NULL: the profile has no use for it */
     struct jv_server *server;
     const char *user; /* to become; NULL: stay */
     uid_t uid;
@@ -274,6 +277,11 @@ static int open_all(struct daemon *d)
     jv_server_on_hangup(d->server, on_hangup, d);
     jv_server_use_reader(d->server, d->reader);
     jv_server_use_killswitch(d->server, d->killswitch);
+    err = jv_server_use_runners(d->server, d->hooks, d->dns);
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "hooks: %s", jv_err_text(err));
+        return EXIT_FAILED;
+    }
     jv_server_note(d->server, JV_REC_DaemonStarted, JV_PROJECT_VERSION);
     if (jv_killswitch_start(d->killswitch, d->server) != JV_E_OK) {
         jv_log(JV_LOG_ERROR, "cannot look after the kill switch: %s", strerror(errno));
@@ -291,8 +299,23 @@ static int start_reader(struct daemon *d)
     if (d->user == NULL) {
         return EXIT_OK;
     }
-    (void)signal(SIGCHLD, SIG_IGN); /* it is waited for by nobody */
     return jv_reader_start(d->places.dirs.config, &d->reader) == JV_E_OK ? EXIT_OK : EXIT_FAILED;
+}
+
+/* What the daemon itself may not do afterwards: start programs. */
+static int start_runners(struct daemon *d)
+{
+    struct jv_runner_cfg hooks = {.process = "jvd-hooks", .config = d->config};
+    struct jv_runner_cfg dns = {.process = "jvd-dns", .config = d->config};
+    enum jv_err err = JV_E_OK;
+    if (jv_hooks_are_set(d->config)) {
+        err = jv_runner_start(&hooks, &d->hooks);
+    }
+    if (err == JV_E_OK && d->config->role == JV_CONFIG_CLIENT &&
+        d->config->session.dns.kind != JV_CONFIG_DNS_NONE) {
+        err = jv_runner_start(&dns, &d->dns);
+    }
+    return err == JV_E_OK ? EXIT_OK : EXIT_FAILED;
 }
 
 static int enter_sandbox(const struct daemon *d, const char *user, uint32_t flags)
@@ -361,7 +384,11 @@ static void tell_ready(struct daemon *d)
 
 static int serve(struct daemon *d)
 {
+    (void)signal(SIGCHLD, SIG_IGN); /* helpers are waited for by nobody */
     int code = start_reader(d);
+    if (code == EXIT_OK) {
+        code = start_runners(d);
+    }
     if (code == EXIT_OK) {
         code = open_all(d);
     }
@@ -377,6 +404,7 @@ static int serve(struct daemon *d)
         }
         jv_server_note(d->server, JV_REC_DaemonStopped, JV_PROJECT_VERSION);
     }
+    jv_server_take_down(d->server); /* before the control socket: jv down waits for its end */
     if (d->control != NULL) {
         (void)unlink(d->places.pid); /* a stale one is replaced at the next start */
     }
@@ -385,6 +413,8 @@ static int serve(struct daemon *d)
     jv_server_close(d->server);
     jv_killswitch_close(d->killswitch);
     jv_audit_close(d->audit);
+    jv_runner_close(d->hooks);
+    jv_runner_close(d->dns);
     jv_reader_close(d->reader);
     jv_config_free(d->config);
     jv_notify_close();

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "audit.h"
+#include "hooks.h"
 #include "server.h"
 
 struct jv_metrics {
@@ -165,6 +166,11 @@ size_t jv_metrics_write(const struct jv_counters *counters, const struct jv_metr
     single(&page, "jv_resend_pushed_out_total", counters->resend_pushed_out,
            "Packets that the resend pool gave up before they were reported.");
     single(&page, "jv_events_dropped_total", extra->events_dropped, "Audit records lost.");
+    head(&page, "jv_hooks_total", "counter", "Hooks by how they ended; dropped ones were not run.");
+    put(&page, "jv_hooks_total{result=\"ok\"} %" PRIu64 "\n", extra->hooks_ok);
+    put(&page, "jv_hooks_total{result=\"failed\"} %" PRIu64 "\n", extra->hooks_failed);
+    put(&page, "jv_hooks_total{result=\"timed_out\"} %" PRIu64 "\n", extra->hooks_timed_out);
+    put(&page, "jv_hooks_total{result=\"dropped\"} %" PRIu64 "\n", extra->hooks_dropped);
     head(&page, "jv_half_open", "gauge", "Births in progress.");
     put(&page, "jv_half_open %" PRIu64 "\n", counters->half_open);
     put_outages(&page, counters);
@@ -279,6 +285,11 @@ static void refresh(void *arg, struct jv_instant now)
         struct jv_audit_counts counts = jv_audit_counts(jv_server_audit(metrics->server));
         extra.events_dropped = counts.dropped_queue + counts.dropped_file;
     }
+    struct jv_hooks_counts hooks = jv_hooks_counts(jv_server_hooks(metrics->server));
+    extra.hooks_ok = hooks.ok;
+    extra.hooks_failed = hooks.failed;
+    extra.hooks_timed_out = hooks.timed_out;
+    extra.hooks_dropped = hooks.dropped;
     jv_core_counters(core, &metrics->counters);
     size_t len = jv_metrics_write(&metrics->counters, &extra, metrics->spare, JV_METRICS_BYTES);
     if (pthread_mutex_trylock(&metrics->lock) == 0) {

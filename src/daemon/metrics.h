@@ -35,6 +35,7 @@ void jv_metrics_close(struct jv_metrics *metrics);
 /* What the page shows beside the core's counters. */
 struct jv_metrics_extra {
     uint64_t events_dropped;
+    uint64_t hooks_ok, hooks_failed, hooks_timed_out, hooks_dropped;
     const struct jv_session_status *session; /* client: for the path gauges; NULL: none */
 };
 /* Write the page; returns its length without the NUL, at most cap - 1. Pure. */

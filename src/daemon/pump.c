@@ -3,6 +3,8 @@
 
 #include "apply.h"
 #include "audit.h"
+#include "dns.h"
+#include "hooks.h"
 #include "links.h"
 #include "log.h"
 #include "loop.h"
@@ -63,6 +65,7 @@ static void flush_rest(struct jv_server *server)
     if (out->records_len > 0 && server->audit != NULL) {
         jv_audit_push(server->audit, out->records, out->records_len);
     }
+    jv_hooks_records(server->hooks, out->records, out->records_len);
     out->records_len = 0;
     for (uint32_t i = 0; i < out->orders_len; i++) {
         if (out->orders[i].kind == JV_ORDER_ENDED) {
@@ -70,6 +73,10 @@ static void flush_rest(struct jv_server *server)
         }
         jv_links_order(server->links, &out->orders[i]);
         jv_apply_order(server->apply, &out->orders[i]);
+        if (out->orders[i].kind == JV_ORDER_CONFIGURE) {
+            jv_dns_configure(server->dns, server->config, &out->orders[i]);
+            jv_hooks_up(server->hooks);
+        }
     }
     out->orders_len = 0;
 }
@@ -195,6 +202,9 @@ static void fire(struct jv_server *server, enum jv_timer timer, struct jv_instan
         break;
     case JV_TIMER_LINKS:
         jv_links_tick(server->links, now);
+        break;
+    case JV_TIMER_DNS:
+        jv_dns_tick(server->dns, now);
         break;
     case JV_TIMER_TICK:
         on_tick(server, now);

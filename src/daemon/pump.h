@@ -23,6 +23,8 @@ struct jv_server {
     struct jv_tun *tun;
     struct jv_apply *apply;
     struct jv_links *links;
+    struct jv_hooks *hooks; /* NULL: the profile has none */
+    struct jv_dns *dns;     /* NULL: it leaves the host's resolver alone */
     struct jv_names *names;
     struct jv_audit *audit;
     struct jv_out out;
@@ -32,8 +34,9 @@ struct jv_server {
     void *tick_arg[JV_SERVER_TICKS];
     void (*hangup)(void *arg);
     void *hangup_arg;
-    struct jv_reader *reader;         /* the caller's; NULL: we read the profile ourselves */
     struct jv_killswitch *killswitch; /* the caller's */
+    bool is_down;                     /* jv_server_take_down() was called */
+    struct jv_reader *reader;         /* the caller's; NULL: we read the profile ourselves */
     uint8_t scratch[JV_BUF_BYTES];    /* where packets end for which the pool has no buffer */
 };
 

@@ -2,20 +2,17 @@
 #include "reader.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "helper.h"
 #include "log.h"
 #include "sandbox.h"
 
-#define OWN_FD 3 /* the socket, in the process; what lies above is closed */
 #define STEP_BYTES 128U
 
 struct jv_reader {
@@ -115,31 +112,13 @@ static _Noreturn void serve(int fd, const char *path)
     _exit(0);
 }
 
-/* Nothing of the parent's stays open: a shell that waits for the daemon's output or end must not wait for this process. */
 static _Noreturn void become(int fd, const char *path)
 {
-    /* The daemon ends it by closing its end; a key pressed at the terminal and a reload are meant for the daemon. */
-    (void)signal(SIGINT, SIG_IGN);
-    (void)signal(SIGQUIT, SIG_IGN);
-    (void)signal(SIGHUP, SIG_IGN);
-    (void)signal(SIGTERM, SIG_IGN);
-    (void)prctl(PR_SET_NAME, (unsigned long)"jvd-reader", 0L, 0L, 0L); /* for ps, no more */
-    if (chdir("/") != 0) {
-        fail(fd, "chdir");
+    const char *step = jv_helper_enter("jvd-reader", &fd);
+    if (step != NULL) {
+        fail(fd, step);
     }
-    int null_fd = open("/dev/null", O_RDWR);
-    for (int i = 0; i <= 2; i++) {
-        if (null_fd < 0 || dup2(null_fd, i) < 0) {
-            fail(fd, "/dev/null");
-        }
-    }
-    if (fd != OWN_FD && dup2(fd, OWN_FD) < 0) {
-        fail(fd, "dup2");
-    }
-    if (close_range(OWN_FD + 1U, ~0U, 0) != 0) {
-        fail(OWN_FD, "close_range");
-    }
-    serve(OWN_FD, path);
+    serve(fd, path);
 }
 
 /* ---- the daemon's side ---- */

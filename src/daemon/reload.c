@@ -79,6 +79,9 @@ static const char *client_blocker(const struct jv_config_session *a,
     if (a->fwmark != b->fwmark) {
         return "FwMark";
     }
+    if ((a->dns.kind == JV_CONFIG_DNS_NONE) != (b->dns.kind == JV_CONFIG_DNS_NONE)) {
+        return "DNS from or to none"; /* who sets name servers up is started with the daemon */
+    }
     return a->on_terminated != b->on_terminated ? "OnTerminated" : NULL;
 }
 
@@ -164,6 +167,9 @@ const char *jv_reload_blocker(const struct jv_config *old, const struct jv_confi
     }
     if (old->dscp != new_config->dscp) {
         return "DSCP";
+    }
+    if (memcmp(&old->hooks, &new_config->hooks, sizeof(old->hooks)) != 0) {
+        return "[Hooks]"; /* who could run them has given up the right to read them again */
     }
     if (strcmp(old->user, new_config->user) != 0) {
         return "User";

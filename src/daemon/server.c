@@ -11,6 +11,8 @@
 
 #include "apply.h"
 #include "audit.h"
+#include "dns.h"
+#include "hooks.h"
 #include "killswitch.h"
 #include "links.h"
 #include "log.h"
@@ -237,6 +239,9 @@ enum jv_err jv_server_start(struct jv_server *server)
     warn_forwarding(server);
     if (server->config->role == JV_CONFIG_GATEWAY) {
         err = jv_links_listen(server->links);
+        if (err == JV_E_OK) {
+            jv_hooks_up(server->hooks); /* its device has been set up already */
+        }
     } else {
         err = jv_links_watch(server->links);
         if (err == JV_E_OK) {
@@ -256,15 +261,11 @@ enum jv_err jv_server_run(struct jv_server *server)
     return jv_loop_run(server->loop);
 }
 
-void jv_server_stop(struct jv_server *server)
+/* PreDown has been run, or there is none. */
+static void end_sessions(void *arg)
 {
-    if (server->facts.is_stopping) {
-        jv_loop_stop(server->loop); /* asked twice: at once */
-        return;
-    }
+    struct jv_server *server = arg;
     struct jv_command down = {.kind = JV_CMD_DOWN};
-    server->facts.is_stopping = true;
-    jv_notify_send("STOPPING=1");
     enum jv_err err = jv_server_command(server, &down);
     if (err != JV_E_OK && err != JV_E_STATE && err != JV_E_NOTFOUND) {
         jv_log(JV_LOG_WARNING, "sessions did not end cleanly: %s", jv_err_text(err));
@@ -272,16 +273,47 @@ void jv_server_stop(struct jv_server *server)
     jv_server_timer(server, JV_TIMER_STOP, jv_add_ms(jv_server_now(server), JV_SERVER_STOP_MS));
 }
 
+void jv_server_stop(struct jv_server *server)
+{
+    if (server->facts.is_stopping) {
+        jv_loop_stop(server->loop); /* asked twice: at once */
+        return;
+    }
+    server->facts.is_stopping = true;
+    jv_notify_send("STOPPING=1");
+    if (!jv_hooks_down(server->hooks, end_sessions, server)) {
+        end_sessions(server);
+    }
+}
+
+void jv_server_take_down(struct jv_server *server)
+{
+    if (server == NULL || server->is_down) {
+        return;
+    }
+    server->is_down = true;
+    jv_names_close(server->names);
+    jv_links_close(server->links);
+    server->names = NULL;
+    server->links = NULL;
+    jv_hooks_drain(server->hooks);
+    jv_dns_remove(server->dns);
+    if (server->apply != NULL) {
+        jv_apply_remove(server->apply);
+    }
+    jv_tun_close(server->tun); /* the device goes with its last descriptor */
+    server->tun = NULL;
+    jv_hooks_after_down(server->hooks);
+}
+
 void jv_server_close(struct jv_server *server)
 {
     if (server == NULL) {
         return;
     }
-    jv_names_close(server->names);
-    jv_links_close(server->links);
-    if (server->apply != NULL) {
-        jv_apply_remove(server->apply);
-    }
+    jv_server_take_down(server);
+    jv_dns_close(server->dns);
+    jv_hooks_close(server->hooks);
     jv_apply_close(server->apply);
     jv_tun_close(server->tun);
     if (server->core != NULL) {
@@ -324,6 +356,7 @@ void jv_server_endpoints(struct jv_server *server, const struct jv_endpoint *end
 void jv_server_network_changed(struct jv_server *server)
 {
     jv_names_refresh(server->names, jv_server_now(server));
+    jv_dns_network_changed(server->dns, jv_server_now(server));
 }
 
 void jv_server_note(struct jv_server *server, enum jv_event_type event, const char *text)
@@ -361,6 +394,29 @@ void jv_server_use_reader(struct jv_server *server, struct jv_reader *reader)
     server->reader = reader;
 }
 
+enum jv_err jv_server_use_runners(struct jv_server *server, struct jv_runner *hooks_runner,
+                                  struct jv_runner *dns_runner)
+{
+    enum jv_err err = JV_E_OK;
+    if (hooks_runner != NULL) {
+        err = jv_hooks_open(server, hooks_runner, server->config, &server->hooks);
+    }
+    if (err == JV_E_OK && dns_runner != NULL) {
+        err = jv_dns_open(server, dns_runner, &server->dns);
+    }
+    return err;
+}
+
+struct jv_hooks *jv_server_hooks(const struct jv_server *server)
+{
+    return server->hooks;
+}
+
+struct jv_dns *jv_server_dns(const struct jv_server *server)
+{
+    return server->dns;
+}
+
 struct jv_reader *jv_server_reader(const struct jv_server *server)
 {
     return server->reader;
@@ -384,6 +440,7 @@ void jv_server_adopt(struct jv_server *server, struct jv_config *config)
     jv_links_config(server->links, config);
     jv_names_config(server->names, config);
     jv_killswitch_config(server->killswitch, config);
+    jv_dns_config(server->dns, config);
     if (config->audit_file[0] != '\0' && strcmp(old->audit_file, config->audit_file) != 0) {
         (void)snprintf(server->dirs.audit, sizeof(server->dirs.audit), "%s", config->audit_file);
     }

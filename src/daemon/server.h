@@ -29,6 +29,9 @@
 #define JV_SERVER_PATH_BYTES 1024U
 
 struct jv_apply;
+struct jv_dns;
+struct jv_hooks;
+struct jv_runner;
 struct jv_audit;
 struct jv_killswitch;
 struct jv_links;
@@ -42,6 +45,7 @@ struct jv_udp;
 enum jv_timer {
     JV_TIMER_NAMES,
     JV_TIMER_LINKS,
+    JV_TIMER_DNS,
     JV_TIMER_TICK,
     JV_TIMER_WATCHDOG,
     JV_TIMER_STOP,
@@ -76,9 +80,14 @@ JV_MUST_USE enum jv_err jv_server_open(struct jv_config *config, const struct jv
 /* Starts: sockets, names, the first birth. */
 JV_MUST_USE enum jv_err jv_server_start(struct jv_server *server);
 JV_MUST_USE enum jv_err jv_server_run(struct jv_server *server);
-/* Sessions end with OPERATOR_TERMINATED; JV_SERVER_STOP_MS later the loop returns. */
+/* PreDown, where there is one; then sessions end with OPERATOR_TERMINATED; JV_SERVER_STOP_MS later the loop returns. */
 void jv_server_stop(struct jv_server *server);
-/* After the loop: TUN, addresses and routes go (`jv down`), then everything is closed. NULL is ignored. */
+/*
+ * After the loop: hooks that wait, then name servers, addresses, routes and the TUN device go (`jv down`), then PostDown. What still
+ * looks at the server meanwhile sees neither links nor names. NULL is ignored.
+ */
+void jv_server_take_down(struct jv_server *server);
+/* The same, where it was not called, and everything is closed. NULL is ignored. */
 void jv_server_close(struct jv_server *server);
 
 /* ---- for the parts ---- */
@@ -117,6 +126,15 @@ struct jv_reader *jv_server_reader(const struct jv_server *server);
 /* Told of a reload, and asked by the parts. It stays the caller's. */
 void jv_server_use_killswitch(struct jv_server *server, struct jv_killswitch *killswitch);
 struct jv_killswitch *jv_server_killswitch(const struct jv_server *server);
+/*
+ * Who runs hooks, and who sets name servers up; NULL: the profile has none. They stay the caller's. Before jv_server_start().
+ */
+JV_MUST_USE enum jv_err jv_server_use_runners(struct jv_server *server,
+                                              struct jv_runner *hooks_runner,
+                                              struct jv_runner *dns_runner);
+/* NULL where the profile has none. */
+struct jv_hooks *jv_server_hooks(const struct jv_server *server);
+struct jv_dns *jv_server_dns(const struct jv_server *server);
 /* A reload was applied: the parts see `config`, which is taken over, from here on. The old one is freed. */
 void jv_server_adopt(struct jv_server *server, struct jv_config *config);
 #endif /* JV_DAEMON_SERVER_H */

@@ -8,6 +8,8 @@
 
 #include "apply.h"
 #include "audit.h"
+#include "dns.h"
+#include "hooks.h"
 #include "killswitch.h"
 #include "links.h"
 #include "names.h"
@@ -348,6 +350,10 @@ static json_t *view_warnings(const struct jv_server *server)
         warn_metered(list, server);
         warn_killswitch(list, server);
     }
+    const char *trouble = jv_dns_trouble(jv_server_dns(server));
+    if (trouble != NULL) {
+        json_array_append_new(list, json_string(trouble));
+    }
     if (jv_apply_failures(jv_server_apply(server)) > 0) {
         json_array_append_new(list,
                               json_string("an address or route could not be set: see the log"));
@@ -414,6 +420,7 @@ static void put_client(json_t *object, const struct jv_server *server)
         json_array_append_new(list, json_string(gateways->at[i].host));
     }
     json_object_set_new(object, "gateways", list);
+    json_object_set_new(object, "resolver", json_string(jv_dns_tool(jv_server_dns(server))));
     json_object_set_new(object, "endpoints", view_endpoints(server));
     json_object_set_new(object, "kill_switch", json_string(kill_switch_name(server)));
     json_object_set_new(object, "links", number(jv_links_count(jv_server_links(server))));
@@ -511,6 +518,17 @@ static json_t *view_drops(const struct jv_counters *counters)
     return object;
 }
 
+static json_t *view_hooks(const struct jv_server *server)
+{
+    struct jv_hooks_counts counts = jv_hooks_counts(jv_server_hooks(server));
+    json_t *object = json_object();
+    json_object_set_new(object, "ok", number(counts.ok));
+    json_object_set_new(object, "failed", number(counts.failed));
+    json_object_set_new(object, "timed_out", number(counts.timed_out));
+    json_object_set_new(object, "dropped", number(counts.dropped));
+    return object;
+}
+
 json_t *jv_view_counters(const struct jv_server *server)
 {
     const struct jv_server_facts *facts = jv_server_facts(server);
@@ -537,6 +555,7 @@ json_t *jv_view_counters(const struct jv_server *server)
     json_object_set_new(object, "given_up", number(facts->given_up));
     json_object_set_new(object, "no_buffer", number(facts->no_buffer));
     json_object_set_new(object, "dead_link", number(facts->dead_link));
+    json_object_set_new(object, "hooks", view_hooks(server));
     free(counters);
     return object;
 }

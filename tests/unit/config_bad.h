@@ -14,9 +14,9 @@
 {CLIENT, "", "[Audit", "home.conf:9: the line is not a section: the closing ] is missing"},
 {CLIENT, "", "[]", "home.conf:9: the line is not a section: [Name] or [Name title]"},
 {CLIENT, "", "[Bogus]\nKey = 1", "home.conf:9: [Bogus] is not a section; a client has [Session], [Transport NAME], "
- "a gateway [Gateway], [Limits], [User NAME], both [Policy], [Audit], [Metrics]"},
+ "a gateway [Gateway], [Limits], [User NAME], both [Policy], [Hooks], [Audit], [Metrics]"},
 {CLIENT, "", "[session]", "home.conf:9: [session] is not a section; a client has [Session], [Transport NAME], "
- "a gateway [Gateway], [Limits], [User NAME], both [Policy], [Audit], [Metrics]"},
+ "a gateway [Gateway], [Limits], [User NAME], both [Policy], [Hooks], [Audit], [Metrics]"},
 {CLIENT, "", "[Audit x]", "home.conf:9: [Audit x] must be [Audit] without a name"},
 {CLIENT, "", "[Session]\nMTU = 1", "home.conf:9: [Session] is there already, in line 1"},
 {CLIENT, "MTU = 1400\nMTU = 1500", "", "home.conf:7: MTU is set twice; the first is in line 6"},
@@ -41,7 +41,9 @@
 {GATEWAY, "", "[Policy]\nCooldown = 2s", "home.conf:7: [Policy] of a gateway must have Preset or File: it bounds every "
  "field; single bounds stand in [Limits]"},
 {GATEWAY, "", "[Policy]\nPreset = strict\nOnReload = now", "home.conf:9: OnReload is now; it must be strict or grace"},
-{CLIENT, "", "[Hooks]\nPostUp = x", "home.conf:9: [Hooks] is not in this version"},
+{CLIENT, "", "[Hooks]\nPostUp =", "home.conf:10: the line has no value after the ="},
+{CLIENT, "", "[Hooks]\nOnTransition = notify", "home.conf:10: OnTransition is notify; it must be an absolute path of at most 255 characters"},
+{CLIENT, "", "[Hooks]\nPreUp = x", "home.conf:10: PreUp is not a key of [Hooks]"},
 {GATEWAY, "", "[Cluster]\nNode = gw1", "home.conf:7: [Cluster] is not in this version"},
 {CLIENT, "KillSwitch = on", "", "home.conf:6: KillSwitch is on; it must be no or yes"},
 {CLIENT, "KillSwitch = yes\nKillSwitchLAN = 10.0.0.0/7", "", "home.conf:1: KillSwitchLAN is 10.0.0.0/7; it must be /8 or longer in IPv4, /7 in IPv6"},

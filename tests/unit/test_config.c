@@ -301,21 +301,21 @@ static void config_never_prints_an_inline_secret(void **state)
     jv_diag_fini(&diag);
 }
 
-static void config_warns_that_dns_is_not_set_up(void **state)
+static void config_reads_hooks_of_both_roles(void **state)
 {
-    struct jv_diag diag = {0};
-    char *text = fill(CLIENT, "DNS = auto", "");
-    struct jv_config *config = parse(text, &diag);
-    assert_non_null(config);
-    assert_int_equal(diag.errors, 0);
-    assert_int_equal(diag.len, 1);
-    assert_string_equal(
-        diag.lines[0],
-        "home.conf:1: warning: DNS is shown by jv status; setting up the resolver is "
-        "not in this version");
-    jv_config_free(config);
-    free(text);
-    jv_diag_fini(&diag);
+    struct jv_config *c =
+        parse_filled(CLIENT, "",
+                     "[Hooks]\nPostUp = ip route show dev %i; true # as wg-quick\nPreDown = a\n"
+                     "PostDown = b\nOnTransition = /etc/jv/hooks/notify");
+    assert_string_equal(c->hooks.post_up, "ip route show dev %i; true");
+    assert_string_equal(c->hooks.pre_down, "a");
+    assert_string_equal(c->hooks.post_down, "b");
+    assert_string_equal(c->hooks.on_transition, "/etc/jv/hooks/notify");
+    jv_config_free(c);
+    c = parse_filled(GATEWAY, "", "[Hooks]\nPostUp = a");
+    assert_string_equal(c->hooks.post_up, "a");
+    assert_string_equal(c->hooks.on_transition, "");
+    jv_config_free(c);
 }
 
 static void config_reports_at_most_fifty_findings(void **state)
@@ -456,7 +456,7 @@ int main(void)
         cmocka_unit_test(config_keeps_many_users_in_order),
         cmocka_unit_test(config_prints_what_parses_to_the_same),
         cmocka_unit_test(config_never_prints_an_inline_secret),
-        cmocka_unit_test(config_warns_that_dns_is_not_set_up),
+        cmocka_unit_test(config_reads_hooks_of_both_roles),
         cmocka_unit_test(config_reports_at_most_fifty_findings),
         cmocka_unit_test(config_loads_keys_and_policy_file),
         cmocka_unit_test(config_examples_are_accepted),

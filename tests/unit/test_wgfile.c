@@ -94,7 +94,7 @@ static void wgfile_says_what_it_leaves_behind(void **state)
                                "PersistentKeepalive = 0\n",
                            &wg, &diag),
                      JV_E_OK);
-    assert_int_equal(wg.notes.len, 7);
+    assert_int_equal(wg.notes.len, 8);
     assert_string_equal(wg.notes.lines[0],
                         "wg0.conf:3: warning: Address = 10.8.0.2/24 is not carried over: the "
                         "gateway gives the address; to keep it, "
@@ -138,6 +138,9 @@ static void wgfile_joins_commands_of_one_kind(void **state)
                      JV_E_OK);
     assert_string_equal(wg.hooks[JV_WGFILE_POST_UP], "(a; b) && (c) && (d &)");
     assert_string_equal(wg.hooks[JV_WGFILE_POST_DOWN], "e");
+    char *profile = written(&wg, NULL, NULL);
+    assert_has(profile, "[Hooks]\nPostUp = (a; b) && (c) && (d &)\nPostDown = e\n");
+    free(profile);
     jv_wgfile_fini(&wg);
     jv_diag_fini(&diag);
 }
