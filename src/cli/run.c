@@ -19,7 +19,7 @@
 #define TIMEOUT_MS 30000U
 #define TIMEOUT_MAX_MS 3600000U
 #define DOWN_MS 60000U /* hooks and name servers have a limit each */
-#define MORE_AT 7U /* behind the options that every call has */
+#define MORE_AT 7U     /* behind the options that every call has */
 #define MORE_MAX 1U
 
 /* Where systemd is PID 1 it keeps the daemon; a directory of its own means that something else is wanted. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The resolvconf here is a fake: a script that writes down what it was told. The real one: tests/netns/171-dns.sh. */
+/* The resolvconf here is a fake: a script that writes down what it was told. The real one: tests/netns/181-dns.sh. */
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
