@@ -145,14 +145,15 @@ static bool find_tool(const struct jv_runner_task *task, const char *program, ch
     return false;
 }
 
-static bool run_tool(const struct jv_runner_task *task, struct jv_job *job,
+static bool run_tool(const struct jv_runner_task *task, const struct jv_job *tool,
                      struct jv_run_answer *answer)
 {
     struct environment env = {.len = 0};
+    struct jv_job job = *tool; /* the environment ends with this call */
     put_common(task, &env);
-    give(&env, job);
-    job->limit_ms = JV_RUNNER_LIMIT_MS;
-    jv_job_run(job, answer);
+    give(&env, &job);
+    job.limit_ms = JV_RUNNER_LIMIT_MS;
+    jv_job_run(&job, answer);
     return answer->how == JV_RUN_OK;
 }
 
