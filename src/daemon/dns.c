@@ -31,6 +31,8 @@ static void on_event(void *arg, int fd, uint32_t events)
     jv_dns_on_answer(arg);
 }
 
+static void advance(struct jv_dns *dns);
+
 enum jv_err jv_dns_open(struct jv_server *server, struct jv_runner *runner, struct jv_dns **out)
 {
     struct jv_dns *dns = calloc(1, sizeof(*dns));
@@ -45,6 +47,12 @@ enum jv_err jv_dns_open(struct jv_server *server, struct jv_runner *runner, stru
     if (err != JV_E_OK) {
         free(dns);
         return err;
+    }
+    if (server != NULL) {
+        /* What a run that was killed left: through it the gateway's name cannot be found. */
+        dns->wanted.kind = JV_RUN_DNS_UNSET;
+        dns->is_due = true;
+        advance(dns);
     }
     *out = dns;
     return JV_E_OK;

@@ -87,6 +87,17 @@ wait_for 5 is_list || fail "not what the list says: $(servers)"
 kill_hard client
 need 'they went with a killed daemon' has_server 10.99.0.9
 
+start_client_apart "printf 'nameserver 10.99.0.9\\n' | resolvconf -a jvc -m 0 -x; echo 'nameserver 203.0.113.53' | resolvconf -a a0; ip link set lo up
+ip link set a0 down; ip link set b0 down"
+wait_for 5 has_server 203.0.113.53 || fail 'what a killed run left is in the way of the next one'
+ip -n "${JVT}c" link set a0 up
+ip -n "${JVT}c" route add "$OUTER" via 10.201.0.2 dev a0 metric 100
+wait_attached 20
+wait_for 5 has_server 10.99.0.9 || fail 'not set up after the restart'
+kill_hard client
+ip -n "${JVT}c" link set b0 up
+ip -n "${JVT}c" route add "$OUTER" via 10.202.0.2 dev b0 metric 200
+
 # Neither tool: the session goes on, and says so.
 new_resolv_conf
 # shellcheck disable=SC2016 # it is that shell that expands
