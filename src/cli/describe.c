@@ -53,6 +53,8 @@ static const struct phrase seen_phrases[] = {
     {JV_FD_policy_was, JV_FD_END, "policy before ", "", UNIT_COUNT},
     {JV_FD_kept, JV_FD_END, "kept for the jump: ", "", UNIT_COUNT},
     {JV_FD_too_old, JV_FD_END, "too old to send again: ", "", UNIT_COUNT},
+    {JV_FD_mtu, JV_FD_mtu_wanted, "MTU inside ", "", UNIT_COUNT},
+    {JV_FD_mtu_before, JV_FD_END, "before ", "", UNIT_COUNT},
 };
 
 static const struct phrase limit_phrases[] = {
@@ -81,6 +83,7 @@ static const struct phrase limit_phrases[] = {
     {JV_FD_dwell_left_ms, JV_FD_END, "dwell ", " left", UNIT_MS},
     {JV_FD_entries_limit, JV_FD_entries, "doubts ", " per min", UNIT_COUNT},
     {JV_FD_metered_limit_ms, JV_FD_metered_ms, "metered for at most ", "", UNIT_MS},
+    {JV_FD_mtu_wanted, JV_FD_mtu, "session's MTU ", "", UNIT_COUNT},
 };
 
 /* Append what fits; a description that is cut stays readable. */

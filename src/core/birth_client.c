@@ -6,6 +6,7 @@
 #include "liveness.h"
 #include "metered.h"
 #include "path.h"
+#include "pathsize.h"
 #include "quality.h"
 #include "rank.h"
 #include "session.h"
@@ -390,6 +391,7 @@ void jv_birth_on_ack(struct jv_core *core, struct jv_session *s, const struct jv
     core->count.births++;
     cl->attempt.wanted = cl->attempt.confirming = cl->attempt.running = false;
     cl->attempt.prior = (struct jv_sid){{0}};
+    jv_path_begin(core, s);
     struct jv_order *order = jv_core_order(out, JV_ORDER_CONFIGURE, s);
     order->address4 = f->address4;
     order->address6 = f->address6;
@@ -397,8 +399,7 @@ void jv_birth_on_ack(struct jv_core *core, struct jv_session *s, const struct jv
     order->gateway6 = f->gateway6;
     order->dns_len = f->dns_len;
     memcpy(order->dns, f->dns, sizeof order->dns);
-    order->mtu = s->mtu;
-    jv_path_begin(core, s);
+    order->mtu = jv_pathsize_device_mtu(core, s);
     core->client->metered_since = JV_NEVER;
     jv_degraded_over(core);
     jv_quality_forget(core);

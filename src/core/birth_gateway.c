@@ -3,6 +3,7 @@
 
 #include "birth.h"
 #include "locator.h"
+#include "pathsize.h"
 #include "session.h"
 #include "tunnel.h"
 #include "users.h"
@@ -450,6 +451,7 @@ static void complete(struct jv_core *core, struct jv_session *s, struct jv_sessi
 {
     struct jv_user_state *user = &core->users[s->user];
     s->mtu = core->cfg.mtu;
+    jv_pathsize_told(s, 0);
     struct jv_record *rec =
         jv_session_record(core, s, JV_REC_SessionCreated, JV_WHY_HANDSHAKE_OK, out);
     memcpy(rec->text, user->user.name, sizeof user->user.name);

@@ -176,6 +176,36 @@
 #define JV_DSCP_COPY 64U
 #define JV_MTU_MIN 1280U
 #define JV_MTU_MAX 1800U
+/* The largest datagram: an inner packet of the largest MTU, sealed. */
+#define JV_DATAGRAM_MAX (JV_MTU_MAX + JV_TRAFFIC_OVERHEAD)
+/* Sizes of datagrams in the search for what a path carries (RFC 8899 §5.1.2). The base carries the least MTU of IPv6 inside; a path
+ * that does not is narrow. Below the floor, an inner packet of 512 bytes, even the answer to a birth would not pass. */
+#define JV_PMTU_BASE (JV_MTU_MIN + JV_TRAFFIC_OVERHEAD)
+#define JV_PMTU_FLOOR 544U
+/* Links of usual MTUs leave multiples of four bytes; a finer answer costs two probes more and gains nothing. */
+#define JV_PMTU_STEP 4U
+/* A size is given up after this many probes that were lost while a small one sent beside them came back (MAX_PROBES of RFC 8899 is 3,
+ * the first goes alone). A size that did pass takes more: with a third of all packets lost each way, five in a row are chance once in
+ * two hundred. */
+#define JV_PMTU_SEARCH_LOST 2U
+#define JV_PMTU_FALL_LOST 5U
+/* Pairs of which nothing came back: the path says nothing about sizes at the moment. */
+#define JV_PMTU_BARREN_MAX 6U
+#define JV_PMTU_RETRY_MIN_MS 100U
+/* PMTU_RAISE_TIMER of RFC 8899; the first time after a change it is shorter. */
+#define JV_PMTU_RAISE_MS 600000U
+#define JV_PMTU_RAISE_MIN_MS 30000U
+/* Least pause between two doubts about a size that proved right, doubled up to 64 times. */
+#define JV_PMTU_DOUBT_MS 1000U
+/* Large packets watched at a time, and lost ones in a row that make a doubt. */
+#define JV_PMTU_WATCHED 4U
+#define JV_PMTU_STREAK 3U
+/* The device's MTU falls at once and rises after this: a path that comes and goes must not move it each time. */
+#define JV_MTU_RISE_MS 10000U
+/* Answers "too big" to inner packets, a second and session. */
+#define JV_TOO_BIG_PER_S 20U
+/* Fragments of one inner packet: 1800 bytes over a path of the floor. */
+#define JV_FRAGMENTS_MAX 4U
 /* Rows that one dispatch may apply: TR-28 takes three, an end one more; a loop without progress of time is a bug. */
 #define JV_ROWS_MAX 8U
 #define JV_NAME_BYTES 32U

@@ -133,7 +133,10 @@ static enum jv_err client_command(struct jv_core *core, const struct jv_command 
         jv_path_remove_link(core, command->link, out);
         return JV_E_OK;
     case JV_CMD_LINK_DOUBTED:
-        jv_path_doubt(core, command->link, &command->remote);
+        jv_path_doubt(core, command);
+        return JV_E_OK;
+    case JV_CMD_LINK_MTU:
+        jv_path_link_mtu(core, command->link, command->mtu);
         return JV_E_OK;
     case JV_CMD_ENDPOINTS:
         core->client->endpoints_len = JV_MIN(command->endpoints_len, JV_ENDPOINT_MAX);
@@ -179,6 +182,7 @@ static enum jv_err gateway_command(struct jv_core *core, const struct jv_command
     case JV_CMD_LINK_ADDED:
     case JV_CMD_LINK_GONE:
     case JV_CMD_LINK_DOUBTED:
+    case JV_CMD_LINK_MTU:
     case JV_CMD_WOKE:
         return JV_E_OK; /* a gateway answers where it was asked, and each session's own deadlines notice a standstill */
     case JV_CMD_DOWN:

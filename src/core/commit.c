@@ -9,6 +9,7 @@
 #include "loss.h"
 #include "metered.h"
 #include "path.h"
+#include "pathsize.h"
 #include "penalty.h"
 #include "quality.h"
 #include "resend.h"
@@ -119,11 +120,12 @@ static void retire(struct jv_core *core, struct jv_session *s, const struct jv_p
 void jv_commit_confirm(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
     const struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
-    struct jv_frame frames[2] = {{.type = JV_FRAME_BOUND}, {.type = JV_FRAME_HEARTBEAT}};
+    struct jv_frame frames[3] = {{.type = JV_FRAME_BOUND}, {.type = JV_FRAME_HEARTBEAT}};
     frames[0].u.bound =
         (struct jv_frame_bound){core->client->committed.order, epoch->n, epoch->tx_next};
     frames[1].u.heartbeat.time_us = jv_core_time_us(core);
-    if (jv_tunnel_frames(core, s, frames, 2, JV_HINT_BYTES, out)) {
+    frames[2] = jv_pathsize_frame(core, s);
+    if (jv_tunnel_frames(core, s, frames, 3, JV_HINT_BYTES, out)) {
         jv_liveness_beat_sent(core, s, frames[1].u.heartbeat.time_us);
     }
 }
@@ -196,6 +198,9 @@ void jv_commit(struct jv_core *core, struct jv_session *s, struct jv_path *path,
     memcpy(path->token, ack->token, sizeof path->token);
     path->token_at = core->now;
     path->observed = ack->observed;
+    if (!quiet && old != path) {
+        jv_pathsize_moved(core, s, path);
+    }
     cl->gateway_time_ms = JV_MAX(cl->gateway_time_ms, jv_token_time(ack->token));
     jv_wipe(&cl->request, sizeof cl->request);
     jv_commit_confirm(core, s, out);

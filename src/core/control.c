@@ -65,3 +65,22 @@ bool jv_control_open(struct jv_core *core, struct jv_session *s, const struct jv
     *epoch_out = epoch;
     return true;
 }
+
+bool jv_control_open_probe(struct jv_core *core, struct jv_session *s,
+                           const struct jv_header *header, const struct jv_slot *slot,
+                           uint8_t *body_out, struct jv_epoch **epoch_out, enum jv_drop *drop_out)
+{
+    if (slot->len < JV_PROBE_BYTES || slot->len > JV_DATAGRAM_MAX) {
+        *drop_out = JV_DROP_MALFORMED;
+        return false;
+    }
+    size_t len = slot->len - JV_CONTROL_OVERHEAD;
+    if (!jv_control_open(core, s, header, slot, len, body_out, epoch_out, drop_out)) {
+        return false;
+    }
+    if (!jv_is_zero(body_out + JV_PROBE_BODY, len - JV_PROBE_BODY)) {
+        *drop_out = JV_DROP_MALFORMED;
+        return false;
+    }
+    return true;
+}

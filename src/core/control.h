@@ -32,4 +32,11 @@ bool jv_control_send(struct jv_core *core, const struct jv_epoch *epoch, enum jv
 bool jv_control_open(struct jv_core *core, struct jv_session *s, const struct jv_header *header,
                      const struct jv_slot *slot, size_t body_len, uint8_t *body_out,
                      struct jv_epoch **epoch_out, enum jv_drop *drop_out);
+/*
+ * The same for a probe or its answer, which may be longer than the body by zeroes: a probe of real size. `body_out` has
+ * JV_PROBE_BODY_MAX bytes.
+ */
+bool jv_control_open_probe(struct jv_core *core, struct jv_session *s,
+                           const struct jv_header *header, const struct jv_slot *slot,
+                           uint8_t *body_out, struct jv_epoch **epoch_out, enum jv_drop *drop_out);
 #endif /* JV_CORE_CONTROL_H */

@@ -13,6 +13,7 @@
 #include "loss.h"
 #include "metered.h"
 #include "path.h"
+#include "pathsize.h"
 #include "reattach.h"
 #include "rekey.h"
 #include "request.h"
@@ -178,6 +179,7 @@ static struct jv_instant session_deadline(const struct jv_core *core, const stru
         t = jv_earlier(t, jv_earlier(jv_path_deadline(core, s), jv_jump_deadline(core, s)));
         t = jv_earlier(t, jv_metered_deadline(core, s));
         t = jv_earlier(t, jv_ladder_deadline(core, s));
+        t = jv_earlier(t, jv_pathsize_deadline(core, s));
     } else {
         t = jv_earlier(t, jv_reattach_deadline(core, s));
     }
@@ -226,6 +228,9 @@ void jv_core_settle(struct jv_core *core, struct jv_out *out)
             s = jv_core_session_at(core, core->dirty[i]);
         }
         if (s != NULL) {
+            if (jv_core_is_client(core)) {
+                jv_pathsize_settle(core, s, out);
+            }
             update_deadline(core, s);
         }
     }
@@ -275,6 +280,7 @@ static void expire_session(struct jv_core *core, struct jv_session *s, struct jv
         jv_path_expire(core, s, out);
         jv_metered_expire(core, s, out);
         jv_ladder_expire(core, s, out);
+        jv_pathsize_expire(core, s, out);
     } else {
         jv_reattach_expire(core, s, out);
     }

@@ -84,6 +84,7 @@ enum jv_command_kind {
     JV_CMD_LINK_ADDED, /* link: a socket is open */
     JV_CMD_LINK_GONE,  /* link: its device or address is gone, a local fact; the handle dies */
     JV_CMD_LINK_DOUBTED, /* link, remote: ICMP said something about it; unauthenticated, so it only starts a probe */
+    JV_CMD_LINK_MTU,  /* link, mtu: its device has another one, a local fact */
     JV_CMD_ENDPOINTS, /* client: the gateway's endpoints as resolved; replaces the list */
     JV_CMD_UP,        /* client: the user wants a session; starts a birth if there is none */
     JV_CMD_DOWN,      /* sid, or all sessions where it is all zero: OPERATOR_TERMINATED */
@@ -111,9 +112,11 @@ struct jv_command {
     uint32_t cost;     /* LINK_ADDED: at equal preference the lower one goes first */
     bool is_cold;      /* LINK_ADDED: probed in trouble only */
     bool is_metered;   /* LINK_ADDED: costs by volume */
-    uint32_t mtu;      /* LINK_ADDED: of the device */
     uint64_t slept_ms; /* WOKE */
     uint32_t hold_ms;  /* HOLD: 0, or JV_HOLD_MIN_MS..JV_HOLD_MAX_MS */
+    uint32_t
+        mtu; /* LINK_ADDED, LINK_MTU: of the device; LINK_DOUBTED with is_too_big: what was claimed, 0 nothing */
+    bool is_too_big; /* LINK_DOUBTED: it was about a size */
     struct jv_sid sid;
     struct jv_endpoint endpoints[JV_ENDPOINT_MAX];
     uint32_t endpoints_len;
@@ -130,6 +133,7 @@ struct jv_command {
 enum jv_order_kind {
     JV_ORDER_CONFIGURE, /* client: the session has these inner addresses, MTU and name servers: set them on the TUN device */
     JV_ORDER_ENDED, /* the session is over: reason; the client's TUN, addresses and routes stay (design §4.8) */
+    JV_ORDER_MTU,       /* client: the TUN device must have this MTU from here on */
     JV_ORDER_ROUTE_ADD, /* gateway: send this network into the tunnel */
     JV_ORDER_ROUTE_REMOVE,
     JV_ORDER_LINK_TWIN, /* client: open another socket beside `link`, at the same address; LINK_ADDED with `twin_of` answers, or nothing does */
@@ -214,6 +218,7 @@ struct jv_counters {
     uint64_t drops[JV_DROPS];
     uint64_t rx_datagrams, rx_bytes, tx_datagrams, tx_bytes;           /* outer */
     uint64_t rx_packets, rx_packet_bytes, tx_packets, tx_packet_bytes; /* inner */
+    uint64_t told_too_big, fragmented; /* inner packets larger than their path */
     uint64_t births, births_refused, jumps, rebinds, reattach_denied, rekeys, ends;
     uint64_t transitions[JV_ST_END][JV_ST_END];
     uint64_t ends_by_reason[JV_WHY_END];
@@ -236,6 +241,15 @@ enum jv_path_role {
     JV_PATH_ACTIVE,
     JV_PATH_SILENT,
     JV_PATH_OFF /* an operator took it out of the choice */
+};
+
+/* What is known of the size that a path carries. */
+enum jv_path_fit {
+    JV_FIT_ASSUMED, /* not probed yet, or told by the peer */
+    JV_FIT_PROBING, /* probes are out */
+    JV_FIT_FOUND,
+    JV_FIT_NARROW, /* less than JV_MTU_MIN: a last resort */
+    JV_FIT_REFUSED /* too little for anything */
 };
 
 struct jv_path_status {
@@ -261,6 +275,8 @@ struct jv_path_status {
     uint32_t mtu;        /* of the device, as the host tells it */
     uint64_t probes_sent, probes_answered; /* since the path is there */
     uint64_t probe_rtt_us;                 /* of the probe answered last; 0: none was */
+    uint32_t inner_mtu;                    /* the largest inner packet that it carries */
+    enum jv_path_fit fit;
 };
 
 struct jv_session_status {
@@ -277,7 +293,8 @@ struct jv_session_status {
     struct jv_ip gateway4, gateway6; /* client: inner addresses of the gateway */
     struct jv_ip dns[JV_DNS_MAX];
     uint32_t dns_len;
-    uint32_t mtu;
+    uint32_t mtu;       /* agreed at the birth */
+    uint32_t inner_mtu; /* what packets may have at the moment */
     uint64_t epoch;
     uint8_t suite;                                       /* enum jv_suite */
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* inner */

@@ -133,6 +133,10 @@ static void put_body(struct jv_wr *wr, const struct jv_frame *frame)
         jv_wr_u32(wr, frame->u.policy.n);
         jv_part_put_policy(wr, &frame->u.policy.policy);
         break;
+    case JV_FRAME_SIZE:
+        jv_wr_u64(wr, frame->u.size.time_us);
+        jv_wr_u16(wr, frame->u.size.bytes);
+        break;
     }
 }
 
@@ -179,6 +183,10 @@ static void get_body(struct jv_rd *rd, struct jv_frame *out)
     case JV_FRAME_POLICY_GRANTED:
         out->u.policy.n = jv_rd_u32(rd);
         jv_part_get_policy(rd, &out->u.policy.policy);
+        break;
+    case JV_FRAME_SIZE:
+        out->u.size.time_us = jv_rd_u64(rd);
+        out->u.size.bytes = jv_rd_u16(rd);
         break;
     }
 }

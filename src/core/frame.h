@@ -32,9 +32,10 @@ enum jv_frame_type {
     JV_FRAME_POLICY_WANTED = 10,
     JV_FRAME_POLICY_GRANTED = 11,
     JV_FRAME_POLICY_ASK = 12,
-    JV_FRAME_QUIET = 13
+    JV_FRAME_QUIET = 13,
+    JV_FRAME_SIZE = 14
 };
-#define JV_FRAME_LAST JV_FRAME_QUIET
+#define JV_FRAME_LAST JV_FRAME_SIZE
 #define JV_FRAME_HEAD 3U /* type, length of the body in 16 bits */
 
 struct jv_frame_heartbeat {
@@ -94,6 +95,12 @@ struct jv_frame_quiet { /* offer of a client, answer of a gateway */
     uint32_t for_ms;    /* an answer of 0 refuses */
 };
 
+struct jv_frame_size {
+    uint64_t time_us; /* the sender's clock: what is older than the last one is void */
+    uint16_t bytes;   /* client: of the largest datagram that the bound path carries, 0 not known;
+                         gateway: of datagrams that do not seem to arrive */
+};
+
 struct jv_frame {
     uint8_t type; /* enum jv_frame_type */
     union {
@@ -106,6 +113,7 @@ struct jv_frame {
         struct jv_frame_bound bound;
         struct jv_frame_policy policy;
         struct jv_frame_quiet quiet;
+        struct jv_frame_size size;
     } u;
 };
 

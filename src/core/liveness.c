@@ -5,6 +5,7 @@
 
 #include "health.h"
 #include "jump.h"
+#include "pathsize.h"
 #include "quiet.h"
 #include "tunnel.h"
 
@@ -201,13 +202,18 @@ void jv_liveness_beat_sent(struct jv_core *core, struct jv_session *s, uint64_t 
 void jv_liveness_send_heartbeat(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
     const uint64_t time_us = jv_core_time_us(core);
-    struct jv_frame frames[2];
-    uint32_t n = jv_quiet_offer(core, s, &frames[0]) ? 1 : 0;
-    frames[n] = (struct jv_frame){.type = JV_FRAME_HEARTBEAT, .u.heartbeat = {time_us}};
+    struct jv_frame frames[3];
+    uint32_t n = 0;
+    if (jv_core_is_client(core) && s->bound != NULL) {
+        frames[n++] = jv_pathsize_frame(core, s); /* within the padding: it costs nothing */
+    }
+    bool has_offer = jv_quiet_offer(core, s, &frames[n]);
+    n += has_offer ? 1 : 0;
+    frames[n++] = (struct jv_frame){.type = JV_FRAME_HEARTBEAT, .u.heartbeat = {time_us}};
     /* As long as a hint, so that a gateway that sees it come from another address may answer with one. */
-    if (jv_tunnel_frames(core, s, frames, n + 1, JV_HINT_BYTES, out)) {
+    if (jv_tunnel_frames(core, s, frames, n, JV_HINT_BYTES, out)) {
         jv_liveness_beat_sent(core, s, time_us);
-        if (n > 0) {
+        if (has_offer) {
             jv_quiet_offered(core, s);
         }
     }

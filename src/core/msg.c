@@ -147,7 +147,8 @@ void jv_request_encode(const struct jv_request *msg, uint8_t *out)
     jv_wr_u8(&wr, msg->flags);
     jv_wr_u8(&wr, msg->why);
     jv_part_put_endpoint(&wr, &msg->target);
-    jv_wr_zero(&wr, 34);
+    jv_wr_u16(&wr, msg->size);
+    jv_wr_zero(&wr, 32);
     jv_part_put_report(&wr, &msg->report);
     finish(&wr);
 }
@@ -167,7 +168,8 @@ bool jv_request_decode(const uint8_t *in, size_t len, struct jv_request *out)
     out->flags = jv_rd_u8(&rd);
     out->why = jv_rd_u8(&rd);
     jv_part_get_endpoint(&rd, &out->target);
-    jv_rd_zero(&rd, 34);
+    out->size = jv_rd_u16(&rd);
+    jv_rd_zero(&rd, 32);
     jv_part_get_report(&rd, &out->report);
     const uint8_t marks = JV_REQ_HINT | JV_REQ_UNLESS;
     return is_whole(&rd) && out->flags <= (JV_REQ_HAS_TOKEN | marks) &&

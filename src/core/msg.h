@@ -93,6 +93,9 @@ JV_MUST_USE bool jv_birth_reply_decode(const uint8_t in[JV_BIRTH_REPLY_PAYLOAD_B
 
 #define JV_PROBE_BODY                                                                              \
     72U /* request and reply alike, so that no reply is longer than what it answers */
+/* Behind the body of a probe of real size are zeroes, as many in the reply. */
+#define JV_PROBE_BYTES (JV_CONTROL_OVERHEAD + JV_PROBE_BODY)
+#define JV_PROBE_BODY_MAX (JV_DATAGRAM_MAX - JV_CONTROL_OVERHEAD)
 #define JV_REQUEST_BODY (136U + JV_REPORT_BYTES)
 #define JV_CHALLENGE_BODY 88U
 #define JV_ACK_BODY (120U + JV_REPORT_BYTES + JV_SPARE_MAX * 8U)
@@ -138,6 +141,7 @@ struct jv_request {
     uint8_t flags;   /* JV_REQ_* */
     uint8_t why;     /* enum jv_why: what made the client ask */
     struct jv_endpoint target; /* the gateway's endpoint as the client addresses it */
+    uint16_t size; /* of the largest datagram that this path is known to carry; 0: not known */
     struct jv_report report;
 };
 struct jv_challenge {

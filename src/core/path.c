@@ -9,6 +9,7 @@
 #include "jump.h"
 #include "ladder.h"
 #include "liveness.h"
+#include "pathsize.h"
 #include "session.h"
 #include "steer.h"
 #include "token.h"
@@ -32,11 +33,17 @@ struct jv_path *jv_path_find(struct jv_core *core, uint32_t link, const struct j
     return NULL;
 }
 
-bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
-                       const struct jv_path *path)
+bool jv_path_is_answering(const struct jv_core *core, const struct jv_session *s,
+                          const struct jv_path *path)
 {
     return path->used && !path->is_off && path->has_token && path->unanswered == 0 &&
            jv_since_ms(path->token_at, core->now) < s->policy.path_valid_ms;
+}
+
+bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
+                       const struct jv_path *path)
+{
+    return jv_path_is_answering(core, s, path) && !jv_pmtu_is_refused(&path->size.search);
 }
 
 /*
@@ -165,6 +172,7 @@ static void add_path(struct jv_core *core, const struct jv_client_link *link,
         jv_health_reset(core, path);
         memset(&cl->denied[i], 0, sizeof cl->denied[i]);
         if (s != NULL) {
+            jv_pathsize_forget(core, s, path);
             struct jv_record *rec = jv_session_record(core, s, JV_REC_PathAdded, JV_WHY_NONE, out);
             jv_record_path(rec, path);
             jv_record_put(rec, JV_FD_prefer, path->prefer);
@@ -286,10 +294,27 @@ void jv_path_remove_link(struct jv_core *core, uint32_t link, struct jv_out *out
     jv_path_rebuild(core, out);
 }
 
-void jv_path_doubt(struct jv_core *core, uint32_t link, const struct jv_endpoint *remote)
+void jv_path_link_mtu(struct jv_core *core, uint32_t link, uint32_t mtu)
 {
-    struct jv_path *path = jv_path_find(core, link, remote);
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        struct jv_client *cl = core->client;
+        if (cl->links[i].used && cl->links[i].link == link) {
+            cl->links[i].mtu = mtu;
+        }
+        if (cl->paths[i].used && cl->paths[i].link == link) {
+            jv_pathsize_link_mtu(core, live_session(core), &cl->paths[i], mtu);
+        }
+    }
+}
+
+void jv_path_doubt(struct jv_core *core, const struct jv_command *command)
+{
+    struct jv_path *path = jv_path_find(core, command->link, &command->remote);
     struct jv_session *s = live_session(core);
+    if (path != NULL && s != NULL && command->is_too_big) {
+        jv_pathsize_doubt(core, s, path, command->mtu);
+        return;
+    }
     /* Once a round trip at most: a flood of ICMP must not become a flood of probes. */
     if (path != NULL && s != NULL && path->probe_time_us == 0 &&
         jv_since_us(path->probe_sent, core->now) > jv_rtt_srtt_us(&path->rtt)) {
@@ -310,7 +335,11 @@ void jv_path_begin(struct jv_core *core, struct jv_session *s)
             path->unanswered = 0;
             path->probe_due = core->now;
         }
+        if (path->used) {
+            jv_pathsize_forget(core, s, path);
+        }
     }
+    jv_pathsize_begin(core, s, s->bound);
     s->bound->probe_due = JV_NEVER;
     s->bound->has_token = false;
     jv_health_shaken(core, s->bound);
@@ -416,16 +445,23 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
                             const struct jv_header *header, struct jv_slot *slot,
                             struct jv_out *out)
 {
-    uint8_t body[JV_PROBE_BODY];
+    uint8_t body[JV_PROBE_BODY_MAX];
     struct jv_probe_reply reply;
+    uint32_t bytes = slot->len;
     struct jv_epoch *epoch;
     enum jv_drop drop = JV_DROP_CONTROL_STALE;
-    if (!jv_control_open(core, s, header, slot, sizeof body, body, &epoch, &drop)) {
+    if (!jv_control_open_probe(core, s, header, slot, body, &epoch, &drop)) {
         jv_core_drop(core, slot, drop);
         return;
     }
-    if (!jv_probe_reply_decode(body, sizeof body, &reply)) {
+    if (!jv_probe_reply_decode(body, JV_PROBE_BODY, &reply)) {
         jv_core_drop(core, slot, JV_DROP_MALFORMED);
+        return;
+    }
+    if (bytes > JV_PROBE_BYTES) {
+        /* It tells of the size alone: the small ones know of life, token and address. */
+        jv_core_drop(core, slot, JV_DROP_CONSUMED);
+        jv_pathsize_on_reply(core, s, path, reply.time_us, bytes, out);
         return;
     }
     bool is_latest = path->probe_time_us != 0 && reply.time_us == path->probe_time_us;
@@ -434,6 +470,7 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
         return;
     }
     jv_core_drop(core, slot, JV_DROP_CONSUMED);
+    jv_pathsize_on_small_reply(core, path, reply.time_us);
     uint64_t now_us = jv_core_time_us(core);
     path->probes_answered++;
     path->probe_rtt_us = now_us > reply.time_us ? now_us - reply.time_us : 0;
@@ -441,7 +478,7 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
     jv_health_probe(core, path, true);
     path->answered_us = reply.time_us;
     path->is_replaced = false;
-    bool was_proven = jv_path_is_proven(core, s, path);
+    bool was_proven = jv_path_is_answering(core, s, path);
     if (!path->was_heard || path->unanswered >= JV_HEALTH_DEAD_PROBES) {
         jv_degraded_hope(core);
     }
@@ -464,6 +501,7 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
         jv_record_path(rec, path);
         jv_record_put(rec, JV_FD_rtt_us, jv_rtt_srtt_us(&path->rtt));
         jv_record_put(rec, JV_FD_prefer, path->prefer);
+        jv_pathsize_begin(core, s, path);
     }
     jv_core_touch(core, s);
     jv_jump_on_probe_reply(core, s, path, &reply, out);

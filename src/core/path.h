@@ -17,13 +17,18 @@
 void jv_path_rebuild(struct jv_core *core, struct jv_out *out);
 void jv_path_add_link(struct jv_core *core, const struct jv_command *command, struct jv_out *out);
 void jv_path_remove_link(struct jv_core *core, uint32_t link, struct jv_out *out);
-/* ICMP spoke of it: probe it, nothing else. */
-void jv_path_doubt(struct jv_core *core, uint32_t link, const struct jv_endpoint *remote);
+/* ICMP spoke of it: probe it, nothing else. `claimed_mtu` where it said "too big" (0: it did not say how big). */
+void jv_path_doubt(struct jv_core *core, const struct jv_command *command);
+/* The MTU of a link's device has changed. */
+void jv_path_link_mtu(struct jv_core *core, uint32_t link, uint32_t mtu);
 /* A session begins: the paths get locators and are probed. */
 void jv_path_begin(struct jv_core *core, struct jv_session *s);
 
 struct jv_path *jv_path_find(struct jv_core *core, uint32_t link, const struct jv_endpoint *remote);
 /* Answered its last probe and holds a token that is young enough. */
+bool jv_path_is_answering(const struct jv_core *core, const struct jv_session *s,
+                          const struct jv_path *path);
+/* And carries packets of a useful size: it may be moved to. */
 bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
                        const struct jv_path *path);
 /* A fresh locator for a path that has none; false: no spare is left. */

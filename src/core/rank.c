@@ -12,7 +12,7 @@ struct key {
     uint64_t value; /* the lower goes first */
     enum jv_why why;
 };
-#define KEYS 9U
+#define KEYS 10U
 
 static uint64_t loss_class(uint32_t loss_ppm)
 {
@@ -29,6 +29,7 @@ static void make_keys(const struct jv_core *core, const struct jv_session *s,
     uint64_t stable_ms = s != NULL ? jv_health_stable_ms(core, s, path) : 0;
     const struct key keys[KEYS] = {
         {jv_penalty_ms(core, path) > 0 ? 1 : 0, JV_WHY_PENALISED},
+        {jv_pmtu_is_narrow(&path->size.search) ? 1 : 0, JV_WHY_PATH_NARROW},
         {UINT64_MAX - path->prefer, JV_WHY_LOWER_PREFERENCE},
         {path->is_metered ? 1 : 0, JV_WHY_METERED_PATH},
         {path->cost, JV_WHY_HIGHER_COST},
@@ -60,6 +61,10 @@ enum jv_why jv_rank_behind(const struct jv_core *core, const struct jv_session *
 
 bool jv_rank_is_wanted_more(const struct jv_path *path, const struct jv_path *other)
 {
+    bool is_narrow = jv_pmtu_is_narrow(&path->size.search);
+    if (is_narrow != jv_pmtu_is_narrow(&other->size.search)) {
+        return !is_narrow; /* what carries too little is nobody's wish */
+    }
     if (path->prefer != other->prefer) {
         return path->prefer > other->prefer;
     }

@@ -4,7 +4,7 @@
 /*
  * rank -- the order in which a client's paths are chosen ([R §4.4] RES-16): the same inputs give the same order, and no history counts.
  *
- * Order    paths without penalty, then the operator's wish (preference, unmetered, lower cost, warm), then fewer lost packets (in classes), then quicker answers (in steps of
+ * Order    paths without penalty, then those that are not narrow, then the operator's wish (preference, unmetered, lower cost, warm), then fewer lost packets (in classes), then quicker answers (in steps of
  *          JV_RANK_LATENCY_US: what is nearer is noise), then the longer steadiness, then the lower slot.
  * Threads  the shard's. Pure functions of the core's state.
  */

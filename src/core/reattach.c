@@ -6,6 +6,7 @@
 #include "control.h"
 #include "liveness.h"
 #include "locator.h"
+#include "pathsize.h"
 #include "rekey.h"
 #include "resend.h"
 #include "session.h"
@@ -26,13 +27,15 @@ static bool is_bound_address(const struct jv_session *s, const struct jv_slot *s
 static bool open_control(struct jv_core *core, struct jv_session *s, const struct jv_header *header,
                          struct jv_slot *slot, uint8_t *body, size_t len, struct jv_out *out)
 {
+    bool is_probe = header->type == JV_TYPE_PROBE;
     struct jv_epoch *epoch;
     enum jv_drop drop = JV_DROP_CONTROL_RATE;
     if (!jv_locator_may_open(core, s, header->locator)) {
         jv_core_drop(core, slot, JV_DROP_CONTROL_RATE);
         return false;
     }
-    if (!jv_control_open(core, s, header, slot, len, body, &epoch, &drop)) {
+    if (is_probe ? !jv_control_open_probe(core, s, header, slot, body, &epoch, &drop)
+                 : !jv_control_open(core, s, header, slot, len, body, &epoch, &drop)) {
         if (drop == JV_DROP_CONTROL_AUTH &&
             jv_bucket_take(&core->auth_records, &security_records, core->now)) {
             /* About the core, not the session: no stranger becomes a cause in its history. */
@@ -54,12 +57,13 @@ static bool open_control(struct jv_core *core, struct jv_session *s, const struc
 void jv_reattach_on_probe(struct jv_core *core, struct jv_session *s,
                           const struct jv_header *header, struct jv_slot *slot, struct jv_out *out)
 {
-    uint8_t body[JV_PROBE_BODY];
+    uint8_t body[JV_PROBE_BODY_MAX];
     struct jv_probe probe;
+    size_t len = slot->len - JV_CONTROL_OVERHEAD; /* the answer is as long: never longer (law 10) */
     if (!open_control(core, s, header, slot, body, sizeof body, out)) {
         return;
     }
-    if (!jv_probe_decode(body, sizeof body, &probe)) {
+    if (!jv_probe_decode(body, JV_PROBE_BODY, &probe)) {
         jv_core_drop(core, slot, JV_DROP_MALFORMED);
         return;
     }
@@ -74,7 +78,7 @@ void jv_reattach_on_probe(struct jv_core *core, struct jv_session *s,
     jv_probe_reply_encode(&reply, body);
     const struct jv_control_to to = jv_control_back_to(header, slot);
     (void)jv_control_send(core, &s->keys->epochs[JV_EPOCH_CURRENT], JV_TYPE_PROBE_REPLY, &to, body,
-                          sizeof body, out);
+                          len, out);
     jv_core_drop(core, slot, JV_DROP_CONSUMED);
 }
 
@@ -228,6 +232,7 @@ static void commit(struct jv_core *core, struct jv_session *s, const struct jv_h
     }
     s->own.was_heard = true;
     s->own.heard = core->now;
+    jv_pathsize_told(s, req->size);
     s->bind_next = &s->own;
     struct jv_record *rec =
         jv_session_record(core, s, JV_REC_ReattachResult, JV_WHY_REATTACH_SUCCESS, out);

@@ -39,6 +39,7 @@ static void fill(struct jv_core *core, struct jv_session *s, const struct jv_pat
     msg->path_id = path->number;
     msg->why = (uint8_t)req->why;
     msg->target = path->remote;
+    msg->size = (uint16_t)jv_pmtu_bytes(&path->size.search);
     jv_liveness_fill_report(s, &msg->report);
 }
 

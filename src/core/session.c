@@ -5,6 +5,7 @@
 
 #include "degraded.h"
 #include "loss.h"
+#include "pathsize.h"
 #include "resend.h"
 #include "snapshot.h"
 #include "tunnel.h"
@@ -103,6 +104,7 @@ struct jv_session *jv_session_open(struct jv_core *core, const struct jv_policy 
     s->lifetime_at = s->ttl_at = s->degrade_at = s->degraded_max_at = JV_NEVER;
     s->recovery_until = s->probation_until = s->unbound_at = s->ack_due = JV_NEVER;
     s->live.heartbeat_due = s->live.report_due = s->kept.settle_at = JV_NEVER;
+    s->inner.rise_at = JV_NEVER;
     struct jv_rate rate = jv_session_switch_rate(s);
     jv_bucket_init(&s->switches, &rate, core->now);
     struct jv_rate rebinds = {policy->rebind_max_per_min, 60, policy->rebind_max_per_min};
@@ -181,6 +183,7 @@ static void bind_path(struct jv_core *core, struct jv_session *s)
     }
     if (s->bound != s->bind_next) {
         jv_loss_restart(core, s);
+        jv_pathsize_rebound(s);
     }
     s->bound = s->bind_next;
     s->bind_next = NULL;

@@ -21,6 +21,7 @@
 #include "msg.h"
 #include "noise.h"
 #include "pace.h"
+#include "pmtu.h"
 #include "policy.h"
 #include "prng.h"
 #include "record.h"
@@ -30,6 +31,23 @@
 struct jv_rtt {
     uint64_t srtt_us, jitter_us;
     bool any;
+};
+
+struct jv_path_size { /* what a path carries */
+    struct jv_pmtu search;
+    struct jv_instant due;      /* the probe that is out counts as lost, or the next one is sent */
+    uint64_t first_us, last_us; /* times of the probes of the size that is asked */
+    uint64_t small_us;          /* of the small one beside the last; UINT64_MAX: none */
+    bool has_small_answer;      /* it came back */
+    struct jv_instant checked_at; /* a search or a doubt ended */
+    struct {                      /* least round trips of this ten minutes and of those before */
+        uint64_t least_us, before_us; /* 0: none */
+        struct jv_instant since;
+    } rtt;
+    uint32_t raises;            /* in vain since the last change: each doubles the pause */
+    struct jv_instant doubt_at; /* no doubt before; gateway: the client is not asked before */
+    uint8_t doubts;             /* in a row: each doubles the pause */
+    uint16_t recorded;          /* inner MTU that the audit knows */
 };
 
 struct jv_path {
@@ -69,6 +87,7 @@ struct jv_path {
     /* doubling of the silence floor after false suspicions, with decay */
     uint32_t doublings;
     struct jv_instant doubling_decay;
+    struct jv_path_size size; /* gateway: only what it was told */
 };
 
 struct jv_health_sample {
@@ -174,6 +193,12 @@ struct jv_snapshot {         /* the next policy of a session that runs (snapshot
     struct jv_bucket offers; /* gateway */
 };
 
+struct jv_watched { /* a large packet that a report will tell of */
+    uint64_t epoch, counter;
+    struct jv_instant at;
+    uint16_t bytes;
+};
+
 struct jv_loss_count { /* of one direction */
     uint64_t epoch, highest, count;
 };
@@ -210,7 +235,14 @@ struct jv_session {
         uint32_t shown_windows;
     } loss;
     struct jv_snapshot snapshot;
-    uint32_t rows; /* applied within this dispatch */
+    struct {
+        struct jv_watched packets[JV_PMTU_WATCHED];
+        uint32_t len;
+        uint32_t streak;     /* large packets lost, none as large in between that arrived */
+        uint16_t least_lost; /* of them */
+    } watch;
+    uint64_t size_told_us; /* time of the newest frame SIZE */
+    uint32_t rows;         /* applied within this dispatch */
     /* switching */
     struct jv_bucket switches, rebinds;
     struct jv_instant last_switch;
@@ -221,7 +253,13 @@ struct jv_session {
     uint64_t switches_total, rebinds_total, outage_total_us, outage_worst_us;
     /* inner */
     struct jv_prefix address4, address6;
-    uint32_t mtu;
+    uint32_t mtu;        /* agreed at the birth: no inner packet is larger */
+    struct {             /* client */
+        uint32_t device; /* MTU of the TUN device; 0: not told yet */
+        uint32_t clamp;  /* of the least path that may carry the session: what an MSS must fit */
+        struct jv_instant rise_at;
+    } inner;
+    struct jv_bucket too_big; /* answers to inner packets that do not fit */
     struct jv_handle waiting_first, waiting_last;
     uint32_t waiting_len;
     struct {
@@ -501,7 +539,8 @@ struct jv_core {
 /* Room that one unit of work may need; checked before it begins (reserve, then commit). */
 #define JV_ROOM_TX 40U
 #define JV_ROOM_RECORDS 48U
-#define JV_ROOM_ORDERS (2U * JV_USER_NETS_MAX + 2U) /* one session replaced by another */
+#define JV_ROOM_ORDERS                                                                             \
+    (2U * JV_USER_NETS_MAX + 3U) /* one session replaced by another, and the MTU */
 #define JV_ROOM_TUN (JV_HELD_MAX + 1U)
 bool jv_has_room(const struct jv_out *out);
 /* An empty buffer for a datagram of the core's own; false: none free (counted). */

@@ -6,6 +6,7 @@
 #include "health.h"
 #include "liveness.h"
 #include "metered.h"
+#include "pathsize.h"
 #include "penalty.h"
 #include "rank.h"
 #include "session.h"
@@ -63,6 +64,16 @@ static enum jv_path_role role_of(const struct jv_core *core, const struct jv_ses
     return path->unanswered > 0 ? JV_PATH_SILENT : JV_PATH_STANDBY;
 }
 
+static enum jv_path_fit fit_of(const struct jv_path *path)
+{
+    const struct jv_pmtu *search = &path->size.search;
+    return jv_pmtu_is_refused(search)  ? JV_FIT_REFUSED
+           : search->asked != 0        ? JV_FIT_PROBING
+           : jv_pmtu_is_narrow(search) ? JV_FIT_NARROW
+           : search->size != 0         ? JV_FIT_FOUND
+                                       : JV_FIT_ASSUMED;
+}
+
 static void path_status(const struct jv_core *core, const struct jv_session *s,
                         const struct jv_path *path, struct jv_path_status *out)
 {
@@ -85,6 +96,8 @@ static void path_status(const struct jv_core *core, const struct jv_session *s,
     out->probes_sent = path->probes_sent;
     out->probes_answered = path->probes_answered;
     out->probe_rtt_us = path->probe_rtt_us;
+    out->inner_mtu = jv_pmtu_bytes(&path->size.search) - JV_TRAFFIC_OVERHEAD;
+    out->fit = fit_of(path);
     out->heard_ms = path->was_heard ? jv_since_ms(path->heard, core->now) : UINT64_MAX;
     out->loss_up_ppm = out->loss_down_ppm = out->loss_probe_ppm = UINT32_MAX;
 }
@@ -181,6 +194,7 @@ bool jv_core_session(const struct jv_core *core, struct jv_instant now, uint32_t
     out->address4 = s->address4;
     out->address6 = s->address6;
     out->mtu = s->mtu;
+    out->inner_mtu = s->bound == NULL ? s->mtu : jv_pathsize_limit(s);
     out->epoch = s->keys->epochs[JV_EPOCH_CURRENT].n;
     out->suite = s->keys->suite;
     out->rx_packets = s->rx_packets;

@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "birth.h"
+#include "fit.h"
 #include "inner.h"
 #include "jump.h"
 #include "liveness.h"
+#include "pathsize.h"
 #include "quiet.h"
 #include "reattach.h"
 #include "rekey.h"
@@ -89,9 +91,32 @@ static void send_packet(struct jv_core *core, struct jv_session *s, struct jv_sl
     }
     s->live.had_data = true;
     jv_liveness_sent(core, s, epoch, epoch->tx_next - 1);
+    jv_pathsize_watch(core, s, epoch->n, epoch->tx_next - 1, slot->len);
     jv_resend_keep(core, s, epoch->n, epoch->tx_next - 1, slot);
     jv_core_touch(core, s);
     jv_core_send(core, slot, out);
+}
+
+/* Whether it fits is known when it goes: the path may be another one than when it came. */
+static void fit_packet(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
+                       struct jv_out *out)
+{
+    struct jv_slot parts[JV_FRAGMENTS_MAX];
+    uint32_t limit = jv_pathsize_limit(s);
+    if (slot->len <= limit) {
+        send_packet(core, s, slot, out);
+        return;
+    }
+    uint32_t n = jv_fit_split(core, slot, limit, parts);
+    if (n == 0) {
+        jv_fit_tell(core, s, slot, limit, out);
+        jv_core_drop(core, slot, JV_DROP_INNER_TOO_BIG);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        send_packet(core, s, &parts[i], out);
+    }
+    jv_core_give(core, slot, 1);
 }
 
 static bool is_in(const struct jv_prefix *prefixes, uint32_t len, const struct jv_ip *ip)
@@ -140,11 +165,7 @@ void jv_tunnel_packet(struct jv_core *core, struct jv_session *s, const struct j
         jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
         return;
     }
-    if (slot->len > s->mtu) {
-        jv_core_drop(core, slot, JV_DROP_INNER_TOO_BIG);
-        return;
-    }
-    (void)jv_inner_clamp_mss(slot->buf + slot->off, slot->len, s->mtu);
+    (void)jv_inner_clamp_mss(slot->buf + slot->off, slot->len, jv_pathsize_clamp(core, s));
     slot->ecn = inner->ecn;
     slot->dscp = inner->dscp; /* for DSCP = copy; a number stands on every datagram alike */
     if (s->bound == NULL || jv_jump_holds_packets(core, s) || jv_resend_is_busy(s) ||
@@ -152,7 +173,7 @@ void jv_tunnel_packet(struct jv_core *core, struct jv_session *s, const struct j
         wait_for_path(core, s, slot);
         return;
     }
-    send_packet(core, s, slot, out);
+    fit_packet(core, s, slot, out);
 }
 
 static struct jv_waiting *next_waiting(struct jv_core *core, struct jv_session *s)
@@ -185,7 +206,7 @@ void jv_tunnel_flush_waiting(struct jv_core *core, struct jv_session *s, struct 
         if (is_old) {
             jv_core_drop(core, &slot, JV_DROP_WAITING_OLD);
         } else {
-            send_packet(core, s, &slot, out);
+            fit_packet(core, s, &slot, out);
         }
     }
     if (s->kept.due == 0 && s->waiting_len == 0) {
@@ -327,7 +348,7 @@ static void deliver(struct jv_core *core, struct jv_session *s, struct jv_slot *
         jv_core_drop(core, slot, JV_DROP_INNER_ECN);
         return;
     }
-    (void)jv_inner_clamp_mss(packet, slot->len, s->mtu);
+    (void)jv_inner_clamp_mss(packet, slot->len, jv_pathsize_clamp(core, s));
     s->rx_packets++;
     s->rx_bytes += slot->len;
     jv_core_deliver(core, slot, out);
@@ -367,6 +388,7 @@ static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv
             break;
         }
         jv_liveness_on_report(core, s, &frame->u.report);
+        jv_pathsize_on_report(core, s, &frame->u.report.report, out);
         jv_resend_reported(core, s, &frame->u.report.report);
         if (is_client) {
             jv_jump_on_report(core, s, &frame->u.report, out);
@@ -421,6 +443,9 @@ static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv
         if (is_client && !s->snapshot.is_due) {
             jv_snapshot_want(core, s, false);
         }
+        break;
+    case JV_FRAME_SIZE:
+        jv_pathsize_on_frame(core, s, &frame->u.size);
         break;
     }
 }

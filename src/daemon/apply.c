@@ -16,9 +16,7 @@ struct jv_apply {
     struct jv_netcfg *net;
     struct jv_tun *tun;
     uint32_t ifindex;
-    uint32_t session_mtu; /* of the last session; 0: there was none */
-    uint32_t path_mtu;    /* 0: no path is known */
-    uint32_t mtu;         /* of the device, 0: not set yet */
+    uint32_t mtu; /* of the device, 0: not set yet */
     uint64_t failures;
 };
 
@@ -151,25 +149,10 @@ static void route_allowed(struct jv_apply *apply, const struct jv_order *order)
     }
 }
 
-/* The least of what the operator, the gateway and the paths allow. */
-static uint32_t client_mtu(const struct jv_apply *apply)
+/* What the core found out, or less where the operator says so. */
+static uint32_t client_mtu(const struct jv_apply *apply, const struct jv_order *order)
 {
-    uint32_t mtu = apply->session_mtu;
-    if (apply->config->mtu != 0) {
-        mtu = JV_MIN(mtu, apply->config->mtu);
-    }
-    return apply->path_mtu == 0 ? mtu : JV_MIN(mtu, apply->path_mtu);
-}
-
-void jv_apply_path_mtu(struct jv_apply *apply, uint32_t mtu)
-{
-    if (mtu == 0) {
-        return; /* between two networks the device stays as it is */
-    }
-    apply->path_mtu = mtu;
-    if (apply->session_mtu != 0 && client_mtu(apply) != apply->mtu) {
-        set_up(apply, client_mtu(apply));
-    }
+    return apply->config->mtu == 0 ? order->mtu : JV_MIN(order->mtu, apply->config->mtu);
 }
 
 uint32_t jv_apply_mtu(const struct jv_apply *apply)
@@ -181,8 +164,7 @@ static void configure(struct jv_apply *apply, const struct jv_order *order)
 {
     struct jv_prefix own[2] = {order->address4, order->address6};
     uint32_t removed = 0;
-    apply->session_mtu = order->mtu;
-    set_up(apply, client_mtu(apply));
+    set_up(apply, client_mtu(apply, order));
     for (uint32_t i = 0; i < 2U; i++) {
         if (own[i].ip.family != JV_AF_NONE) {
             judge(apply, jv_netcfg_addr_add(apply->net, apply->ifindex, &own[i]),
@@ -201,6 +183,11 @@ void jv_apply_order(struct jv_apply *apply, const struct jv_order *order)
     switch (order->kind) {
     case JV_ORDER_CONFIGURE:
         configure(apply, order);
+        break;
+    case JV_ORDER_MTU:
+        if (client_mtu(apply, order) != apply->mtu) {
+            set_up(apply, client_mtu(apply, order));
+        }
         break;
     case JV_ORDER_ENDED:
         jv_log(JV_LOG_NOTICE, "session ended: %s, %s%s", jv_why_name(order->reason),

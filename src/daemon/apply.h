@@ -33,11 +33,6 @@ void jv_apply_close(struct jv_apply *apply);
 void jv_apply_order(struct jv_apply *apply, const struct jv_order *order);
 /* The configuration was replaced by a reload. */
 void jv_apply_config(struct jv_apply *apply, const struct jv_config *config);
-/*
- * A client: the inner MTU that the paths at hand carry, 0 where there is none. The device gets it, or the session's where that is
- * smaller; without a session it is kept for the next one.
- */
-void jv_apply_path_mtu(struct jv_apply *apply, uint32_t mtu);
 /* That of the device, 0: not set yet. */
 uint32_t jv_apply_mtu(const struct jv_apply *apply);
 /* `jv down`: routes, addresses and, with the descriptor's end, the device. */

@@ -14,11 +14,6 @@
 #include "netwatch.h"
 #include "server.h"
 
-/* Bytes before the first byte of ours. */
-#define IPV4_BYTES 20U
-#define IPV6_BYTES 40U
-#define UDP_BYTES 8U
-
 struct link {
     struct jv_udp *udp; /* NULL: the slot is free, or parked until `parked_until` */
     struct jv_instant parked_until;
@@ -110,8 +105,11 @@ static void take_faults(struct jv_links *links, struct link *link)
             break;
         case JV_UDP_ERR_ICMP_UNREACHABLE:
         case JV_UDP_ERR_TOO_BIG: {
-            struct jv_command doubt = {
-                .kind = JV_CMD_LINK_DOUBTED, .link = link->handle, .remote = faults[i].remote};
+            struct jv_command doubt = {.kind = JV_CMD_LINK_DOUBTED,
+                                       .link = link->handle,
+                                       .remote = faults[i].remote,
+                                       .mtu = faults[i].mtu,
+                                       .is_too_big = faults[i].kind == JV_UDP_ERR_TOO_BIG};
             /* A claim that anyone can make: where the core has no room for it, the probes find out by themselves. */
             enum jv_err ignored = jv_server_command(links->server, &doubt);
             (void)ignored;
@@ -443,6 +441,17 @@ static bool is_outdated(const struct link *link, const struct jv_config_transpor
             link->is_metered != (transport->metered != 0) || strcmp(link->name, name) != 0);
 }
 
+static void tell_mtu(struct jv_links *links, struct link *link, uint32_t mtu)
+{
+    if (link->mtu == mtu) {
+        return;
+    }
+    const struct jv_command changed = {.kind = JV_CMD_LINK_MTU, .link = link->handle, .mtu = mtu};
+    if (jv_server_command(links->server, &changed) == JV_E_OK) {
+        link->mtu = mtu; /* else the next look tells again */
+    }
+}
+
 /* One address of one interface that a transport may use: keep its socket, or open one. */
 static void consider(struct jv_links *links, const struct jv_config_transport *transport,
                      const struct interface *interface, const struct jv_ip *ip)
@@ -461,6 +470,7 @@ static void consider(struct jv_links *links, const struct jv_config_transport *t
     if (link != NULL) {
         link->was_seen = true;
         see_twins(links, link);
+        tell_mtu(links, link, interface->mtu);
         return;
     }
     link = free_slot(links);
@@ -511,29 +521,6 @@ static void consider_transport(struct jv_links *links, const struct jv_config_tr
     }
 }
 
-uint32_t jv_links_inner_mtu(uint32_t mtu, enum jv_family family)
-{
-    uint32_t headers =
-        (family == JV_AF_4 ? IPV4_BYTES : IPV6_BYTES) + UDP_BYTES + JV_TRAFFIC_OVERHEAD;
-    return mtu < headers + JV_MTU_MIN ? JV_MTU_MIN : mtu - headers;
-}
-
-/* The session may jump to any of the links without warning, so the narrowest of them counts. */
-static void tell_mtu(struct jv_links *links)
-{
-    uint32_t least = 0;
-    for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
-        const struct link *link = &links->slots[i];
-        const struct interface *interface =
-            link->udp == NULL ? NULL : interface_of(links, link->ifindex);
-        if (interface != NULL && interface->mtu != 0) {
-            uint32_t mtu = jv_links_inner_mtu(interface->mtu, (enum jv_family)link->ip.family);
-            least = least == 0 ? mtu : JV_MIN(least, mtu);
-        }
-    }
-    jv_apply_path_mtu(jv_server_apply(links->server), least);
-}
-
 void jv_links_reconcile(struct jv_links *links, struct jv_instant now)
 {
     static const struct jv_config_transport any = {.prefer = 100};
@@ -553,7 +540,6 @@ void jv_links_reconcile(struct jv_links *links, struct jv_instant now)
             end_link(links, link, now);
         }
     }
-    tell_mtu(links);
 }
 
 void jv_links_order(struct jv_links *links, const struct jv_order *order)

@@ -54,10 +54,5 @@ void jv_links_fail(struct jv_links *links, uint32_t handle, int code);
 uint32_t jv_links_find(const struct jv_links *links, const char *text);
 /* The device that attempt number `attempt` of a query should leave by: NULL (the host's choice), then each link's in turn. */
 const char *jv_links_device(const struct jv_links *links, uint32_t attempt);
-/*
- * The inner MTU that a device of `mtu` bytes leaves: less the headers of IP and UDP and our own, but never below JV_MTU_MIN, which
- * IPv6 asks of every link. Pure.
- */
-uint32_t jv_links_inner_mtu(uint32_t mtu, enum jv_family family);
 uint32_t jv_links_count(const struct jv_links *links);
 #endif /* JV_DAEMON_LINKS_H */

@@ -88,6 +88,23 @@ static void put_health(json_t *object, const struct jv_path_status *path)
     }
 }
 
+static const char *fit_name(enum jv_path_fit fit)
+{
+    switch (fit) {
+    case JV_FIT_ASSUMED:
+        return "assumed";
+    case JV_FIT_PROBING:
+        return "probing";
+    case JV_FIT_FOUND:
+        return "found";
+    case JV_FIT_NARROW:
+        return "narrow";
+    case JV_FIT_REFUSED:
+        return "refused";
+    }
+    return "assumed";
+}
+
 static json_t *view_path(const struct jv_path_status *path)
 {
     json_t *object = json_object();
@@ -106,6 +123,8 @@ static json_t *view_path(const struct jv_path_status *path)
     json_object_set_new(object, "unanswered", number(path->unanswered));
     put_known(object, "heard_ms", path->heard_ms);
     json_object_set_new(object, "mtu", number(path->mtu));
+    json_object_set_new(object, "inner_mtu", number(path->inner_mtu));
+    json_object_set_new(object, "fit", json_string(fit_name(path->fit)));
     json_object_set_new(object, "probes_sent", number(path->probes_sent));
     json_object_set_new(object, "probes_answered", number(path->probes_answered));
     put_known(object, "probe_rtt_us", path->probe_rtt_us == 0 ? UINT64_MAX : path->probe_rtt_us);
@@ -218,6 +237,7 @@ json_t *jv_view_session(const struct jv_session_status *status)
     put_gateway_address(object, status);
     json_object_set_new(object, "dns", view_dns(status));
     json_object_set_new(object, "mtu", number(status->mtu));
+    json_object_set_new(object, "inner_mtu", number(status->inner_mtu));
     json_object_set_new(object, "epoch", number(status->epoch));
     json_object_set_new(object, "suite", json_string(suite_name(status->suite)));
     json_object_set_new(object, "policy_id", number(status->policy_id));
@@ -544,6 +564,8 @@ json_t *jv_view_counters(const struct jv_server *server)
     json_object_set_new(object, "tx_datagrams", number(counters->tx_datagrams));
     json_object_set_new(object, "rx_packets", number(counters->rx_packets));
     json_object_set_new(object, "tx_packets", number(counters->tx_packets));
+    json_object_set_new(object, "told_too_big", number(counters->told_too_big));
+    json_object_set_new(object, "fragmented", number(counters->fragmented));
     json_object_set_new(object, "births", number(counters->births));
     json_object_set_new(object, "births_refused", number(counters->births_refused));
     json_object_set_new(object, "jumps", number(counters->jumps));

@@ -15,6 +15,8 @@
 #define ECN_MASK 0x03U
 #define DSCP_MASK 0x3f
 #define DSCP_SHIFT 2
+#define REFUSED_MAX                                                                                \
+    4U /* datagrams in a row that a device drops before the rest of the batch is given up */
 /* Room for a packet-info of IPv6 and a traffic class, with their headers: 40 + 24 bytes. */
 #define CONTROL_BYTES 96U
 
@@ -345,7 +347,7 @@ bool jv_udp_is_local_fact(int code, bool has_source)
 
 static bool is_full(int code)
 {
-    return code == EAGAIN || code == ENOBUFS || code == ENOMEM;
+    return code == EAGAIN || code == ENOMEM;
 }
 
 static void count_failure(const struct jv_udp *udp, const struct jv_slot *slot, int code,
@@ -369,6 +371,7 @@ static void send_prepared(struct jv_udp *udp, const struct jv_slot *slots, uint3
                           struct jv_udp_sent *sent)
 {
     bool has_retried = false;
+    uint32_t refused = 0;
     for (uint32_t i = 0; i < n;) {
         int put = sendmmsg(udp->fd, &udp->msgs[i], n - i, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (put > 0) {
@@ -377,7 +380,13 @@ static void send_prepared(struct jv_udp *udp, const struct jv_slot *slots, uint3
                 udp->counts.sent_bytes += slots[i].len;
             }
             has_retried = false;
-        } else if (is_full(errno)) {
+            refused = 0;
+        } else if (errno == ENOBUFS && refused < REFUSED_MAX) {
+            /* The device dropped this one, for its queue or for its size: the next may pass. */
+            sent->dropped_full++;
+            refused++;
+            i++;
+        } else if (is_full(errno) || errno == ENOBUFS) {
             /* What the queue has no room for at this moment is late already; the rest would only wait behind it. */
             sent->dropped_full += n - i;
             return;

@@ -92,6 +92,7 @@ static inline void codec_draw_request(struct jv_prng *prng, struct jv_request *m
     m->flags = (uint8_t)jv_prng_below(prng, 4);
     m->why = (uint8_t)jv_prng_next(prng);
     draw_endpoint(prng, &m->target);
+    m->size = (uint16_t)jv_prng_next(prng);
     draw_report(prng, &m->report);
 }
 
@@ -174,7 +175,7 @@ static const struct codec codecs[] = {
     {"birth_reply", 32, {{25, 7}}, CODEC_FUNCTIONS(birth_reply)},
     {"probe", 72, {{16, 56}}, CODEC_FUNCTIONS(probe)},
     {"probe_reply", 72, {{33, 1}, {54, 10}}, CODEC_FUNCTIONS(probe_reply)},
-    {"request", 352, {{83, 1}, {102, 34}, {157, 3}}, CODEC_FUNCTIONS(request)},
+    {"request", 352, {{83, 1}, {104, 32}, {157, 3}}, CODEC_FUNCTIONS(request)},
     {"challenge", 88, {{65, 1}, {84, 4}}, CODEC_FUNCTIONS(challenge)},
     {"ack", 400, {{61, 1}, {102, 18}, {205, 3}}, CODEC_FUNCTIONS(ack)},
     {"reject", 48, {{26, 2}}, CODEC_FUNCTIONS(reject)},

@@ -163,6 +163,10 @@ static inline void draw_frame(struct jv_prng *prng, enum jv_frame_type type, str
         out->u.policy.n = (uint32_t)jv_prng_next(prng);
         draw_policy(prng, &out->u.policy.policy);
         break;
+    case JV_FRAME_SIZE:
+        out->u.size.time_us = jv_prng_next(prng);
+        out->u.size.bytes = (uint16_t)jv_prng_next(prng);
+        break;
     }
 }
 #endif /* JV_TESTS_DRAW_H */

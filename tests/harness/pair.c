@@ -156,6 +156,11 @@ static struct emu_fate decide(struct pair *p, struct pair_link *link, bool is_up
     shape->loss_ppm = JV_MIN(shape->loss_ppm + link->loss_ppm, EMU_PPM);
     shape->dup_ppm = JV_MIN(shape->dup_ppm + link->dup_ppm, EMU_PPM);
     shape->hole = shape->hole || (is_up ? link->hole_up : link->hole_down);
+    uint32_t mtu = is_up ? link->mtu_up : link->mtu_down;
+    if (mtu != 0) {
+        shape->mtu = mtu;
+        shape->mtu_answers = false;
+    }
     struct emu_fate fate = emu_decide(&link->emu, dir, p->now_ns, len + PAIR_IP_BYTES);
     *shape = own;
     return fate;
@@ -237,6 +242,22 @@ static void note_arrival(struct pair *p, struct pair_flow *flow)
     flow->last_received_ns = p->now_ns;
 }
 
+/* An answer of the core itself to a packet that did not fit: no packet of the flow. */
+static bool is_too_big(struct pair *p, bool client, const struct jv_slot *slot)
+{
+    const uint8_t *packet = slot->buf + slot->off;
+    bool is_4 = packet[0] == 0x45 && packet[9] == 1 && packet[20] == 3 && packet[21] == 4;
+    bool is_6 = packet[0] >> 4 == 6 && packet[6] == 58 && packet[40] == 2;
+    if (is_4 || is_6) {
+        *(client ? &p->too_big_c : &p->too_big_g) += 1;
+        memcpy(p->too_big, packet, slot->len);
+        p->too_big_len = slot->len;
+        p->too_big_mtu =
+            is_4 ? (uint32_t)packet[26] << 8 | packet[27] : (uint32_t)packet[46] << 8 | packet[47];
+    }
+    return is_4 || is_6;
+}
+
 static void drain(struct pair *p, bool client, struct jv_out *out)
 {
     struct jv_core *core = client ? p->client : p->gateway;
@@ -247,6 +268,9 @@ static void drain(struct pair *p, bool client, struct jv_out *out)
     }
     jv_core_give(core, out->tx, out->tx_len);
     for (uint32_t i = 0; i < out->tun_len; i++) {
+        if (is_too_big(p, client, &out->tun[i])) {
+            continue;
+        }
         note_order(client ? &p->down : &p->up, &out->tun[i]);
         note_arrival(p, client ? &p->down : &p->up);
         p->delivered_c += client ? 1 : 0;
@@ -263,6 +287,10 @@ static void drain(struct pair *p, bool client, struct jv_out *out)
         if (out->orders[i].kind == JV_ORDER_CONFIGURE) {
             p->last_configure = out->orders[i];
             p->configured = true;
+            p->device_mtu = out->orders[i].mtu;
+        } else if (out->orders[i].kind == JV_ORDER_MTU) {
+            p->device_mtu = out->orders[i].mtu;
+            p->device_mtus++;
         } else if (out->orders[i].kind == JV_ORDER_ENDED) {
             p->last_ended = out->orders[i];
             p->ended++;
@@ -542,7 +570,7 @@ void pair_link_up(struct pair *p, uint32_t i)
                                  .cost = link->cost,
                                  .is_cold = link->is_cold,
                                  .is_metered = link->is_metered,
-                                 .mtu = 1500};
+                                 .mtu = link->device_mtu == 0 ? 1500 : link->device_mtu};
     link->up = true;
     link->is_dead = false;
     link->handle = command.link;
@@ -595,6 +623,13 @@ void pair_tell_endpoints(struct pair *p, uint32_t set)
     (void)pair_command(p, true, &command);
 }
 
+void pair_link_mtu(struct pair *p, uint32_t i, uint32_t mtu)
+{
+    struct jv_command command = {.kind = JV_CMD_LINK_MTU, .link = p->links[i].handle, .mtu = mtu};
+    p->links[i].device_mtu = mtu;
+    (void)pair_command(p, true, &command);
+}
+
 void pair_rebind(struct pair *p, uint32_t i)
 {
     p->links[i].mapped_port = (uint16_t)(p->links[i].mapped_port + 100);
@@ -614,7 +649,7 @@ static void inner_packet(const struct pair *p, bool from_client, uint8_t *out, u
     memcpy(out + 16, from_client ? server : p->last_configure.address4.ip.b, 4);
 }
 
-void pair_packet(struct pair *p, bool from_client, uint32_t bytes)
+void pair_inner(struct pair *p, bool from_client, const uint8_t *bytes, uint32_t len)
 {
     struct jv_core *core = from_client ? p->client : p->gateway;
     struct jv_slot slot;
@@ -623,15 +658,23 @@ void pair_packet(struct pair *p, bool from_client, uint32_t bytes)
         return;
     }
     slot.off = JV_BUF_HEADROOM;
-    slot.len = JV_MAX(bytes, 28U);
-    inner_packet(p, from_client, slot.buf + slot.off, slot.len);
-    struct jv_wr wr = jv_wr_init(slot.buf + slot.off + 20, 8);
-    jv_wr_u64(&wr, from_client ? p->up.sent : p->down.sent);
+    slot.len = len;
+    memcpy(slot.buf + slot.off, bytes, len);
     struct jv_batch batch = {&slot, 1, 0};
     while (jv_core_packets(core, at(p), &batch, &out) == JV_E_AGAIN) {
         drain(p, from_client, &out);
     }
     drain(p, from_client, &out);
+}
+
+void pair_packet(struct pair *p, bool from_client, uint32_t bytes)
+{
+    uint8_t packet[JV_BUF_ROOM];
+    uint32_t len = JV_MIN(JV_MAX(bytes, 28U), JV_BUF_ROOM);
+    inner_packet(p, from_client, packet, len);
+    struct jv_wr wr = jv_wr_init(packet + 20, 8);
+    jv_wr_u64(&wr, from_client ? p->up.sent : p->down.sent);
+    pair_inner(p, from_client, packet, len);
 }
 
 void pair_flow_start(struct pair *p, struct pair_flow *flow, uint32_t interval_us, uint32_t bytes)

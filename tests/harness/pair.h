@@ -31,7 +31,9 @@ struct pair_link {
     uint32_t delay_us, loss_ppm, dup_ppm;
     uint32_t
         jitter_us; /* below this much is added to the delay of each datagram: they overtake each other */
-    bool hole_up, hole_down; /* swallow what goes to the gateway, to the client */
+    bool hole_up, hole_down;   /* swallow what goes to the gateway, to the client */
+    uint32_t mtu_up, mtu_down; /* of IP; larger datagrams are swallowed in silence; 0: none are */
+    uint32_t device_mtu;       /* 0: 1500 */
     uint16_t mapped_port;
     bool is_dead; /* the mapping swallows everything, another one would not */
     uint32_t prefer, cost;
@@ -92,6 +94,11 @@ struct pair {
     struct pair_flow up, down; /* client to gateway, gateway to client */
     struct pair_log log_c, log_g;
     struct jv_order last_configure, last_ended;
+    uint32_t device_mtu, device_mtus; /* of the TUN device, and how often it was set */
+    uint64_t too_big_c, too_big_g; /* ICMP "too big" that came out of the core to its TUN device */
+    uint32_t too_big_mtu;          /* of the last one */
+    uint8_t too_big[JV_BUF_BYTES]; /* itself */
+    uint32_t too_big_len;
     bool configured;
     uint32_t ended;
     uint64_t delivered_c, delivered_g;
@@ -151,11 +158,15 @@ void pair_v6(struct pair *p, uint32_t link, bool on);
 void pair_kill_ports(struct pair *p, uint32_t link);
 /* Names lead elsewhere: the client is told of these endpoints, a set of bits. */
 void pair_tell_endpoints(struct pair *p, uint32_t set);
+/* The device of this link has another MTU. */
+void pair_link_mtu(struct pair *p, uint32_t link, uint32_t mtu);
 /* The network maps the client of this link to another port. */
 void pair_rebind(struct pair *p, uint32_t link);
 void pair_flow_start(struct pair *p, struct pair_flow *flow, uint32_t interval_us, uint32_t bytes);
 /* One inner packet now; false: the core did not take it. */
 void pair_packet(struct pair *p, bool from_client, uint32_t bytes);
+/* Any inner packet, as the TUN device of this side would give it. */
+void pair_inner(struct pair *p, bool from_client, const uint8_t *bytes, uint32_t len);
 /* Hand bytes to a side as if they came from `remote`. */
 void pair_inject(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
                  const uint8_t *bytes, uint32_t len);

@@ -30,7 +30,7 @@ need 'a packet of the whole MTU does not pass' in_ns c ping -q -c 1 -W 1 -M "do"
 ip -n "${JVT}c" link set a0 mtu 1300
 wait_for 5 device_has 1280 || fail "the device's MTU is $(device_mtu) over a link of 1300"
 ip -n "${JVT}c" link set a0 mtu 1500
-wait_for 5 device_has 1420 || fail "the device's MTU is $(device_mtu) over links of 1500"
+wait_for 20 device_has 1420 || fail "the device's MTU is $(device_mtu) over links of 1500" # up it goes late, so that nothing flaps
 ip -n "${JVT}c" link set a0 mtu 1400
 wait_for 5 device_has 1340 || fail "the device's MTU is $(device_mtu) over a link of 1400"
 

@@ -93,6 +93,7 @@ static bool is_shown(const struct jv_record *rec)
     case JV_REC_PathOrdered:
     case JV_REC_Woke:
     case JV_REC_PolicyEvent:
+    case JV_REC_PathMtu:
         return true;
     case JV_REC_NONE:
     case JV_REC_RecoveryRung:

@@ -54,7 +54,8 @@ static void frame_bodies_have_their_sizes(void **state)
                  {JV_FRAME_POLICY_WANTED, 5 + 4 * JV_POLICY_FIELDS},
                  {JV_FRAME_POLICY_GRANTED, 5 + 4 * JV_POLICY_FIELDS},
                  {JV_FRAME_POLICY_ASK, 0},
-                 {JV_FRAME_QUIET, 8}};
+                 {JV_FRAME_QUIET, 8},
+                 {JV_FRAME_SIZE, 10}};
     struct jv_prng prng = {22};
     for (size_t i = 0; i < JV_ARRAY_LEN(sizes); i++) {
         struct jv_frame frame;

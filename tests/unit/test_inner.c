@@ -267,9 +267,113 @@ static void inner_clamp_reads_nothing_behind_the_packet(void **state)
     assert_true(jv_inner_clamp_mss(packet, len, 1280));
 }
 
+static enum jv_inner_excess excess4(uint8_t proto, uint32_t fragment, uint8_t icmp_type)
+{
+    packet_make(packet, 4, 20, 100, proto, 0);
+    packet_put16(packet + 6, fragment);
+    packet[20] = icmp_type;
+    return jv_inner_excess(packet, 100);
+}
+
+static void inner_excess_is_cut_told_or_neither(void **state)
+{
+    assert_int_equal(excess4(17, 0, 0), JV_EXCESS_SPLIT);
+    assert_int_equal(excess4(17, 0x2000, 0), JV_EXCESS_SPLIT);
+    assert_int_equal(excess4(17, 0x4000, 0), JV_EXCESS_TELL);
+    assert_int_equal(excess4(17, 0x4001, 0), JV_EXCESS_SILENT); /* a later fragment */
+    assert_int_equal(excess4(1, 0x4000, 8), JV_EXCESS_TELL);    /* an echo request */
+    static const uint8_t errors[] = {3, 4, 5, 11, 12};
+    for (size_t i = 0; i < sizeof errors; i++) {
+        assert_int_equal(excess4(1, 0x4000, errors[i]), JV_EXCESS_SILENT);
+    }
+    static const uint8_t nobody[] = {0, 127, 224, 239, 255};
+    for (size_t i = 0; i < sizeof nobody; i++) {
+        (void)excess4(17, 0x4000, 0);
+        packet[12] = nobody[i];
+        assert_int_equal(jv_inner_excess(packet, 100), JV_EXCESS_SILENT);
+    }
+    (void)excess4(17, 0x4000, 0);
+    packet[16] = 224;
+    assert_int_equal(jv_inner_excess(packet, 100), JV_EXCESS_SILENT);
+    packet_make(packet, 6, 40, 100, 17, 0);
+    assert_int_equal(jv_inner_excess(packet, 100), JV_EXCESS_TELL);
+    packet_make(packet, 6, 40, 100, 58, 0);
+    packet[40] = 128;
+    assert_int_equal(jv_inner_excess(packet, 100), JV_EXCESS_TELL);
+    packet[40] = 1;
+    assert_int_equal(jv_inner_excess(packet, 100), JV_EXCESS_SILENT);
+    packet_make(packet, 6, 40, 40, 58, 0); /* nothing behind the header */
+    assert_int_equal(jv_inner_excess(packet, 40), JV_EXCESS_SILENT);
+    packet_make(packet, 6, 40, 100, 17, 0);
+    packet[8] = 0xff;
+    assert_int_equal(jv_inner_excess(packet, 100), JV_EXCESS_SILENT);
+    memset(packet + 8, 0, 16);
+    assert_int_equal(jv_inner_excess(packet, 100), JV_EXCESS_SILENT);
+}
+
+static void inner_too_big_is_a_whole_answer(void **state)
+{
+    static const size_t lens[] = {41, 100, 547, 548, 549, 1500, 1800};
+    for (size_t i = 0; i < JV_ARRAY_LEN(lens); i++) {
+        for (uint32_t family = 4; family <= 6; family += 2) {
+            uint8_t answer[JV_INNER_TOO_BIG_MAX];
+            struct jv_inner inner;
+            struct jv_ip from;
+            const char *text = family == 4 ? "10.80.0.1" : "fd80::1";
+            size_t header = family == 4 ? 20 : 40;
+            assert_int_equal(jv_ip_parse(text, &from), JV_E_OK);
+            packet_make(packet, family, header, lens[i], 17, 0);
+            size_t len = jv_inner_too_big(packet, lens[i], &from, 1340, answer);
+            assert_true(jv_inner_parse(answer, len, &inner));
+            assert_memory_equal(&inner.source, &from, sizeof from);
+            assert_memory_equal(inner.destination.b, packet + (family == 4 ? 12 : 8),
+                                family == 4 ? 4 : 16);
+            size_t quoted = JV_MIN(lens[i], JV_INNER_TOO_BIG_MAX - header - 8);
+            assert_int_equal(len, header + 8 + quoted);
+            assert_memory_equal(answer + header + 8, packet, quoted);
+            assert_true(packet_ip_sum_is_valid(answer));
+            uint32_t pseudo =
+                family == 4 ? 0 : packet_sum(answer + 8, 32, (uint32_t)(len - header) + 58);
+            assert_int_equal(packet_sum(answer + header, len - header, pseudo), 0xffff);
+            assert_int_equal(answer[header], family == 4 ? 3 : 2);
+            assert_int_equal(answer[header + 6] << 8 | answer[header + 7], 1340);
+        }
+    }
+}
+
+static void inner_fragments_carry_the_options_that_must_be_copied(void **state)
+{
+    /* No-op, record route (first fragment only), router alert. */
+    static const uint8_t options[] = {1, 7, 3, 4, 0x94, 4, 0, 0};
+    uint8_t part[2048];
+    packet_make(packet, 4, 28, 1428, 17, 0);
+    memcpy(packet + 20, options, sizeof options);
+    packet_finish_ip(packet, 1428);
+    size_t at = 0;
+    size_t len = jv_inner_fragment(packet, 1428, 1000, &at, part);
+    assert_int_equal(len, 28 + 968);
+    assert_memory_equal(part + 20, options, sizeof options);
+    assert_true(packet_ip_sum_is_valid(part));
+    len = jv_inner_fragment(packet, 1428, 1000, &at, part);
+    assert_int_equal(len, 20 + 4 + 432);
+    static const uint8_t copied[] = {0x94, 4, 0, 0};
+    assert_memory_equal(part + 20, copied, sizeof copied);
+    assert_true(packet_ip_sum_is_valid(part));
+    assert_int_equal(jv_inner_fragment(packet, 1428, 1000, &at, part), 0);
+    at = 968;
+    packet[21] = 0x94; /* an option without a length ends the list */
+    packet[22] = 0;
+    assert_int_equal(jv_inner_fragment(packet, 1428, 1000, &at, part), 20 + 432);
+    at = 0;
+    assert_int_equal(jv_inner_fragment(packet, 1428, 30, &at, part), 0); /* no room for eight */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inner_excess_is_cut_told_or_neither),
+        cmocka_unit_test(inner_too_big_is_a_whole_answer),
+        cmocka_unit_test(inner_fragments_carry_the_options_that_must_be_copied),
         cmocka_unit_test(inner_reads_addresses_and_ecn),
         cmocka_unit_test(inner_reads_the_ds_field_of_both_families),
         cmocka_unit_test(inner_takes_exactly_the_length_of_the_header),

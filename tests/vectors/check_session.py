@@ -38,6 +38,7 @@ class Session:
         self.resent = self.packets = 0
         self.requests, self.acked, self.offer = {}, set(), None
         self.orders = set()  # of requests and offers
+        self.probed = set()  # lengths
         self.links = {}  # locator: the link of the client that used it
 
     def find_private(self, public):
@@ -110,7 +111,7 @@ class Session:
         self.keys[n] = doc.epoch_keys(root, self.sid, n)
 
     def control(self, kind, msg, to_client):
-        assert len(msg) == 48 + doc.BODY_BYTES[kind] and not any(msg[2:8])
+        assert doc.is_length(kind, len(msg)) and not any(msg[2:8])
         key = doc.kdf(self.keys[self.epoch(msg[1])]["control"], "jv1 datagram", bytes([to_client, kind]), msg[16:32])
         r = doc.Reader(p.chacha_open(key, bytes(12), msg[:32], msg[32:]))
         body = doc.CONTROL[kind](r)
@@ -125,7 +126,10 @@ class Session:
             assert self.requests[body["order"]] == body["random"]
         if kind == 9:
             self.acked.add(body["order"])
+        if kind == 5:
+            self.probed.add(len(msg))
         if kind == 6:
+            assert len(msg) in self.probed, "an answer is as long as the probe"
             assert struct.unpack(">Q", bytes.fromhex(body["token"])[:8])[0] > 0
 
     def take(self, to_client, link, msg):

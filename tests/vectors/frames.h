@@ -82,6 +82,11 @@ static inline void vector_small_frames(struct json *j)
     f = (struct jv_frame){.type = JV_FRAME_POLICY_ASK};
     vector_frame_begin(j, "POLICY_ASK");
     vector_frame_end(j, &f);
+    f = (struct jv_frame){.type = JV_FRAME_SIZE, .u.size = {.time_us = 987654321, .bytes = 1372}};
+    vector_frame_begin(j, "SIZE");
+    json_number(j, "time_us", f.u.size.time_us);
+    json_number(j, "bytes", f.u.size.bytes);
+    vector_frame_end(j, &f);
 }
 
 static inline void vector_policy_frame(struct json *j, enum jv_frame_type type, const char *name)

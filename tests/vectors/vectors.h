@@ -351,7 +351,7 @@ static inline void vector_seal(struct vector_control *c, enum jv_type type, bool
     static const uint8_t zero_nonce[12];
     const struct jv_epoch *epoch = &c->keys->epochs[JV_EPOCH_CURRENT];
     const struct jv_header header = {(uint8_t)type, (uint8_t)epoch->n, 0, VECTOR_LOCATOR};
-    uint8_t msg[JV_CONTROL_OVERHEAD + JV_CONTROL_BODY_MAX];
+    uint8_t msg[JV_DATAGRAM_MAX];
     size_t ad_len = JV_HEADER_BYTES + JV_CONTROL_RANDOM_BYTES;
     struct jv_key key;
     jv_header_encode(&header, msg);
@@ -375,15 +375,17 @@ static inline void vector_begin(struct vector_control *c, const char *name)
     json_open(c->j, "fields", '{');
 }
 
-static inline void vector_probes(struct vector_control *c, const uint8_t token[JV_TOKEN_BYTES])
+static inline void vector_probes(struct vector_control *c, const uint8_t token[JV_TOKEN_BYTES],
+                                 size_t datagram_bytes)
 {
-    uint8_t body[JV_PROBE_BODY];
+    uint8_t body[JV_PROBE_BODY_MAX] = {0}; /* a probe of real size has zeroes behind it */
+    size_t len = datagram_bytes - JV_CONTROL_OVERHEAD;
     const struct jv_probe probe = {.time_us = 123456789, .order_spent = 4};
     vector_begin(c, "PROBE");
     json_number(c->j, "time_us", probe.time_us);
     json_number(c->j, "order_spent", probe.order_spent);
     jv_probe_encode(&probe, body);
-    vector_seal(c, JV_TYPE_PROBE, false, body, sizeof body);
+    vector_seal(c, JV_TYPE_PROBE, false, body, len);
     struct jv_probe_reply reply = {.time_us = 123456789,
                                    .observed = vector_endpoint4(7, 51820),
                                    .state = JV_ST_VOLATILE,
@@ -398,7 +400,7 @@ static inline void vector_probes(struct vector_control *c, const uint8_t token[J
     json_number(c->j, "is_bound", reply.is_bound);
     json_number(c->j, "version", reply.version);
     jv_probe_reply_encode(&reply, body);
-    vector_seal(c, JV_TYPE_PROBE_REPLY, true, body, sizeof body);
+    vector_seal(c, JV_TYPE_PROBE_REPLY, true, body, len);
 }
 
 static inline void vector_request(struct vector_control *c, uint8_t mark,
@@ -415,6 +417,7 @@ static inline void vector_request(struct vector_control *c, uint8_t mark,
                              .flags = (uint8_t)(JV_REQ_HAS_TOKEN | mark),
                              .why = JV_WHY_NAT_REBIND_DETECTED,
                              .target = vector_endpoint6(1, 4433),
+                             .size = 1372,
                              .report = vector_report()};
     vector_fill(req.random, sizeof req.random, 0x61);
     memcpy(req.token, token, JV_TOKEN_BYTES);
@@ -431,6 +434,7 @@ static inline void vector_request(struct vector_control *c, uint8_t mark,
     json_number(c->j, "flags", req.flags);
     json_number(c->j, "why", req.why);
     json_endpoint(c->j, "target", &req.target);
+    json_number(c->j, "size", req.size);
     json_report(c->j, &req.report);
     jv_request_encode(&req, body);
     vector_seal(c, JV_TYPE_REQUEST, false, body, sizeof body);
@@ -564,7 +568,8 @@ static inline void vector_write_control(FILE *to)
     json_locator(&j, "locator", VECTOR_LOCATOR);
     json_open(&j, "datagrams", '[');
     struct vector_control c = {&j, &keys, 1};
-    vector_probes(&c, token);
+    vector_probes(&c, token, JV_PROBE_BYTES);
+    vector_probes(&c, token, JV_PMTU_FLOOR);
     vector_request(&c, JV_REQ_HINT, hint_token);
     vector_request(&c, JV_REQ_UNLESS, token);
     vector_challenge(&c, token);
@@ -573,7 +578,7 @@ static inline void vector_write_control(FILE *to)
     jv_keys_fini(&keys);
     /* The same message in the next epoch. */
     vector_keys(&keys, JV_SUITE_CHACHA20_POLY1305, true, 2);
-    vector_probes(&c, token);
+    vector_probes(&c, token, JV_PROBE_BYTES);
     jv_keys_fini(&keys);
     json_close(&j, ']');
     json_close(&j, '}');
