@@ -245,10 +245,9 @@ void jv_core_settle(struct jv_core *core, struct jv_out *out)
 
 static void expire_waiting(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
+    jv_tunnel_expire_waiting(core, s); /* also behind packets that go again */
     if (s->bound != NULL && !jv_jump_holds_packets(core, s)) {
         jv_tunnel_flush_waiting(core, s, out);
-    } else if (jv_is_due(waiting_deadline(core, s), core->now)) {
-        jv_tunnel_expire_waiting(core, s);
     }
 }
 
