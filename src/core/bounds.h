@@ -117,7 +117,7 @@
 #define JV_PROBE_ORDER_MS 50U
 /* Requests on one path before the next candidate is tried. */
 #define JV_REQUEST_TRIES 4U
-/* Traffic that overtook the ACK waits here: twice the burst that may follow one, so that the repeated ACK comes before it is full. */
+/* Traffic that overtook the ACK waits here: several times the burst that may follow one, so that the repeated ACK comes before it is full. */
 #define JV_HELD_MAX 128U
 /* The ACK of a jump that has something to send again is repeated so soon and so often: what overtakes it is held, what is lost of it
  * costs no more than this. */
@@ -127,17 +127,20 @@
 #define JV_RESEND_UNSURE_MS 250U
 /* Sealed packets that every session may keep whatever the others do, where the pool has room for it; the rest of the pool is lent. */
 #define JV_RESEND_SHARE 16U
-/* What goes at once after a jump: 64 packets of 1500 bytes, which the queue of a home router takes. */
-#define JV_PACE_BURST_BYTES 96000
+/* What goes at once after a jump: 32 packets of 1500 bytes, 77 ms of an uplink of 5 Mbit/s, which the queue of a home router takes. */
+#define JV_PACE_BURST_BYTES 48000
+/* Of them so many within so long show a path of more than 10 Mbit/s: the report comes up to 25 ms after the first. */
+#define JV_PACE_PROOF 24U
+#define JV_PACE_PROOF_MS 30U
 /* And then so much at a time: six packets, so that 100 Mbit/s need 1400 wake-ups a second. */
 #define JV_PACE_QUANTUM_BYTES 9000
 /* Credit for a late wake-up: a hundredth of a second's worth. */
 #define JV_PACE_CATCH_UP 100U
-/* A few packets are sent again at 10 Mbit/s at least, a flood at 10 Gbit/s at most. */
-#define JV_PACE_MIN_BPS 1250000ULL
+/* By then a path of 200 ms round trip would have shown what it takes. */
+#define JV_PACE_BLIND_MS 400U
+/* What goes again goes at 5 Mbit/s at least, at 10 Gbit/s at most. */
+#define JV_PACE_MIN_BPS 625000ULL
 #define JV_PACE_MAX_BPS 1250000000ULL
-/* A path that loses more than an eighth of what goes again gets it no faster. */
-#define JV_PACE_LOSS_PPM 125000U
 /* So long after a jump nothing is paced any more. */
 #define JV_PACE_MAX_MS 1000U
 /* Datagrams from unbound addresses that are opened, per second and session. */

@@ -102,6 +102,7 @@ static void on_progress(struct jv_core *core, struct jv_session *s, const struct
     struct jv_liveness *live = &s->live;
     bool later = r->epoch > live->reported_epoch ||
                  (r->epoch == live->reported_epoch && r->highest > live->reported_highest);
+    jv_pace_reported(&s->pace, core->now, r->epoch, r->received);
     if (!later || r->received == 0) {
         return;
     }
@@ -110,7 +111,6 @@ static void on_progress(struct jv_core *core, struct jv_session *s, const struct
         uint64_t got = r->received - live->reported_received;
         uint64_t lost_ppm = got >= sent ? 0 : (sent - got) * 1000000 / sent;
         live->loss_ppm = (uint32_t)((7 * (uint64_t)live->loss_ppm + lost_ppm) / 8);
-        jv_pace_reported(&s->pace, lost_ppm > JV_PACE_LOSS_PPM);
     }
     live->reported_epoch = r->epoch;
     live->reported_highest = r->highest;

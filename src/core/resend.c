@@ -218,7 +218,7 @@ static uint64_t stream_bps(const struct jv_core *core, const struct jv_session *
 }
 
 /* What was sealed before the mark and has a key yet goes again. */
-static void make_due(struct jv_core *core, struct jv_session *s)
+static void make_due(struct jv_core *core, struct jv_session *s, uint64_t epoch, uint64_t received)
 {
     struct jv_kept *kept;
     s->kept.settle_at = JV_NEVER;
@@ -233,7 +233,10 @@ static void make_due(struct jv_core *core, struct jv_session *s)
         }
     }
     if (s->kept.due > 0 || s->waiting_len > 0) {
-        jv_pace_begin(&s->pace, core->now, stream_bps(core, s));
+        const struct jv_kept *first = first_of(core, s);
+        jv_pace_begin(&s->pace, core->now, stream_bps(core, s), epoch, received);
+        /* Nobody reports what arrives under the key before: there will be no proof. */
+        s->pace.is_quick = first != NULL && first->epoch < s->kept.mark_epoch;
     }
 }
 
@@ -255,7 +258,7 @@ void jv_resend_begin(struct jv_core *core, struct jv_session *s, const struct jv
                            s->policy.ack_delay_ms * 1000ULL + jv_rtt_srtt_us(&s->bind_next->rtt);
         s->kept.settle_at = jv_add_us(core->now, wait_us);
     } else {
-        make_due(core, s);
+        make_due(core, s, report->epoch, report->received);
     }
     s->kept.jump.resent = s->kept.due;
 }
@@ -305,7 +308,7 @@ void jv_resend_expire(struct jv_core *core, struct jv_session *s)
 {
     const struct jv_kept *kept;
     if (s->bound != NULL && jv_is_due(s->kept.settle_at, core->now)) {
-        make_due(core, s);
+        make_due(core, s, s->live.reported_epoch, s->live.reported_received);
     }
     /* What is due was judged at the commit; its turn comes within JV_PACE_MAX_MS, where there is a path. */
     while ((kept = first_of(core, s)) != NULL && (!kept->is_due || s->bound == NULL) &&
