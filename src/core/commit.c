@@ -173,6 +173,7 @@ void jv_commit(struct jv_core *core, struct jv_session *s, struct jv_path *path,
         memcpy(cl->last_name, path->name, sizeof cl->last_name);
         jv_ladder_bound(core, path);
         if (cl->suspected && old != NULL && old != path) {
+            old->was_left_silent = true;
             jv_penalty_add(core, old, s->policy.dwell_ms, s->policy.penalty_max_ms);
         }
         cl->suspected = cl->standby_answered = false;

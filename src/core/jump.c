@@ -81,6 +81,20 @@ static void suspect(struct jv_core *core, struct jv_session *s, enum jv_why why,
     jv_degraded_entered(core, s, out);
 }
 
+void jv_jump_learn(struct jv_core *core, struct jv_path *path)
+{
+    path->doublings += path->doublings < 16 ? 1 : 0;
+    path->doubling_decay = jv_add_ms(core->now, DOUBLING_DECAY_MS);
+}
+
+void jv_jump_note_gap(struct jv_core *core, struct jv_session *s)
+{
+    uint64_t before_us = ((uint64_t)s->policy.silence_floor_ms * 1000) << (s->bound->doublings - 1);
+    if (jv_liveness_silent_us(core, s) > before_us) {
+        s->bound->doubling_decay = jv_add_ms(core->now, DOUBLING_DECAY_MS);
+    }
+}
+
 void jv_jump_on_heard(struct jv_core *core, struct jv_session *s)
 {
     struct jv_client *cl = core->client;
@@ -91,8 +105,7 @@ void jv_jump_on_heard(struct jv_core *core, struct jv_session *s)
     cl->healthy_since = core->now;
     if (s->bound->doublings < 16 && s->state == JV_ST_VOLATILE) {
         /* The suspicion was false: this path may be silent for longer next time, up to the ceiling. */
-        s->bound->doublings++;
-        s->bound->doubling_decay = jv_add_ms(core->now, DOUBLING_DECAY_MS);
+        jv_jump_learn(core, s->bound);
     }
     jv_core_touch(core, s);
 }

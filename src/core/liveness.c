@@ -68,6 +68,9 @@ void jv_liveness_sent(struct jv_core *core, struct jv_session *s, const struct j
 
 void jv_liveness_heard(struct jv_core *core, struct jv_session *s)
 {
+    if (jv_core_is_client(core) && s->bound->doublings > 0) {
+        jv_jump_note_gap(core, s);
+    }
     s->bound->was_heard = true;
     s->bound->heard = core->now;
     if (jv_core_is_client(core)) {

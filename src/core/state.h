@@ -86,6 +86,7 @@ struct jv_path {
         stable_since; /* gave no cause for doubt since then; meaningful while proven */
     /* doubling of the silence floor after false suspicions, with decay */
     uint32_t doublings;
+    bool was_left_silent; /* the session moved away from its silence; nothing was heard since */
     struct jv_instant doubling_decay;
     struct jv_path_size size; /* gateway: only what it was told */
 };

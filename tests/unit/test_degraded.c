@@ -53,6 +53,25 @@ static void degraded_pause_doubles_and_differs_by_session(void **state)
     assert_true(jv_degraded_backoff_ms(pair.client, s, UINT32_MAX) <= policy.degraded_retry_max_ms);
 }
 
+/* T-025: what many sessions lost together they do not ask for together. */
+static void degraded_thousand_sessions_are_no_wave(void **state)
+{
+    begin();
+    struct jv_session s = *jv_core_session_at(pair.client, 0);
+    const uint32_t attempt = 5; /* the longest pause */
+    uint64_t most = policy.degraded_retry_max_ms;
+    uint32_t bins[10] = {0};
+    for (uint32_t i = 0; i < 1000; i++) {
+        s.sid.b[0] = (uint8_t)i;
+        s.sid.b[1] = (uint8_t)(i >> 8);
+        uint64_t early = most - jv_degraded_backoff_ms(pair.client, &s, attempt);
+        bins[JV_MIN(early * 10 / (most / 4), (uint64_t)9)]++;
+    }
+    for (uint32_t i = 0; i < 10; i++) {
+        assert_in_range(bins[i], 60, 140);
+    }
+}
+
 static bool swallow_requests(struct pair *p, const struct pair_event *e)
 {
     return !e->to_gateway || (e->bytes[0] & 0x1f) != JV_TYPE_REQUEST;
@@ -153,6 +172,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(degraded_pause_doubles_and_differs_by_session, start, stop),
+        cmocka_unit_test_setup_teardown(degraded_thousand_sessions_are_no_wave, start, stop),
         cmocka_unit_test_setup_teardown(degraded_recoveries_come_ever_more_seldom, start, stop),
         cmocka_unit_test_setup_teardown(degraded_news_of_a_path_ends_the_pause, start, stop),
         cmocka_unit_test_setup_teardown(degraded_cap_of_entries_keeps_the_session_where_it_is,
