@@ -262,9 +262,11 @@ static void print_step(const struct story *story, const struct jv_record *rec)
     print_rule(story, rec);
 }
 
+/* A path and the one thing that was against it, in words; below it what was measured, what is left of the limit, and the rule. */
 static void print_rejected(const struct jv_record *rec)
 {
     char text[JV_DESCRIBE_BYTES];
+    char part[JV_DESCRIBE_BYTES];
     char when[32];
     char whole[JV_DESCRIBE_BYTES + 64];
     jv_describe_text(rec->path[0] != '\0' ? rec->path : "switch", text, sizeof text);
@@ -274,12 +276,16 @@ static void print_rejected(const struct jv_record *rec)
     jv_print_wide(whole, 36);
     (void)printf("  ");
     jv_print_wide(jv_why_name((enum jv_why)rec->reason), 24);
+    (void)printf("  %s\n", jv_why_text((enum jv_why)rec->reason));
     jv_describe_seen(rec, text, sizeof text);
-    if (text[0] == '\0') {
-        (void)snprintf(text, sizeof text, "%s",
-                       jv_why_text((enum jv_why)rec->reason)); /* it fits */
+    jv_describe_limits(rec, part, sizeof part);
+    add(text, sizeof text, text[0] != '\0' ? " · " : "", part);
+    if (text[0] != '\0') {
+        (void)printf("                  %s\n", text);
     }
-    (void)printf("  %s\n", text);
+    if (rec->rule != JV_RULE_NONE) {
+        (void)printf("                  rule: %s\n", jv_rule_text((enum jv_rule)rec->rule));
+    }
 }
 
 static void print_headline(const struct story *story)

@@ -81,10 +81,19 @@ static void suspect(struct jv_core *core, struct jv_session *s, enum jv_why why,
     jv_degraded_entered(core, s, out);
 }
 
-void jv_jump_learn(struct jv_core *core, struct jv_path *path)
+static void learn(struct jv_core *core, struct jv_path *path)
 {
     path->doublings += path->doublings < 16 ? 1 : 0;
     path->doubling_decay = jv_add_ms(core->now, DOUBLING_DECAY_MS);
+}
+
+void jv_jump_left_too_early(struct jv_core *core, const struct jv_session *s, struct jv_path *path)
+{
+    uint64_t twice_ms = (uint64_t)s->policy.silence_floor_ms << (path->doublings + 1);
+    uint64_t limit_ms = JV_MIN(twice_ms, (uint64_t)s->policy.silence_ceiling_ms);
+    if (jv_since_ms(path->heard, core->now) < limit_ms) {
+        learn(core, path);
+    }
 }
 
 void jv_jump_note_gap(struct jv_core *core, struct jv_session *s)
@@ -105,7 +114,7 @@ void jv_jump_on_heard(struct jv_core *core, struct jv_session *s)
     cl->healthy_since = core->now;
     if (s->bound->doublings < 16 && s->state == JV_ST_VOLATILE) {
         /* The suspicion was false: this path may be silent for longer next time, up to the ceiling. */
-        jv_jump_learn(core, s->bound);
+        learn(core, s->bound);
     }
     jv_core_touch(core, s);
 }

@@ -15,8 +15,11 @@
 bool jv_jump_holds_packets(const struct jv_core *core, const struct jv_session *s);
 /* The suspected path delivered something authenticated. */
 void jv_jump_on_heard(struct jv_core *core, struct jv_session *s);
-/* A silence of this path was none that it could not come back from: it may be silent for twice as long, for a minute and longer. */
-void jv_jump_learn(struct jv_core *core, struct jv_path *path);
+/*
+ * A path that was left for its silence has answered: if twice the floor would have been patience enough, it has that from here on, for a
+ * minute and longer.
+ */
+void jv_jump_left_too_early(struct jv_core *core, const struct jv_session *s, struct jv_path *path);
 /* The bound path, whose floor was doubled, was heard: a gap that the floor before would have suspected keeps the doubling. */
 void jv_jump_note_gap(struct jv_core *core, struct jv_session *s);
 void jv_jump_on_report(struct jv_core *core, struct jv_session *s, const struct jv_frame_report *f,

@@ -484,9 +484,8 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
     }
     path->probe_time_us = is_latest ? 0 : path->probe_time_us;
     path->unanswered = 0;
-    if (path->was_left_silent &&
-        jv_since_ms(path->heard, core->now) < s->policy.silence_ceiling_ms) {
-        jv_jump_learn(core, path); /* it was left too early */
+    if (path->was_left_silent) {
+        jv_jump_left_too_early(core, s, path);
     }
     path->was_left_silent = false;
     path->was_heard = true;
