@@ -89,8 +89,9 @@ static void learn(struct jv_core *core, struct jv_path *path)
 
 void jv_jump_left_too_early(struct jv_core *core, const struct jv_session *s, struct jv_path *path)
 {
-    uint64_t twice_ms = (uint64_t)s->policy.silence_floor_ms << (path->doublings + 1);
-    uint64_t limit_ms = JV_MIN(twice_ms, (uint64_t)s->policy.silence_ceiling_ms);
+    /* Twice the floor, and as much again for the pause between two probes. */
+    uint64_t patience_ms = (uint64_t)s->policy.silence_floor_ms << (path->doublings + 2);
+    uint64_t limit_ms = JV_MIN(patience_ms, (uint64_t)s->policy.silence_ceiling_ms);
     if (jv_since_ms(path->heard, core->now) < limit_ms) {
         learn(core, path);
     }
@@ -109,6 +110,9 @@ void jv_jump_on_heard(struct jv_core *core, struct jv_session *s)
     struct jv_client *cl = core->client;
     if (cl->one_way && s->live.beats_unanswered > 0) {
         return; /* what arrives was never in doubt, what is sent is */
+    }
+    if (!cl->one_way && !jv_quality_is_doubted(core)) {
+        jv_loss_restart(core, s); /* a silence that is over is no loss of the path */
     }
     forget_suspicion(cl);
     cl->healthy_since = core->now;

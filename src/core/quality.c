@@ -185,12 +185,15 @@ static void enter(struct jv_core *core, struct jv_session *s, const struct look 
     cl->healthy_since = JV_NEVER;
     jv_health_shaken(core, s->bound);
     jv_loss_look_again(core, s, s->policy.volatility_confirm_ms);
-    (void)jv_session_apply(
-        core, s,
-        &(struct jv_step){JV_EV_INSTABILITY_SEEN, why_of(signals), rule_of(signals), fields, n},
-        out);
-    jv_degraded_entered(core, s, out);
-    if (is_agreed(signals) || s->policy.volatility_confirm_ms == 0) {
+    if (s->state == JV_ST_ATTACHED) {
+        (void)jv_session_apply(
+            core, s,
+            &(struct jv_step){JV_EV_INSTABILITY_SEEN, why_of(signals), rule_of(signals), fields, n},
+            out);
+        jv_degraded_entered(core, s, out);
+    }
+    bool may_move = !cl->suspected && !cl->request.used;
+    if (may_move && (is_agreed(signals) || s->policy.volatility_confirm_ms == 0)) {
         move_to_a_better(core, s, is_agreed(signals) ? JV_RULE_TWO_SIGNALS : rule_of(signals), out);
     }
 }
@@ -231,13 +234,15 @@ void jv_quality_judge(struct jv_core *core, struct jv_session *s, struct jv_out 
         return;
     }
     const struct look look = look_at(core, s);
-    if (s->state == JV_ST_ATTACHED) {
-        uint32_t signals = signals_of(core, s, &look, false);
-        if (signals != 0) {
-            enter(core, s, &look, signals, out);
+    uint32_t signals = signals_of(core, s, &look, false);
+    bool may_doubt =
+        s->state == JV_ST_ATTACHED || s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED;
+    if (jv_quality_is_doubted(core) && s->state != JV_ST_ATTACHED) {
+        if (may_doubt) {
+            look_again(core, s, &look, out);
         }
-    } else if (jv_quality_is_doubted(core) &&
-               (s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED)) {
-        look_again(core, s, &look, out);
+    } else if (may_doubt && signals != 0) {
+        /* Also behind a suspicion of silence: heartbeats that go unanswered in a row are what loss looks like first. */
+        enter(core, s, &look, signals, out);
     }
 }
