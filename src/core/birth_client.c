@@ -400,6 +400,12 @@ void jv_birth_on_ack(struct jv_core *core, struct jv_session *s, const struct jv
     order->dns_len = f->dns_len;
     memcpy(order->dns, f->dns, sizeof order->dns);
     order->mtu = jv_pathsize_device_mtu(core, s);
+    for (uint32_t i = 0; i < f->endpoints_len; i++) {
+        /* A path is proven by this session's keys, and a birth there by this gateway's: others are of no use. */
+        if (jv_equal(f->endpoint_keys[i].b, core->cfg.gateway_key.b, JV_KEY_BYTES)) {
+            order->endpoints[order->endpoints_len++] = f->endpoints[i];
+        }
+    }
     core->client->metered_since = JV_NEVER;
     jv_degraded_over(core);
     jv_quality_forget(core);

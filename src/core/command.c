@@ -139,9 +139,7 @@ static enum jv_err client_command(struct jv_core *core, const struct jv_command 
         jv_path_link_mtu(core, command->link, command->mtu);
         return JV_E_OK;
     case JV_CMD_ENDPOINTS:
-        core->client->endpoints_len = JV_MIN(command->endpoints_len, JV_ENDPOINT_MAX);
-        memcpy(core->client->endpoints, command->endpoints, sizeof core->client->endpoints);
-        jv_path_rebuild(core, out);
+        jv_path_endpoints(core, command, out);
         return JV_E_OK;
     case JV_CMD_UP:
         return up(core);

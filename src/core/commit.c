@@ -208,4 +208,5 @@ void jv_commit(struct jv_core *core, struct jv_session *s, struct jv_path *path,
     jv_resend_run(core, s, out);
     jv_tunnel_flush_waiting(core, s, out);
     release_held(core, s, out);
+    jv_path_settle_endpoints(core, s, out);
 }

@@ -85,7 +85,7 @@ enum jv_command_kind {
     JV_CMD_LINK_GONE,  /* link: its device or address is gone, a local fact; the handle dies */
     JV_CMD_LINK_DOUBTED, /* link, remote: ICMP said something about it; unauthenticated, so it only starts a probe */
     JV_CMD_LINK_MTU,  /* link, mtu: its device has another one, a local fact */
-    JV_CMD_ENDPOINTS, /* client: the gateway's endpoints as resolved; replaces the list */
+    JV_CMD_ENDPOINTS, /* client: the gateway's endpoints as resolved; one that is missing stays until the session is bound to one that is there */
     JV_CMD_UP,        /* client: the user wants a session; starts a birth if there is none */
     JV_CMD_DOWN,      /* sid, or all sessions where it is all zero: OPERATOR_TERMINATED */
     JV_CMD_SWITCH, /* client: move to `link` now (TR-29); JV_E_REFUSED with a TransportSwitchDenied record where policy forbids */
@@ -136,6 +136,7 @@ enum jv_order_kind {
     JV_ORDER_MTU,       /* client: the TUN device must have this MTU from here on */
     JV_ORDER_ROUTE_ADD, /* gateway: send this network into the tunnel */
     JV_ORDER_ROUTE_REMOVE,
+    JV_ORDER_LOOK_UP,   /* client: the gateway does not answer: look its names up again */
     JV_ORDER_LINK_TWIN, /* client: open another socket beside `link`, at the same address; LINK_ADDED with `twin_of` answers, or nothing does */
     JV_ORDER_LINK_CLOSE /* client: `link` is not needed beside its twin: close it; LINK_GONE answers */
 };
@@ -152,6 +153,9 @@ struct jv_order {
     uint32_t mtu;
     struct jv_prefix route;
     uint32_t link; /* LINK_TWIN, LINK_CLOSE */
+    struct jv_endpoint endpoints
+        [JV_ENDPOINT_MAX]; /* CONFIGURE: where this gateway can be reached, in its own words */
+    uint32_t endpoints_len;
 };
 
 /* Arrays of the caller; the core appends and never exceeds the capacities. */

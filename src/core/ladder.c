@@ -179,6 +179,7 @@ static void open_twin(struct jv_core *core, struct jv_session *s, struct jv_out 
         return;
     }
     l->next_at = jv_add_ms(core->now, JV_MIN(pause_ms, (uint64_t)JV_LADDER_PAUSE_MAX_MS));
+    order(out, s, JV_ORDER_LOOK_UP, 0); /* its address may have changed */
     if (l->twin != 0) {
         order(out, s, JV_ORDER_LINK_CLOSE, l->twin); /* it has had its time */
         l->twin = 0;

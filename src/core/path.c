@@ -114,11 +114,12 @@ bool jv_path_knows_locator(const struct jv_core *core, uint64_t locator)
     return is_known && locator != 0;
 }
 
-static void remove_path(struct jv_core *core, struct jv_path *path, struct jv_out *out)
+static void remove_path(struct jv_core *core, struct jv_path *path, enum jv_why why,
+                        struct jv_out *out)
 {
     struct jv_session *s = live_session(core);
     if (s != NULL) {
-        struct jv_record *rec = jv_session_record(core, s, JV_REC_PathGone, JV_WHY_LINK_DOWN, out);
+        struct jv_record *rec = jv_session_record(core, s, JV_REC_PathGone, why, out);
         jv_record_path(rec, path);
         jv_jump_path_gone(core, s, path, out);
     }
@@ -142,6 +143,17 @@ static uint8_t fresh_number(struct jv_core *core)
     }
 }
 
+/* Its place in the list; `len`: it is not there. */
+static uint32_t endpoint_at(const struct jv_endpoint *list, uint32_t len,
+                            const struct jv_endpoint *endpoint)
+{
+    uint32_t i = 0;
+    while (i < len && !jv_endpoint_is_equal(&list[i], endpoint)) {
+        i++;
+    }
+    return i;
+}
+
 static void add_path(struct jv_core *core, const struct jv_client_link *link,
                      const struct jv_endpoint *remote, struct jv_out *out)
 {
@@ -161,6 +173,8 @@ static void add_path(struct jv_core *core, const struct jv_client_link *link,
         memcpy(path->name, link->name, sizeof path->name);
         path->local = link->local;
         path->remote = *remote;
+        path->is_stale =
+            endpoint_at(cl->endpoints, cl->endpoints_told, remote) == cl->endpoints_told;
         path->prefer = link->prefer;
         path->mtu = link->mtu;
         path->cost = link->cost;
@@ -213,20 +227,67 @@ void jv_path_rebuild(struct jv_core *core, struct jv_out *out)
     for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
         struct jv_path *path = &cl->paths[i];
         bool has_link = false;
-        bool has_endpoint = false;
         for (uint32_t k = 0; k < JV_PATH_MAX; k++) {
             has_link = has_link || (cl->links[k].used && cl->links[k].link == path->link);
         }
-        for (uint32_t k = 0; k < cl->endpoints_len; k++) {
-            has_endpoint = has_endpoint || jv_endpoint_is_equal(&cl->endpoints[k], &path->remote);
-        }
-        if (path->used && !(has_link && has_endpoint)) {
-            remove_path(core, path, out);
+        uint32_t at = endpoint_at(cl->endpoints, cl->endpoints_len, &path->remote);
+        path->is_stale = at >= cl->endpoints_told;
+        if (path->used && !(has_link && at < cl->endpoints_len)) {
+            remove_path(core, path, has_link ? JV_WHY_ENDPOINT_GONE : JV_WHY_LINK_DOWN, out);
         }
     }
     /* The place that was made for a twin is not for others. */
     add_missing(core, true, out);
     add_missing(core, false, out);
+}
+
+static void keep_endpoint(struct jv_client *cl, const struct jv_endpoint *endpoint)
+{
+    if (cl->endpoints_len < JV_ENDPOINT_MAX &&
+        endpoint_at(cl->endpoints, cl->endpoints_len, endpoint) == cl->endpoints_len) {
+        cl->endpoints[cl->endpoints_len++] = *endpoint;
+    }
+}
+
+void jv_path_settle_endpoints(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    bool is_settled = s->state == JV_ST_ATTACHED && s->bound != NULL && !cl->suspected;
+    if (cl->endpoints_len > cl->endpoints_told && is_settled && !s->bound->is_stale) {
+        cl->endpoints_len = cl->endpoints_told;
+        jv_path_rebuild(core, out);
+    }
+}
+
+void jv_path_endpoints(struct jv_core *core, const struct jv_command *command, struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    struct jv_session *s = live_session(core);
+    struct jv_endpoint old[JV_ENDPOINT_MAX];
+    uint32_t old_len = s != NULL ? cl->endpoints_len : 0;
+    memcpy(old, cl->endpoints, sizeof old);
+    cl->endpoints_len = JV_MIN(command->endpoints_len, JV_ENDPOINT_MAX);
+    memcpy(cl->endpoints, command->endpoints, sizeof cl->endpoints);
+    if (s != NULL && s->bound != NULL) {
+        uint32_t at = endpoint_at(cl->endpoints, cl->endpoints_len, &s->bound->remote);
+        /* What serves has a place, whatever else there is. */
+        cl->endpoints_len -=
+            at == cl->endpoints_len && cl->endpoints_len == JV_ENDPOINT_MAX ? 1 : 0;
+    }
+    cl->endpoints_told = cl->endpoints_len;
+    if (s != NULL && s->bound != NULL) {
+        keep_endpoint(cl, &s->bound->remote);
+    }
+    for (uint32_t i = 0; i < old_len; i++) {
+        keep_endpoint(cl, &old[i]);
+    }
+    jv_path_rebuild(core, out);
+    if (s != NULL) {
+        jv_path_settle_endpoints(core, s, out);
+        cl->failback_at =
+            core->now; /* a path to an address that is told is preferred to one that is not */
+        jv_core_touch(core, s);
+    }
 }
 
 /* A twin's path is worth more than a silent one: where all places are taken, the last of those makes room, until the twin goes. */
@@ -246,7 +307,7 @@ static void make_room(struct jv_core *core, struct jv_out *out)
         last = is_needed ? last : path;
     }
     if (last != NULL) {
-        remove_path(core, last, out);
+        remove_path(core, last, JV_WHY_NOT_PROVEN, out);
     }
 }
 

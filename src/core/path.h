@@ -15,6 +15,10 @@
 
 /* Make the slots match links and endpoints. Paths that are gone are told to jump.c. */
 void jv_path_rebuild(struct jv_core *core, struct jv_out *out);
+/* The gateway's endpoints were looked up: the older ones stay until the session is bound to one of these. */
+void jv_path_endpoints(struct jv_core *core, const struct jv_command *command, struct jv_out *out);
+/* The session was bound: older endpoints are given up where none of them serves. */
+void jv_path_settle_endpoints(struct jv_core *core, struct jv_session *s, struct jv_out *out);
 void jv_path_add_link(struct jv_core *core, const struct jv_command *command, struct jv_out *out);
 void jv_path_remove_link(struct jv_core *core, uint32_t link, struct jv_out *out);
 /* ICMP spoke of it: probe it, nothing else. `claimed_mtu` where it said "too big" (0: it did not say how big). */

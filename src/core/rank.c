@@ -68,6 +68,9 @@ bool jv_rank_is_wanted_more(const struct jv_path *path, const struct jv_path *ot
     if (path->prefer != other->prefer) {
         return path->prefer > other->prefer;
     }
+    if (path->is_stale != other->is_stale) {
+        return other->is_stale;
+    }
     if (path->is_metered != other->is_metered) {
         return other->is_metered;
     }

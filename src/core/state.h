@@ -63,6 +63,7 @@ struct jv_path {
     uint32_t prefer, mtu, cost;
     bool is_cold, is_metered; /* client: as the profile says */
     bool is_off;              /* client: an operator took it out of the choice */
+    bool is_stale;            /* client: the gateway's name leads there no more */
     uint64_t locator;
     struct jv_rtt rtt;
     bool was_heard;
@@ -377,8 +378,9 @@ struct jv_ladder { /* ladder.h */
 
 struct jv_client {
     struct jv_client_link links[JV_PATH_MAX];
-    struct jv_endpoint endpoints[JV_ENDPOINT_MAX];
-    uint32_t endpoints_len;
+    struct jv_endpoint endpoints
+        [JV_ENDPOINT_MAX]; /* those that were told last, then older ones that are not given up yet */
+    uint32_t endpoints_len, endpoints_told;
     struct jv_path paths[JV_PATH_MAX];
     struct jv_health health[JV_PATH_MAX];
     uint64_t spares[JV_SPARE_MAX];

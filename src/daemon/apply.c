@@ -199,9 +199,10 @@ void jv_apply_order(struct jv_apply *apply, const struct jv_order *order)
     case JV_ORDER_ROUTE_REMOVE:
         judge(apply, jv_netcfg_route_remove(apply->net, &route), "remove a route behind a user");
         break;
+    case JV_ORDER_LOOK_UP:
     case JV_ORDER_LINK_TWIN:
     case JV_ORDER_LINK_CLOSE:
-        break; /* sockets are the business of links */
+        break; /* the business of names and links */
     }
 }
 

@@ -72,6 +72,7 @@ static void flush_rest(struct jv_server *server)
             server->facts.last_end = out->orders[i].reason;
         }
         jv_links_order(server->links, &out->orders[i]);
+        jv_names_order(server->names, &out->orders[i]);
         jv_apply_order(server->apply, &out->orders[i]);
         if (out->orders[i].kind == JV_ORDER_CONFIGURE) {
             jv_dns_configure(server->dns, server->config, &out->orders[i]);

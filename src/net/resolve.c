@@ -184,6 +184,10 @@ static void add_node(struct jv_resolve_answer *answer, const struct ares_addrinf
         return;
     }
     add_ip(answer, &ip);
+    if (node->ai_ttl > 0) {
+        uint32_t ttl_s = (uint32_t)node->ai_ttl;
+        answer->ttl_s = answer->ttl_s == 0 ? ttl_s : JV_MIN(answer->ttl_s, ttl_s);
+    }
 }
 
 static void on_answer(void *arg, int status, int timeouts, struct ares_addrinfo *info)

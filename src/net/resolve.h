@@ -39,6 +39,7 @@ struct jv_resolve_answer {
         err; /* JV_E_OK with len > 0; JV_E_NOTFOUND: no such name; JV_E_AGAIN: no server answered; else FATAL */
     const char *detail; /* the resolver's words; static */
     uint32_t len;
+    uint32_t ttl_s; /* the shortest lifetime among them; 0: none is known (hosts file, literal) */
     struct jv_ip ips[JV_RESOLVE_MAX]; /* in the resolver's order, both families, no duplicates */
 };
 typedef void jv_resolve_fn(void *arg, const char *name, const struct jv_resolve_answer *answer);

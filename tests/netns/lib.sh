@@ -118,7 +118,10 @@ jvt_cleanup() {
         wait_for 3 sh -c "! kill -0 $pid" || kill -KILL "$pid" 2>/dev/null
         wait "$pid" 2>/dev/null
     done
-    for n in "${JVT_NS[@]}"; do ip netns del "$n" 2>/dev/null; done
+    for n in "${JVT_NS[@]}"; do
+        ip netns del "$n" 2>/dev/null
+        rm -rf "/etc/netns/$n"
+    done
     for n in "$W"/mnt-*; do ! mountpoint -q "$n" || umount "$n"; done
     if [ "${KEEP:-}" ]; then say "kept: $W"; else rm -rf "$W"; fi
     exit "$status"
@@ -207,6 +210,20 @@ jvt_routes() {
 
 # nat_rebind: the NAT forgets every mapping; the next packet of a flow gets another port.
 nat_rebind() { in_ns n conntrack -D -p udp >/dev/null 2>&1; }
+
+# dns_start ADDRESS: a name server in namespace g, from the file $W/zone (dnsd.py), that the client's namespace asks. dns_is LINE...:
+# the zone from now on.
+dns_start() {
+    touch "$W/zone" "$W/queries"
+    mkdir -p "/etc/netns/${JVT}c"
+    printf 'nameserver %s\n' "$1" >"/etc/netns/${JVT}c/resolv.conf"
+    spawn "dns-${1//[.:]/-}" g python3 "$JVT_ROOT/tests/netns/dnsd.py" "$1" "$W/zone" "$W/queries"
+    wait_for 10 sh -c "ip netns exec ${JVT}g ss -Hlun src '[$1]' | grep -q :53" || fail 'the name server does not come up'
+}
+dns_is() {
+    printf '%s\n' "$@" >"$W/zone.new"
+    mv "$W/zone.new" "$W/zone"
+}
 
 # emu_link NAME ADDR_C ADDR_G DELAY_US MTU [OPTION ...]: device NAME0 at both ends; the options are linkemu's, such as --script. JVT_FAR=n: the far
 # end is not g but n.

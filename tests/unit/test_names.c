@@ -50,11 +50,35 @@ static void names_stop_at_the_number_that_a_session_takes(void **state)
     free(gateways);
 }
 
+static void names_add_what_the_gateway_tells_behind_what_its_names_give(void **state)
+{
+    struct jv_endpoint list[JV_ENDPOINT_MAX] = {{.ip = ip(1), .port = 1}, {.ip = ip(2), .port = 1}};
+    struct jv_endpoint told[JV_ENDPOINT_MAX];
+    for (uint32_t i = 0; i < JV_ENDPOINT_MAX; i++) {
+        told[i] = (struct jv_endpoint){.ip = ip((uint8_t)(i + 2)), .port = 1};
+    }
+    assert_int_equal(jv_names_add(list, 2, told, 0), 2);
+    assert_int_equal(jv_names_add(list, 2, told, 2), 3);
+    assert_int_equal(list[2].ip.b[3], 3);
+    assert_int_equal(jv_names_add(list, 3, told, JV_ENDPOINT_MAX), JV_ENDPOINT_MAX);
+    assert_int_equal(list[0].ip.b[3], 1);
+}
+
+static void names_heed_a_lifetime_within_limits(void **state)
+{
+    assert_int_equal(jv_names_fresh_ms(0), JV_NAMES_FRESH_MS);
+    assert_int_equal(jv_names_fresh_ms(1), JV_NAMES_TTL_MIN_MS);
+    assert_int_equal(jv_names_fresh_ms(60), 60000);
+    assert_int_equal(jv_names_fresh_ms(UINT32_MAX), JV_NAMES_FRESH_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_take_every_gateway_before_a_second_address),
         cmocka_unit_test(names_stop_at_the_number_that_a_session_takes),
+        cmocka_unit_test(names_add_what_the_gateway_tells_behind_what_its_names_give),
+        cmocka_unit_test(names_heed_a_lifetime_within_limits),
     };
     return cmocka_run_group_tests_name("names", tests, NULL, NULL);
 }
