@@ -75,7 +75,8 @@ void jv_pmtu_search(struct jv_pmtu *p)
     }
     p->hint = 0;
     if (p->size == 0 && p->failed != 0) {
-        ask(p, JV_PMTU_FLOOR, false); /* nothing passed the last time: the least first */
+        ask(p, JV_MIN(JV_PMTU_FLOOR, (uint32_t)p->top),
+            false); /* nothing passed the last time: the least first */
     } else {
         p->failed = 0;
         ask(p, next_size(p), false);
@@ -167,5 +168,6 @@ bool jv_pmtu_is_narrow(const struct jv_pmtu *p)
 
 bool jv_pmtu_is_refused(const struct jv_pmtu *p)
 {
-    return p->top < JV_PMTU_FLOOR || (p->size == 0 && p->failed != 0 && p->failed <= JV_PMTU_FLOOR);
+    bool has_failed = p->size == 0 && p->failed != 0 && p->failed <= JV_PMTU_FLOOR;
+    return has_failed || jv_pmtu_bytes(p) < JV_PMTU_FLOOR;
 }

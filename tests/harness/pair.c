@@ -405,7 +405,7 @@ static void arrive(struct pair *p, uint32_t idx)
     p->events[idx] = p->events[--p->events_len];
     if (e.is_too_big) {
         const struct jv_command doubt = {
-            .kind = JV_CMD_LINK_DOUBTED, .link = e.link, .remote = e.remote};
+            .kind = JV_CMD_LINK_DOUBTED, .link = e.link, .remote = e.remote, .is_too_big = true};
         (void)pair_command(p, !e.to_gateway, &doubt); /* a claim, which the core may refuse */
     } else if (!is_paused(p, !e.to_gateway)) {
         inject(p, &e, e.bytes, e.len);

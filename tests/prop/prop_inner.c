@@ -35,8 +35,46 @@ static size_t draw_packet(struct jv_prng *prng, uint8_t *packet)
     return len;
 }
 
+/* Fragments put together again by their offsets are the packet; each fits, and its checksum is right. */
+static bool fragments_make_the_packet(struct jv_prng *prng)
+{
+    static uint8_t packet[2048];
+    static uint8_t whole[2048];
+    static uint8_t part[2048];
+    size_t header = 20 + 4 * (size_t)jv_prng_below(prng, 11);
+    size_t len = header + 1 + (size_t)jv_prng_below(prng, 1800 - header);
+    uint32_t mtu = 68 + (uint32_t)jv_prng_below(prng, 1500);
+    packet_make(packet, 4, header, len, 17, 0);
+    for (size_t i = 20; i < len; i++) {
+        packet[i] = (uint8_t)jv_prng_next(prng); /* options too: mostly nonsense */
+    }
+    uint32_t fragment =
+        (uint32_t)jv_prng_below(prng, 2) * 0x2000 + (uint32_t)jv_prng_below(prng, 500);
+    packet_put16(packet + 6, fragment);
+    packet_finish_ip(packet, len);
+    size_t at = 0;
+    size_t end = 0;
+    for (size_t n; (n = jv_inner_fragment(packet, len, mtu, &at, part)) > 0;) {
+        size_t own = packet_header_len(part);
+        uint32_t field = (uint32_t)part[6] << 8 | part[7];
+        size_t offset = ((field & 0x1fff) - (fragment & 0x1fff)) * 8;
+        bool is_last = at == len - header;
+        if (n > mtu || own > header || offset != end || !packet_ip_sum_is_valid(part) ||
+            ((size_t)part[2] << 8 | part[3]) != n ||
+            ((field & 0x2000) != 0) != (!is_last || (fragment & 0x2000) != 0)) {
+            return false;
+        }
+        memcpy(whole + offset, part + own, n - own);
+        end = offset + n - own;
+    }
+    return end == len - header && memcmp(whole, packet + header, end) == 0;
+}
+
 static bool holds(struct jv_prng *prng)
 {
+    if (!fragments_make_the_packet(prng)) {
+        return false;
+    }
     uint8_t drawn[LEN_MAX];
     struct jv_inner inner;
     struct jv_inner again;
