@@ -222,6 +222,9 @@ struct jv_instant jv_ladder_deadline(const struct jv_core *core, const struct jv
         }
         return l->is_climbing ? l->next_at : core->now;
     }
+    if (s->state != JV_ST_ATTACHED) {
+        return JV_NEVER; /* doubt that pauses is no end of the trouble */
+    }
     if (l->twin == 0 || s->bound == NULL) {
         return l->is_climbing ? core->now : JV_NEVER;
     }
@@ -235,6 +238,9 @@ void jv_ladder_expire(struct jv_core *core, struct jv_session *s, struct jv_out 
         return;
     }
     if (!is_in_trouble(core, s)) {
+        if (s->state != JV_ST_ATTACHED) {
+            return;
+        }
         l->calm_since = l->is_climbing ? core->now : l->calm_since;
         l->is_climbing = false;
         if (s->bound != NULL) {
