@@ -20,6 +20,7 @@ uint32_t jv_fit_split(struct jv_core *core, const struct jv_slot *slot, uint32_t
         struct jv_slot *part = &parts_out[n++];
         part->off = JV_BUF_HEADROOM;
         part->ecn = slot->ecn;
+        part->dscp = slot->dscp;
         part->len =
             (uint32_t)jv_inner_fragment(packet, slot->len, limit, &at, part->buf + part->off);
         is_whole = at + (size_t)(packet[0] & 0xf) * 4 >= slot->len;
