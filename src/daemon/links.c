@@ -39,7 +39,7 @@ struct interface {
 };
 
 struct address {
-    uint32_t ifindex;
+    uint32_t ifindex, bits;
     struct jv_ip ip;
 };
 
@@ -293,7 +293,7 @@ static void take_address_fact(struct jv_links *links, const struct jv_net_fact *
     }
     if (fact->kind == JV_NET_ADDR_ADDED && links->addresses_len < JV_ARRAY_LEN(links->addresses)) {
         links->addresses[links->addresses_len++] =
-            (struct address){.ifindex = fact->ifindex, .ip = fact->ip};
+            (struct address){.ifindex = fact->ifindex, .bits = fact->bits, .ip = fact->ip};
     }
 }
 
@@ -659,4 +659,26 @@ uint32_t jv_links_count(const struct jv_links *links)
 void jv_links_config(struct jv_links *links, const struct jv_config *config)
 {
     links->config = config;
+}
+
+bool jv_links_network(const struct jv_links *links, uint32_t *cursor, struct jv_prefix *network_out,
+                      const char **device_out)
+{
+    while (*cursor < links->addresses_len) {
+        const struct address *address = &links->addresses[(*cursor)++];
+        for (uint32_t i = 0; i < links->interfaces_len; i++) {
+            const struct interface *interface = &links->interfaces[i];
+            if (interface->ifindex == address->ifindex && interface->is_up &&
+                interface->ifindex != links->tun_ifindex) {
+                uint32_t bytes = address->ip.family == JV_AF_4 ? 4U : 16U;
+                *network_out = (struct jv_prefix){address->ip, address->bits};
+                for (uint32_t bit = address->bits; bit < bytes * 8U; bit++) {
+                    network_out->ip.b[bit / 8U] &= (uint8_t) ~(0x80U >> bit % 8U);
+                }
+                *device_out = interface->name;
+                return true;
+            }
+        }
+    }
+    return false;
 }

@@ -54,5 +54,8 @@ void jv_links_fail(struct jv_links *links, uint32_t handle, int code);
 uint32_t jv_links_find(const struct jv_links *links, const char *text);
 /* The device that attempt number `attempt` of a query should leave by: NULL (the host's choice), then each link's in turn. */
 const char *jv_links_device(const struct jv_links *links, uint32_t attempt);
+/* The networks of the host's other devices that are up, one a call; false at the end. `*cursor` begins as 0. */
+bool jv_links_network(const struct jv_links *links, uint32_t *cursor, struct jv_prefix *network_out,
+                      const char **device_out);
 uint32_t jv_links_count(const struct jv_links *links);
 #endif /* JV_DAEMON_LINKS_H */

@@ -10,6 +10,7 @@
 #include "loop.h"
 #include "names.h"
 #include "notify.h"
+#include "surroundings.h"
 #include "tun.h"
 #include "udp.h"
 
@@ -188,6 +189,9 @@ void jv_server_timer(struct jv_server *server, enum jv_timer timer, struct jv_in
 static void on_tick(struct jv_server *server, struct jv_instant now)
 {
     jv_server_timer(server, JV_TIMER_TICK, jv_add_ms(now, TICK_MS));
+    if (server->surroundings != NULL) {
+        jv_surroundings_tick(server->surroundings, now);
+    }
     for (uint32_t i = 0; i < JV_ARRAY_LEN(server->tick); i++) {
         if (server->tick[i] != NULL) {
             server->tick[i](server->tick_arg[i], now);

@@ -23,8 +23,9 @@ struct jv_server {
     struct jv_tun *tun;
     struct jv_apply *apply;
     struct jv_links *links;
-    struct jv_hooks *hooks; /* NULL: the profile has none */
-    struct jv_dns *dns;     /* NULL: it leaves the host's resolver alone */
+    struct jv_surroundings *surroundings; /* NULL at a gateway */
+    struct jv_hooks *hooks;               /* NULL: the profile has none */
+    struct jv_dns *dns;                   /* NULL: it leaves the host's resolver alone */
     struct jv_names *names;
     struct jv_audit *audit;
     struct jv_out out;

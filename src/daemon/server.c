@@ -21,6 +21,7 @@
 #include "notify.h"
 #include "pump.h"
 #include "setup.h"
+#include "surroundings.h"
 #include "sys.h"
 #include "tun.h"
 
@@ -191,6 +192,9 @@ static enum jv_err open_parts(struct jv_server *server, uint64_t first_seq)
     if (err == JV_E_OK) {
         err = jv_names_open(server, server->config, &server->names);
     }
+    if (err == JV_E_OK && server->config->role == JV_CONFIG_CLIENT) {
+        err = jv_surroundings_open(server, &server->surroundings);
+    }
     return err;
 }
 
@@ -312,6 +316,7 @@ void jv_server_close(struct jv_server *server)
         return;
     }
     jv_server_take_down(server);
+    jv_surroundings_close(server->surroundings);
     jv_dns_close(server->dns);
     jv_hooks_close(server->hooks);
     jv_apply_close(server->apply);
@@ -410,6 +415,11 @@ enum jv_err jv_server_use_runners(struct jv_server *server, struct jv_runner *ho
 struct jv_hooks *jv_server_hooks(const struct jv_server *server)
 {
     return server->hooks;
+}
+
+struct jv_surroundings *jv_server_surroundings(const struct jv_server *server)
+{
+    return server->surroundings;
 }
 
 struct jv_dns *jv_server_dns(const struct jv_server *server)

@@ -38,6 +38,7 @@ struct jv_links;
 struct jv_loop;
 struct jv_names;
 struct jv_reader;
+struct jv_surroundings;
 struct jv_tun;
 struct jv_udp;
 
@@ -135,6 +136,8 @@ JV_MUST_USE enum jv_err jv_server_use_runners(struct jv_server *server,
 /* NULL where the profile has none. */
 struct jv_hooks *jv_server_hooks(const struct jv_server *server);
 struct jv_dns *jv_server_dns(const struct jv_server *server);
+/* NULL at a gateway. */
+struct jv_surroundings *jv_server_surroundings(const struct jv_server *server);
 /* A reload was applied: the parts see `config`, which is taken over, from here on. The old one is freed. */
 void jv_server_adopt(struct jv_server *server, struct jv_config *config);
 #endif /* JV_DAEMON_SERVER_H */

@@ -14,6 +14,7 @@
 #include "links.h"
 #include "names.h"
 #include "server.h"
+#include "surroundings.h"
 #include "tun.h"
 
 void jv_view_sid(const struct jv_sid *sid, char out[33])
@@ -370,9 +371,13 @@ static json_t *view_warnings(const struct jv_server *server)
         warn_metered(list, server);
         warn_killswitch(list, server);
     }
-    const char *trouble = jv_dns_trouble(jv_server_dns(server));
-    if (trouble != NULL) {
-        json_array_append_new(list, json_string(trouble));
+    const char *troubles[] = {jv_surroundings_silence(jv_server_surroundings(server)),
+                              jv_surroundings_overlap(jv_server_surroundings(server)),
+                              jv_dns_trouble(jv_server_dns(server))};
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(troubles); i++) {
+        if (troubles[i] != NULL) {
+            json_array_append_new(list, json_string(troubles[i]));
+        }
     }
     if (jv_apply_failures(jv_server_apply(server)) > 0) {
         json_array_append_new(list,

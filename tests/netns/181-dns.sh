@@ -98,6 +98,11 @@ kill_hard client
 ip -n "${JVT}c" link set b0 up
 ip -n "${JVT}c" route add "$OUTER" via 10.202.0.2 dev b0 metric 200
 
+# A gateway without the memory of this key's births: more than three in a minute are refused.
+stop gateway
+rm -f "$W/run-g/g.sock"
+start_gateway
+
 # Neither tool: the session goes on, and says so.
 new_resolv_conf
 # shellcheck disable=SC2016 # it is that shell that expands
