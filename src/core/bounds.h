@@ -167,6 +167,8 @@
 #define JV_ADDRESS_REST_MS 300000U
 /* Inner addresses of a pool that are used at most: a /16. */
 #define JV_POOL_MAX 65536U
+/* AllowedIPs of a client: as many as a profile may name; the look-up for a packet walks them. */
+#define JV_ALLOWED_MAX 128U
 /* Networks behind one user. */
 #define JV_USER_NETS_MAX 8U
 /* Inner name servers told to a client. */

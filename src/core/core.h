@@ -64,7 +64,8 @@ struct jv_core_cfg {
     /* client */
     struct jv_key gateway_key;
     struct jv_key psk, psk_previous;
-    struct jv_prefix allowed[64]; /* AllowedIPs: what may come out of the tunnel and go into it */
+    struct jv_prefix
+        allowed[JV_ALLOWED_MAX]; /* AllowedIPs: what may come out of the tunnel and go into it */
     uint32_t allowed_len;
     bool rebirth; /* OnTerminated = rebirth */
     /* gateway */

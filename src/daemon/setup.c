@@ -57,7 +57,7 @@ static void fill_client(const struct jv_config *config, struct jv_core_cfg *out)
     out->psk = session->preshared.key;
     out->buffers = JV_SETUP_BUFFERS_CLIENT;
     out->rebirth = session->on_terminated == JV_CONFIG_REBIRTH;
-    out->allowed_len = JV_MIN(session->allowed_ips.len, (uint32_t)JV_ARRAY_LEN(out->allowed));
+    out->allowed_len = session->allowed_ips.len;
     memcpy(out->allowed, session->allowed_ips.at, out->allowed_len * sizeof(out->allowed[0]));
 }
 
