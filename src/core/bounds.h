@@ -77,6 +77,8 @@
 /* A request without an answer is repeated after this at the earliest. */
 #define JV_REQUEST_RETRY_MIN_MS 40U
 #define JV_REQUEST_RETRY_MAX_MS 2000U
+/* A window that ends while a recovery is under way goes on for so long at a time: a round trip or two. */
+#define JV_LOSS_DEFER_MS 100U
 /* Packets of a window before their loss is a ratio. */
 #define JV_LOSS_SAMPLE_MIN 20U
 /* Round trips of a path that are remembered: enough for a 95th percentile, and one sort of them costs nothing. */

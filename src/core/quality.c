@@ -233,15 +233,16 @@ void jv_quality_judge(struct jv_core *core, struct jv_session *s, struct jv_out 
     if (s->bound == NULL || !jv_is_due(jv_loss_deadline(s), core->now)) {
         return;
     }
+    if (s->state == JV_ST_RECOVERING) {
+        /* Nothing follows from it now, and what the window saw is not to be forgotten for a proof in place: it goes on. */
+        jv_loss_look_again(core, s, JV_LOSS_DEFER_MS);
+        return;
+    }
     const struct look look = look_at(core, s);
     uint32_t signals = signals_of(core, s, &look, false);
-    bool may_doubt =
-        s->state == JV_ST_ATTACHED || s->state == JV_ST_VOLATILE || s->state == JV_ST_DEGRADED;
     if (jv_quality_is_doubted(core) && s->state != JV_ST_ATTACHED) {
-        if (may_doubt) {
-            look_again(core, s, &look, out);
-        }
-    } else if (may_doubt && signals != 0) {
+        look_again(core, s, &look, out);
+    } else if (signals != 0) {
         /* Also behind a suspicion of silence: heartbeats that go unanswered in a row are what loss looks like first. */
         enter(core, s, &look, signals, out);
     }
