@@ -492,7 +492,7 @@ void jv_pathsize_on_report(struct jv_core *core, struct jv_session *s,
         }
     }
     s->watch.len = kept;
-    if (s->watch.streak < JV_PMTU_STREAK) {
+    if (s->watch.streak < JV_PMTU_STREAK || s->bound == NULL) {
         return;
     }
     s->watch.streak = 0;

@@ -120,9 +120,10 @@ static uint32_t fields_of(const struct jv_session *s, const struct look *look, u
 static void move(struct jv_core *core, struct jv_session *s, struct jv_path *to, enum jv_rule rule,
                  struct jv_out *out)
 {
+    const struct jv_client *cl = core->client;
     const struct jv_path *left = s->bound;
-    enum jv_why why =
-        core->client->doubt.signals & LOSS ? JV_WHY_LOSS_RECOVERY : JV_WHY_RECOVERY_START;
+    JV_ASSERT(cl != NULL && left != NULL); /* a client measured it, on the bound path */
+    enum jv_why why = cl->doubt.signals & LOSS ? JV_WHY_LOSS_RECOVERY : JV_WHY_RECOVERY_START;
     if (jv_jump_because_of(core, s, to, why, rule, out)) {
         jv_penalty_add(core, left, s->policy.penalty_ms, s->policy.penalty_max_ms);
     }
