@@ -16,7 +16,8 @@ TransportLostTTL = 3s
 MaxSwitches = 60/min
 ProofMaxAge = 1s
 TransportDead = 400ms
-VolatileToDegraded = 1s'
+VolatileToDegraded = 1s
+DegradedRetryMax = 2s'
 
 begin() {
     start_gateway
