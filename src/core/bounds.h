@@ -36,6 +36,8 @@
 #define JV_KEY_PREVIOUS_MS 10000U
 /* A rekey offer that stays unanswered is repeated at this pace. */
 #define JV_REKEY_RETRY_MS 500U
+/* New offers that a gateway computes for, a second and session: each costs a key exchange, and a client has one out at a time. */
+#define JV_REKEY_OFFERS_PER_S 4U
 /* A gateway that nears a limit asks at this pace. */
 #define JV_REKEY_ASK_MS 1000U
 /* First messages that cost a Diffie-Hellman: per second and source (IPv6: per /64), and of all sources. Four X25519 operations take a
@@ -53,7 +55,7 @@
 #define JV_RTT_INITIAL_US 250000U
 /* Late by more than this, a deadline shows a stall of this process: silence is counted anew (design §4.4). */
 #define JV_STALL_MS 15U
-/* And so once in this time at most: a process that is always late must still notice a silence. */
+/* And so once in this time at most, and once in twice the silence limit: a process that is always late must still notice a silence. */
 #define JV_STALL_PAUSE_MS 1000U
 /* In trouble a standby answers within this time, or another source port is tried as well. */
 #define JV_LADDER_WAIT_MS 150U

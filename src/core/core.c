@@ -251,12 +251,19 @@ static void expire_waiting(struct jv_core *core, struct jv_session *s, struct jv
     }
 }
 
+/* A machine that is always late must still notice a silence, also one that takes longer than the pause between two stalls. */
+static uint64_t stall_pause_ms(const struct jv_core *core, const struct jv_session *s)
+{
+    uint64_t limit_ms = s->bound != NULL ? jv_liveness_limit_us(core, s) / 1000 : 0;
+    return JV_MAX(2 * limit_ms, (uint64_t)JV_STALL_PAUSE_MS);
+}
+
 static void expire_session(struct jv_core *core, struct jv_session *s, struct jv_instant due,
                            struct jv_out *out)
 {
     jv_core_touch(core, s);
     if (jv_since_ms(due, core->now) > JV_STALL_MS &&
-        jv_since_ms(s->live.stalled_at, core->now) >= JV_STALL_PAUSE_MS) {
+        jv_since_ms(s->live.stalled_at, core->now) >= stall_pause_ms(core, s)) {
         s->live.stalled_at = core->now;
         jv_liveness_restart(core, s);
         jv_loss_restart(core, s);

@@ -264,9 +264,10 @@ void jv_jump_path_gone(struct jv_core *core, struct jv_session *s, struct jv_pat
 {
     struct jv_client *cl = core->client;
     bool was_requested = cl->request.used && cl->request.path == path->id;
+    bool was_bound = path == s->bound;
     path->is_gone = true;
     path->has_token = false; /* no candidate any more, though the slot is still there */
-    if (path == s->bound) {
+    if (was_bound) {
         forget_suspicion(cl);
         lose_path(core, s, JV_RULE_LOCAL_FACT, out);
     }
@@ -282,7 +283,8 @@ void jv_jump_path_gone(struct jv_core *core, struct jv_session *s, struct jv_pat
     if (s->bound != NULL || s->state == JV_ST_RECOVERING) {
         return;
     }
-    if (next != NULL) {
+    if (next != NULL && (was_bound || !must_wait(core))) {
+        /* A path that comes and goes beside them ends no pause between two recoveries. */
         start_switch(core, s, next, JV_WHY_DEAD_TRANSPORT_RECOVERY, JV_RULE_LOCAL_FACT, out);
     } else if (count_paths(core, path) == 0 && s->state == JV_ST_VOLATILE) {
         step(core, s, JV_EV_CANDIDATES_EXHAUSTED, JV_WHY_NO_CANDIDATE_TRANSPORTS, JV_RULE_RANKING,

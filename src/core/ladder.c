@@ -172,7 +172,9 @@ static void open_twin(struct jv_core *core, struct jv_session *s, struct jv_out 
     struct jv_ladder *l = &cl->ladder;
     uint64_t pause_ms = (uint64_t)JV_LADDER_PAUSE_MS << JV_MIN(l->opened, 8U);
     const struct jv_path *path = next_silent(core, s);
-    bool is_better_known = jv_jump_next_candidate(core, s, s->bound) != NULL;
+    /* One that answers probes and let a recovery fail is no reason to wait: it may answer nothing else. */
+    bool is_better_known =
+        cl->failed_recoveries == 0 && jv_jump_next_candidate(core, s, s->bound) != NULL;
     bool is_brief = cl->request.used || is_answer_awaited(core, s);
     if (is_brief || is_better_known || path == NULL) {
         l->next_at = jv_add_ms(core->now, is_brief ? JV_LADDER_WAIT_MS : JV_LADDER_PAUSE_MS);
@@ -180,6 +182,12 @@ static void open_twin(struct jv_core *core, struct jv_session *s, struct jv_out 
     }
     l->next_at = jv_add_ms(core->now, JV_MIN(pause_ms, (uint64_t)JV_LADDER_PAUSE_MAX_MS));
     order(out, s, JV_ORDER_LOOK_UP, 0); /* its address may have changed */
+    if (l->twin != 0 && s->bound != NULL && s->bound->link == l->twin) {
+        /* It serves, and is only doubted: what goes is the one that it replaced. */
+        order(out, s, JV_ORDER_LINK_CLOSE, l->of_link);
+        l->twin = l->of_link = 0;
+        return;
+    }
     if (l->twin != 0) {
         order(out, s, JV_ORDER_LINK_CLOSE, l->twin); /* it has had its time */
         l->twin = 0;

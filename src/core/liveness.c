@@ -93,11 +93,19 @@ void jv_liveness_owe(struct jv_core *core, struct jv_session *s)
 }
 
 void jv_liveness_on_heartbeat(struct jv_core *core, struct jv_session *s,
-                              const struct jv_frame_heartbeat *f, struct jv_out *out)
+                              const struct jv_frame_heartbeat *f)
 {
     s->live.echo_us = f->time_us;
     s->live.echo_at = core->now;
-    jv_liveness_send_report(core, s, out);
+    s->live.report_owed = true;
+    s->live.report_due = core->now;
+}
+
+void jv_liveness_answer(struct jv_core *core, struct jv_session *s, struct jv_out *out)
+{
+    if (s->live.echo_us != 0 && s->live.report_owed) {
+        jv_liveness_send_report(core, s, out);
+    }
 }
 
 static void on_progress(struct jv_core *core, struct jv_session *s, const struct jv_report *r)

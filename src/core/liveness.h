@@ -24,8 +24,11 @@ void jv_liveness_sent(struct jv_core *core, struct jv_session *s, const struct j
 void jv_liveness_heard(struct jv_core *core, struct jv_session *s);
 /* Inner data came: a report is owed. */
 void jv_liveness_owe(struct jv_core *core, struct jv_session *s);
+/* It is answered at once; the answer is sent with what else the packet of the heartbeat asks for. */
 void jv_liveness_on_heartbeat(struct jv_core *core, struct jv_session *s,
-                              const struct jv_frame_heartbeat *f, struct jv_out *out);
+                              const struct jv_frame_heartbeat *f);
+/* Where a heartbeat waits for one. */
+void jv_liveness_answer(struct jv_core *core, struct jv_session *s, struct jv_out *out);
 void jv_liveness_on_report(struct jv_core *core, struct jv_session *s,
                            const struct jv_frame_report *f);
 /* What arrived in the current epoch, for reports and requests. */

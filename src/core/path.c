@@ -455,7 +455,9 @@ static struct jv_instant next_probe(struct jv_core *core, const struct jv_sessio
         wait = standby_ms(s, path);
         wait += jv_prng_below(&core->jitter, wait / 8 + 1);
     } else if (path->probe_time_us == 0) {
-        wait = JV_MAX((uint64_t)JV_PROBE_RETRY_MIN_MS, rto_ms);
+        /* An answer that the network held for minutes is a sample too, and puts nothing off for as long. */
+        wait = JV_MIN(JV_MAX((uint64_t)JV_PROBE_RETRY_MIN_MS, rto_ms),
+                      (uint64_t)JV_PROBE_RETRY_MAX_MS);
         wait = is_calm(core, s) ? JV_MAX(wait, (uint64_t)JV_PROBE_DEGRADED_MS) : wait;
     }
     return jv_add_ms(core->now, wait);

@@ -101,8 +101,9 @@ static void send_probe(struct jv_core *core, struct jv_session *s, struct jv_pat
     const struct jv_probe probe = {jv_core_time_us(core), core->client->order_spent};
     const struct jv_control_to to = {path->link, path->remote, path->local, path->locator};
     uint64_t wait_ms = (jv_rtt_srtt_us(&path->rtt) + 4 * jv_rtt_jitter_us(&path->rtt)) / 1000 + 1;
-    wait_ms = JV_MAX(wait_ms, (uint64_t)JV_PMTU_RETRY_MIN_MS)
-              << JV_MIN((uint32_t)size->search.barren, 4U);
+    wait_ms =
+        JV_MIN(JV_MAX(wait_ms, (uint64_t)JV_PMTU_RETRY_MIN_MS), (uint64_t)JV_PROBE_RETRY_MAX_MS)
+        << JV_MIN((uint32_t)size->search.barren, 4U);
     size->due = jv_add_ms(core->now, wait_ms);
     size->small_us = UINT64_MAX;
     size->has_small_answer = false;

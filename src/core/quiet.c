@@ -4,6 +4,7 @@
 #include "jump.h"
 #include "liveness.h"
 #include "resend.h"
+#include "snapshot.h"
 #include "tunnel.h"
 
 bool jv_quiet_is_on(const struct jv_core *core, const struct jv_session *s)
@@ -12,10 +13,10 @@ bool jv_quiet_is_on(const struct jv_core *core, const struct jv_session *s)
 }
 
 /* Nothing is under way that somebody waits for. */
-static bool is_settled(const struct jv_session *s)
+static bool is_settled(const struct jv_core *core, const struct jv_session *s)
 {
     return s->state == JV_ST_ATTACHED && s->bound != NULL && s->policy.quiet_after_ms > 0 &&
-           s->waiting_len == 0 && !jv_resend_is_busy(s) && !s->snapshot.is_due;
+           s->waiting_len == 0 && !jv_resend_is_busy(s) && !jv_snapshot_is_under_way(core, s);
 }
 
 static uint32_t left_ms(const struct jv_core *core, const struct jv_session *s)
@@ -34,7 +35,7 @@ static bool is_idle(const struct jv_core *core, const struct jv_session *s)
 bool jv_quiet_offer(struct jv_core *core, struct jv_session *s, struct jv_frame *out)
 {
     const struct jv_client *cl = core->client;
-    if (!jv_core_is_client(core) || !is_settled(s) || !is_idle(core, s) || cl->suspected ||
+    if (!jv_core_is_client(core) || !is_settled(core, s) || !is_idle(core, s) || cl->suspected ||
         cl->request.used || cl->rekey.used || s->live.beats_unanswered > 0) {
         return false;
     }
@@ -85,12 +86,14 @@ static void on_answer(struct jv_core *core, struct jv_session *s, const struct j
 
 /* ---- gateway ---- */
 
-static void on_offer(struct jv_session *s, const struct jv_frame_quiet *f)
+static void on_offer(const struct jv_core *core, struct jv_session *s,
+                     const struct jv_frame_quiet *f)
 {
     s->quiet.is_answer_owed = true;
     s->quiet.n = f->n;
     /* In an older packet it is from before something that has arrived since. */
-    bool may_be = s->is_newest && is_settled(s) && !s->live.outstanding && !s->live.report_owed;
+    bool may_be =
+        s->is_newest && is_settled(core, s) && !s->live.outstanding && !s->live.report_owed;
     s->quiet.for_ms = may_be ? JV_MIN(f->for_ms, s->policy.quiet_max_ms) : 0;
 }
 
@@ -119,7 +122,7 @@ void jv_quiet_on_frame(struct jv_core *core, struct jv_session *s, const struct 
     if (jv_core_is_client(core)) {
         on_answer(core, s, f);
     } else {
-        on_offer(s, f);
+        on_offer(core, s, f);
     }
 }
 

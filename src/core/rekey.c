@@ -137,7 +137,8 @@ static bool accept_offer(struct jv_core *core, struct jv_session *s, const struc
 {
     struct jv_rekey_mix mix = {.peer_public = f->ephemeral_public};
     struct jv_key own_public;
-    if (f->order <= s->order) {
+    static const struct jv_rate rate = {JV_REKEY_OFFERS_PER_S, 1, JV_REKEY_OFFERS_PER_S};
+    if (f->order <= s->order || !jv_bucket_take(&s->rekey.offers, &rate, core->now)) {
         return false;
     }
     jv_core_random(core, mix.own_private.b, JV_KEY_BYTES);

@@ -356,5 +356,7 @@ void jv_resend_drop(struct jv_core *core, struct jv_session *s)
 bool jv_resend_is_false(struct jv_session *s, const struct jv_report *report)
 {
     const struct jv_epoch *epoch = jv_keys_at(s->keys, report->epoch);
-    return epoch != NULL && report->received > 0 && report->highest >= epoch->tx_next;
+    bool is_ahead = report->epoch > s->keys->epochs[JV_EPOCH_CURRENT].n;
+    return report->received > 0 &&
+           (is_ahead || (epoch != NULL && report->highest >= epoch->tx_next));
 }

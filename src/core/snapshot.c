@@ -29,7 +29,8 @@ static void rearm(struct jv_core *core, struct jv_session *s)
         s->degrade_at = jv_add_ms(s->state_since, p->volatile_to_degraded_ms);
     }
     if (!jv_is_never(s->degraded_max_at)) {
-        s->degraded_max_at = jv_add_ms(s->state_since, p->degraded_max_ms);
+        uint64_t spent_ms = JV_MIN(s->degraded_ms, (uint64_t)p->degraded_max_ms);
+        s->degraded_max_at = jv_add_ms(s->state_since, p->degraded_max_ms - spent_ms);
     }
     if (!jv_is_never(s->recovery_until)) {
         s->recovery_until = jv_add_ms(s->state_since, p->recovery_window_ms);
@@ -180,7 +181,7 @@ void jv_snapshot_sweep(struct jv_core *core, struct jv_out *out)
 
 /* ---- both ---- */
 
-static bool may_start(const struct jv_core *core, const struct jv_session *s)
+bool jv_snapshot_is_under_way(const struct jv_core *core, const struct jv_session *s)
 {
     const struct jv_snapshot *snap = &s->snapshot;
     uint64_t rows = jv_core_is_client(core) ? s->local : s->v;
@@ -190,13 +191,13 @@ static bool may_start(const struct jv_core *core, const struct jv_session *s)
 
 struct jv_instant jv_snapshot_deadline(const struct jv_core *core, const struct jv_session *s)
 {
-    return may_start(core, s) ? s->snapshot.at : JV_NEVER;
+    return jv_snapshot_is_under_way(core, s) ? s->snapshot.at : JV_NEVER;
 }
 
 void jv_snapshot_expire(struct jv_core *core, struct jv_session *s, struct jv_out *out)
 {
     struct jv_snapshot *snap = &s->snapshot;
-    if (!may_start(core, s) || !jv_is_due(snap->at, core->now)) {
+    if (!jv_snapshot_is_under_way(core, s) || !jv_is_due(snap->at, core->now)) {
         return;
     }
     if (jv_core_is_client(core)) {

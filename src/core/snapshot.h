@@ -30,6 +30,8 @@ void jv_snapshot_on_wanted(struct jv_core *core, struct jv_session *s,
 void jv_snapshot_on_granted(struct jv_core *core, struct jv_session *s,
                             const struct jv_frame_policy *f, struct jv_out *out);
 
+/* An offer or a question is out or due: not one that waits for a row, in grace, nor for a path. */
+bool jv_snapshot_is_under_way(const struct jv_core *core, const struct jv_session *s);
 struct jv_instant jv_snapshot_deadline(const struct jv_core *core, const struct jv_session *s);
 void jv_snapshot_expire(struct jv_core *core, struct jv_session *s, struct jv_out *out);
 #endif /* JV_CORE_SNAPSHOT_H */

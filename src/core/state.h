@@ -312,6 +312,7 @@ struct jv_session {
         struct jv_key client_public, own_public;
         uint8_t own_random[16];
         uint64_t order;
+        struct jv_bucket offers;
         struct jv_instant ask_at; /* a nearing limit is told to the client from then on */
     } rekey;
 };

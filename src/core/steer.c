@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "jump.h"
+#include "liveness.h"
 #include "path.h"
 #include "penalty.h"
 #include "rank.h"
@@ -63,9 +64,13 @@ bool jv_steer_holds(struct jv_core *core, struct jv_session *s, const struct jv_
 
 /* ---- testing ---- */
 
+/* One whose answer may be under way would count as lost where the next one follows. */
 static bool may_probe(const struct jv_core *core, const struct jv_path *path)
 {
-    return path->probes_sent == 0 || jv_since_ms(path->probe_sent, core->now) >= JV_PROBE_ORDER_MS;
+    uint64_t wait_us = jv_rtt_srtt_us(&path->rtt) + 4 * jv_rtt_jitter_us(&path->rtt);
+    uint64_t since_us = jv_since_us(path->probe_sent, core->now);
+    return path->probes_sent == 0 || (since_us >= JV_PROBE_ORDER_MS * 1000ULL &&
+                                      (path->probe_time_us == 0 || since_us >= wait_us));
 }
 
 enum jv_err jv_steer_probe(struct jv_core *core, uint32_t link)

@@ -379,7 +379,7 @@ static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv
         jv_quiet_on_frame(core, s, &frame->u.quiet);
         break;
     case JV_FRAME_HEARTBEAT:
-        jv_liveness_on_heartbeat(core, s, &frame->u.heartbeat, out);
+        jv_liveness_on_heartbeat(core, s, &frame->u.heartbeat);
         break;
     case JV_FRAME_REPORT:
         if (jv_resend_is_false(s, &frame->u.report.report)) {
@@ -457,6 +457,9 @@ static void on_frames(struct jv_core *core, struct jv_session *s, struct jv_slot
     struct jv_frame frame;
     while (s->state != JV_ST_TERMINATED && jv_frame_decode(&rd, &frame)) {
         on_frame(core, s, &frame, out);
+    }
+    if (s->state != JV_ST_TERMINATED) {
+        jv_liveness_answer(core, s, out); /* one for each packet, however many heartbeats it has */
     }
     if (s->state != JV_ST_TERMINATED && jv_quiet_answer(core, s, &frame) &&
         jv_tunnel_frames(core, s, &frame, 1, 0, out)) {

@@ -9,6 +9,7 @@
 #include "crypto.h"
 #include "prng.h"
 #include "state.h"
+#include "tunnel.h"
 #include "wire.h"
 
 #define BUFFERS 2048U
@@ -559,6 +560,17 @@ enum jv_err pair_command(struct pair *p, bool client, const struct jv_command *c
     enum jv_err err = jv_core_command(client ? p->client : p->gateway, at(p), command, &out);
     drain(p, client, &out);
     return err;
+}
+
+bool pair_frames(struct pair *p, bool client, const struct jv_frame *frames, uint32_t n)
+{
+    struct jv_core *core = client ? p->client : p->gateway;
+    struct jv_session *s = jv_core_session_at(core, 0);
+    struct jv_out out = fresh_out();
+    core->now = at(p);
+    bool is_sent = s != NULL && jv_tunnel_frames(core, s, frames, n, 0, &out);
+    drain(p, client, &out);
+    return is_sent;
 }
 
 void pair_link_up(struct pair *p, uint32_t i)

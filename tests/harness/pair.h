@@ -16,6 +16,7 @@
 
 #include "core.h"
 #include "emutext.h"
+#include "frame.h"
 #include "prng.h"
 
 #define PAIR_LINKS 4U
@@ -177,6 +178,8 @@ void pair_enqueue(struct pair *p, bool to_gateway, uint32_t link, const struct j
 void pair_pause(struct pair *p, bool client, bool on);
 /* The client's machine is suspended for `ms`, and its daemon tells the core when it wakes up. */
 void pair_sleep(struct pair *p, uint64_t ms);
+/* Frames that the other end would never send, sealed under this side's keys: what an authenticated peer may try. */
+bool pair_frames(struct pair *p, bool client, const struct jv_frame *frames, uint32_t n);
 /* Buffers that are neither free nor hold something that waits: a leak. */
 uint32_t pair_leaked(const struct pair *p, bool client);
 enum jv_err pair_command(struct pair *p, bool client, const struct jv_command *command);

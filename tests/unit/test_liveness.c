@@ -100,7 +100,8 @@ static void liveness_stall_of_this_process_is_no_silence_of_the_peer(void **stat
 static void liveness_heartbeat_before_the_binding_leaves_no_stale_deadline(void **state)
 {
     const struct jv_frame_heartbeat beat = {77};
-    jv_liveness_on_heartbeat(solo.core, s, &beat, &solo.out);
+    jv_liveness_on_heartbeat(solo.core, s, &beat);
+    jv_liveness_answer(solo.core, s, &solo.out);
     assert_int_equal(solo.out.tx_len, 0);
     solo.core->now = jv_add_ms(solo.core->now, 50);
     bind_it();
