@@ -387,6 +387,10 @@ void jv_pathsize_settle(struct jv_core *core, struct jv_session *s, struct jv_ou
     }
     s->inner.clamp = least_inner(core, s);
     if (is_between(core, s)) {
+        if (jv_is_due(s->inner.rise_at, core->now)) {
+            s->inner.rise_at =
+                jv_add_ms(core->now, JV_MTU_RISE_MS); /* or it would be due for ever */
+        }
         return;
     }
     uint32_t mtu = JV_MAX(s->inner.clamp, JV_MTU_MIN);

@@ -165,8 +165,12 @@ static void apply(struct jv_core *core, const char *name)
             path->probe_due = path->is_off ? JV_NEVER : core->now;
         }
     }
+    /* A birth may have waited for this path, or for it to begin at all. */
     if (cl->attempt.wanted && jv_is_never(cl->attempt.retry_at)) {
-        cl->attempt.retry_at = core->now; /* the birth may have waited for this path */
+        cl->attempt.retry_at = core->now;
+    }
+    if (cl->attempt.wanted && jv_is_never(cl->attempt.begin_at)) {
+        cl->attempt.begin_at = core->now;
     }
 }
 

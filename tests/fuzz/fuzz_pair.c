@@ -146,6 +146,41 @@ static void command(uint8_t which)
     (void)pair_command(&pair, client, &c); /* a refusal is an answer */
 }
 
+static void reload(bool client, bool is_grace)
+{
+    struct jv_command c = {.kind = JV_CMD_POLICY,
+                           .policy = jv_core_session_at(pair.client, 0) != NULL
+                                         ? jv_core_session_at(pair.client, 0)->policy
+                                         : jv_policy_presets[JV_PRESET_FAST],
+                           .is_grace = is_grace};
+    c.policy.quiet_after_ms = is_grace ? 200 : 0;
+    c.policy.resend_max_kib = is_grace ? 16 : 1024;
+    c.policy.max_lifetime_ms ^= 1;
+    (void)pair_command(&pair, client, &c);
+}
+
+/* What an operator steers with, new bounds, sleep, and a NAT that swallows a mapping. */
+static void steer(uint8_t which)
+{
+    static const enum jv_command_kind kinds[] = {JV_CMD_PATH_OFF, JV_CMD_PATH_ON,
+                                                 JV_CMD_PATH_PREFER, JV_CMD_PROBE, JV_CMD_HOLD};
+    uint32_t link = which / 8U % pair.links_len;
+    uint32_t kind = which % 8U;
+    if (kind < JV_ARRAY_LEN(kinds)) {
+        const struct jv_command c = {.kind = kinds[kind],
+                                     .link = pair.links[link].handle,
+                                     .prefer = which,
+                                     .hold_ms = which * 100U};
+        (void)pair_command(&pair, true, &c);
+    } else if (kind == 5) {
+        reload((which & 8) != 0, (which & 16) != 0);
+    } else if (kind == 6) {
+        pair_sleep(&pair, which * 20U);
+    } else {
+        pair_kill_ports(&pair, link);
+    }
+}
+
 static void trouble_link(uint8_t how, uint8_t which)
 {
     struct pair_link *link = &pair.links[which % pair.links_len];
@@ -199,7 +234,11 @@ static void step(uint8_t op, uint8_t arg)
         command(arg);
         break;
     default:
-        pair_run_us(&pair, arg * 10U);
+        if (arg & 0x80) {
+            steer(arg & 0x7f);
+        } else {
+            pair_run_us(&pair, arg * 10U);
+        }
         break;
     }
 }

@@ -15,8 +15,14 @@
 #include "verify.h"
 
 #define SEEDS 300U
-/* Worlds in which a law broke once. 102381: a refused switch kept a dead path from being lost, and the client spun. */
-static const uint64_t past[] = {102381};
+/* Worlds in which a law broke once. 102381: a refused switch kept a dead path from being lost, and the client spun.
+ * 1000575: every path was off when a session ended, and none that came on again began another.
+ * 1000582: the device's MTU was due to rise while a path was searched, and the client spun. */
+static const uint64_t past[] = {102381, 1000575, 1000582};
+/* Worlds of smaller seeds have the faults of the first twelve kinds only, so that past ones stay what they were. */
+#define FIRST_SEED 1000001U
+#define KINDS_FIRST 12U
+#define KINDS 22U
 #define RECORDED 64U
 #define SESSIONS 256U
 #define GARBAGE_BYTES 300U
@@ -35,7 +41,7 @@ struct world {
         uint64_t records, switches, rebinds, rekeys, ends;
     } tally;
     bool must_live; /* when the calm began, every limit was far away */
-    bool print, freezes_long;
+    bool print, freezes_long, has_all_kinds;
     char wrong[512];
 };
 
@@ -196,11 +202,112 @@ static void order_switch(struct world *w, uint32_t link)
     (void)pair_command(&w->pair, true, &command); /* refused as often as not */
 }
 
+/* ---- orders, reloads, sleep: the kinds of newer worlds ---- */
+
+static void order_path(struct world *w, uint32_t link)
+{
+    static const enum jv_command_kind kinds[] = {JV_CMD_PATH_OFF, JV_CMD_PATH_ON,
+                                                 JV_CMD_PATH_PREFER, JV_CMD_PROBE};
+    const struct jv_command command = {.kind = kinds[draw(w, JV_ARRAY_LEN(kinds))],
+                                       .link = w->pair.links[link].handle,
+                                       .prefer = between(w, 1, 200)};
+    (void)pair_command(&w->pair, true, &command); /* refused where it is in use */
+}
+
+static void order_hold(struct world *w)
+{
+    const struct jv_command command = {.kind = JV_CMD_HOLD,
+                                       .hold_ms = draw(w, 2) == 0 ? 0 : between(w, 1000, 60000)};
+    (void)pair_command(&w->pair, true, &command);
+}
+
+/* Other bounds under the session that runs; what the calm is measured by stays. */
+static void reload(struct world *w)
+{
+    enum jv_policy_field field;
+    struct jv_command command = {.kind = JV_CMD_POLICY, .is_grace = draw(w, 3) == 0};
+    const struct jv_policy *preset = &jv_policy_presets[draw(w, JV_PRESETS)];
+    command.policy = w->policy;
+    command.policy.heartbeat_interval_ms = preset->heartbeat_interval_ms;
+    command.policy.heartbeat_idle_ms = preset->heartbeat_idle_ms;
+    command.policy.silence_floor_ms = preset->silence_floor_ms;
+    command.policy.standby_probe_ms = preset->standby_probe_ms;
+    command.policy.metered_probe_ms = preset->metered_probe_ms;
+    command.policy.path_valid_ms = preset->path_valid_ms;
+    command.policy.quiet_after_ms = draw(w, 2) == 0 ? 0 : between(w, 500, 5000);
+    command.policy.stability_window_ms = JV_MIN(w->policy.stability_window_ms, 500U);
+    command.policy.resend_max_kib = draw(w, 3) == 0 ? draw(w, 64) : w->policy.resend_max_kib;
+    command.policy.waiting_age_ms = draw(w, 3) == 0 ? draw(w, 500) : w->policy.waiting_age_ms;
+    if (draw(w, 3) == 0) {
+        command.policy = w->policy;
+    }
+    bool client = draw(w, 2) == 0;
+    if (jv_policy_check(&command.policy, &field) != NULL) {
+        return;
+    }
+    if (!client) {
+        command.clamp.has_bounds = draw(w, 2) == 0;
+        command.clamp.bounds = w->policy;
+        command.clamp.heartbeat_min_ms = draw(w, 3) == 0 ? between(w, 20, 400) : 0;
+    }
+    (void)pair_command(&w->pair, client, &command); /* a clamp that fits nothing is refused */
+}
+
+/* Nobody says anything for a while: sessions become quiet, or stay awake for heartbeats. */
+static void fall_silent(struct world *w)
+{
+    w->pair.up.on = w->pair.down.on = false;
+    pair_run(&w->pair, between(w, 100, 15000));
+    w->pair.up.on = w->pair.down.on = true;
+    w->pair.up.next_ns = w->pair.down.next_ns = w->pair.now_ns;
+}
+
+static void set_sizes(struct world *w, struct pair_link *link, uint32_t idx)
+{
+    link->mtu_up = draw(w, 3) == 0 ? between(w, 700, 1500) : 0;
+    link->mtu_down = draw(w, 3) == 0 ? between(w, 700, 1500) : 0;
+    if (draw(w, 4) == 0 && link->up) {
+        pair_link_mtu(&w->pair, idx, between(w, 1280, 1500));
+    }
+}
+
+static void newer_fault(struct world *w, uint32_t kind, uint32_t idx)
+{
+    switch (kind) {
+    case 12:
+    case 13:
+        pair_kill_ports(&w->pair, idx);
+        break;
+    case 14:
+        pair_sleep(&w->pair, between(w, 5, w->freezes_long ? 20000 : 1500));
+        break;
+    case 15:
+    case 16:
+        reload(w);
+        break;
+    case 17:
+        order_hold(w);
+        break;
+    case 18:
+        order_path(w, idx);
+        break;
+    case 19:
+        fall_silent(w);
+        break;
+    case 20:
+        set_sizes(w, &w->pair.links[idx], idx);
+        break;
+    default:
+        pair_tell_endpoints(&w->pair, between(w, 1, 7));
+        break;
+    }
+}
+
 static void fault(struct world *w)
 {
     uint32_t i = draw(w, w->pair.links_len);
     struct pair_link *link = &w->pair.links[i];
-    uint32_t kind = draw(w, 12);
+    uint32_t kind = draw(w, w->has_all_kinds ? KINDS : KINDS_FIRST);
     if ((w->faults >> kind & 1) == 0) {
         return;
     }
@@ -240,8 +347,11 @@ static void fault(struct world *w)
     case 10:
         freeze(w);
         break;
-    default:
+    case 11:
         order_switch(w, i);
+        break;
+    default:
+        newer_fault(w, kind, i);
         break;
     }
 }
@@ -252,9 +362,21 @@ static void calm(struct world *w)
         struct pair_link *link = &w->pair.links[i];
         link->hole_up = link->hole_down = false;
         link->loss_ppm = link->dup_ppm = link->jitter_us = 0;
+        link->mtu_up = link->mtu_down = 0;
+        link->is_dead = false;
         if (!link->up) {
             pair_link_up(&w->pair, i);
         }
+        if (w->has_all_kinds) {
+            const struct jv_command on = {.kind = JV_CMD_PATH_ON, .link = link->handle};
+            (void)pair_command(&w->pair, true, &on); /* what is on already stays so */
+        }
+    }
+    for (uint32_t i = 0; i < PAIR_EXTRA; i++) {
+        w->pair.extra[i].is_dead = false;
+    }
+    if (w->has_all_kinds) {
+        pair_tell_endpoints(&w->pair, 7);
     }
 }
 
@@ -267,6 +389,11 @@ static void draw_policy(struct world *w)
     enum jv_preset preset = (enum jv_preset)draw(w, JV_PRESETS);
     w->policy = jv_policy_presets[preset];
     w->policy.transport_lost_ttl_ms = ttls_ms[draw(w, JV_ARRAY_LEN(ttls_ms))];
+    if (w->has_all_kinds && draw(w, 2) == 0) {
+        w->policy.quiet_after_ms = between(w, 500, 4000);
+        w->policy.quiet_max_ms = between(w, 1000, 60000);
+        w->policy.heartbeat_idle_ms = JV_MIN(w->policy.heartbeat_idle_ms, 3000U);
+    }
     w->policy.recovery_window_ms =
         JV_MIN(w->policy.recovery_window_ms, w->policy.transport_lost_ttl_ms / 2);
     if (draw(w, 3) == 0) {
@@ -297,6 +424,7 @@ static void open_world(struct world *w, uint64_t seed, bool print)
 {
     memset(w, 0, sizeof *w);
     w->print = print;
+    w->has_all_kinds = seed >= FIRST_SEED;
     w->prng.state = seed * 0x9e3779b97f4a7c15ULL;
     w->faults = draw(w, 3) == 0 ? UINT64_MAX : jv_prng_next(&w->prng);
     w->freezes_long = draw(w, 8) == 0;
@@ -306,6 +434,7 @@ static void open_world(struct world *w, uint64_t seed, bool print)
     w->cfg.policy = &w->policy;
     w->cfg.rebirth = draw(w, 4) == 0;
     w->cfg.no_aes = draw(w, 2) == 0;
+    w->cfg.has_second = w->has_all_kinds && draw(w, 3) == 0;
     for (uint32_t i = 0; i < w->cfg.links; i++) {
         w->cfg.rtt_us[i] = between(w, 1000, draw(w, 5) == 0 ? 400000 : 60000);
     }
@@ -478,7 +607,7 @@ static uint64_t option(int argc, char **argv, const char *name, uint64_t otherwi
 int main(int argc, char **argv)
 {
     static struct world w;
-    uint64_t first = option(argc, argv, "--seed", 1);
+    uint64_t first = option(argc, argv, "--seed", FIRST_SEED);
     uint64_t count = option(argc, argv, "--count", SEEDS);
     bool print = argc > 1 && strcmp(argv[argc - 1], "--print") == 0;
     uint64_t failed = 0;

@@ -272,6 +272,27 @@ static void asking_for_probes_again_and_again_loses_none(void **state)
     }
 }
 
+static void path_that_comes_on_again_begins_the_birth_that_waited(void **state)
+{
+    const struct pair_cfg cfg = {
+        .seed = 7, .links = 1, .rtt_us = {20000}, .preset = JV_PRESET_STRICT, .rebirth = true};
+    pair_init(&world, &cfg);
+    assert_true(pair_attach(&world, 3000));
+    set_hole(0, true);
+    pair_flow_start(&world, &world.up, 20000, 100);
+    pair_run(&world, 10000);
+    assert_null(session(true)->bound);
+    struct jv_command order = {.kind = JV_CMD_PATH_OFF, .link = world.links[0].handle};
+    assert_int_equal(pair_command(&world, true, &order), JV_E_OK);
+    pair_run(&world, 20000);
+    assert_int_equal(pair_state(&world, true), JV_ST_TERMINATED);
+    set_hole(0, false);
+    order.kind = JV_CMD_PATH_ON;
+    assert_int_equal(pair_command(&world, true, &order), JV_E_OK);
+    pair_run(&world, 5000);
+    assert_int_equal(pair_state(&world, true), JV_ST_ATTACHED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +305,7 @@ int main(void)
         cmocka_unit_test_teardown(path_that_answers_probes_only_does_not_stop_the_ladder, stop),
         cmocka_unit_test_teardown(answer_held_for_minutes_does_not_put_off_the_next_probe, stop),
         cmocka_unit_test_teardown(gateway_that_is_always_late_notices_a_silence, stop),
+        cmocka_unit_test_teardown(path_that_comes_on_again_begins_the_birth_that_waited, stop),
         cmocka_unit_test_teardown(asking_for_probes_again_and_again_loses_none, stop),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
