@@ -8,13 +8,13 @@
 #define SCORE_PERCENT 10000U /* the daemon counts a score in millionths */
 #define DAY_MS 86400000U
 
-static uint64_t number(const json_t *object, const char *key)
+uint64_t jv_form_member(const json_t *object, const char *key)
 {
     json_int_t value = json_integer_value(json_object_get(object, key));
     return value < 0 ? 0 : (uint64_t)value;
 }
 
-static const char *text(const json_t *object, const char *key)
+const char *jv_form_word(const json_t *object, const char *key)
 {
     const char *value = json_string_value(json_object_get(object, key));
     return value == NULL ? "" : value;
@@ -94,31 +94,33 @@ static void path_row(const json_t *path, FILE *file)
     char name[JV_FORM_BYTES];
     char ends[160];
     char rtt[JV_FORM_BYTES] = "-";
-    (void)snprintf(name, sizeof(name), "%s", text(path, "name"));
+    (void)snprintf(name, sizeof(name), "%s", jv_form_word(path, "name"));
     char *slash = strchr(name, '/');
     if (slash != NULL) {
         *slash = '\0';
     }
-    (void)snprintf(ends, sizeof(ends), "%s \u2192 %s", text(path, "local"), text(path, "remote"));
+    (void)snprintf(ends, sizeof(ends), "%s \u2192 %s", jv_form_word(path, "local"),
+                   jv_form_word(path, "remote"));
     if (json_object_get(path, "rtt_us") != NULL) {
-        uint64_t us = number(path, "rtt_us");
+        uint64_t us = jv_form_member(path, "rtt_us");
         (void)snprintf(rtt, sizeof(rtt), "%" PRIu64 ".%" PRIu64 " ms", us / 1000U,
                        us % 1000U / 100U);
     }
     char score[JV_FORM_BYTES] = "-";
     if (json_object_get(path, "score") != NULL && json_object_get(path, "rtt_us") != NULL) {
-        (void)snprintf(score, sizeof(score), "%" PRIu64, number(path, "score") / SCORE_PERCENT);
+        (void)snprintf(score, sizeof(score), "%" PRIu64,
+                       jv_form_member(path, "score") / SCORE_PERCENT);
     }
-    uint64_t loss = number(path, "loss_ppm");
-    const char *role = text(path, "role");
-    bool is_standby = strcmp(role, "standby") == 0 && text(path, "standby")[0] != '\0';
-    const char *observed = text(path, "observed");
-    bool is_translated = observed[0] != '\0' && strcmp(observed, text(path, "local")) != 0;
+    uint64_t loss = jv_form_member(path, "loss_ppm");
+    const char *role = jv_form_word(path, "role");
+    bool is_standby = strcmp(role, "standby") == 0 && jv_form_word(path, "standby")[0] != '\0';
+    const char *observed = jv_form_word(path, "observed");
+    bool is_translated = observed[0] != '\0' && strcmp(observed, jv_form_word(path, "local")) != 0;
     /* The arrow is three bytes and one column wide. */
     (void)fprintf(file, "  %-8s %-5s %-50s %10s  %3" PRIu64 ".%" PRIu64 "%%  %5s  %s %s%s%s%s\n",
                   name, slash == NULL ? "" : slash + 1, ends, rtt, loss / 10000U,
                   loss % 10000U / 1000U, score, mark(role),
-                  is_standby ? text(path, "standby") : role,
+                  is_standby ? jv_form_word(path, "standby") : role,
                   json_is_true(json_object_get(path, "metered")) ? ", metered" : "",
                   is_translated ? ", seen as " : "", is_translated ? observed : "");
 }
@@ -147,48 +149,48 @@ static void session_head(const struct jv_cli *cli, const json_t *status, const j
                          FILE *file)
 {
     char sid[JV_FORM_BYTES];
-    const char *state = text(session, "state");
-    short_sid(text(session, "sid"), sid);
-    (void)fprintf(file, "session: %s  %s           state: %s%s%s", text(status, "name"), sid,
-                  paint(cli, state), state, cli->colour ? "\033[0m" : "");
-    duration(file, " for ", number(session, "in_state_ms"));
-    (void)fprintf(file, "  (v%" PRIu64 ")\n", number(session, "v"));
-    (void)fprintf(file, "  reason:  %s, %s\n", text(session, "reason"),
-                  text(session, "reason_text"));
+    const char *state = jv_form_word(session, "state");
+    short_sid(jv_form_word(session, "sid"), sid);
+    (void)fprintf(file, "session: %s  %s           state: %s%s%s", jv_form_word(status, "name"),
+                  sid, paint(cli, state), state, cli->colour ? "\033[0m" : "");
+    duration(file, " for ", jv_form_member(session, "in_state_ms"));
+    (void)fprintf(file, "  (v%" PRIu64 ")\n", jv_form_member(session, "v"));
+    (void)fprintf(file, "  reason:  %s, %s\n", jv_form_word(session, "reason"),
+                  jv_form_word(session, "reason_text"));
     (void)fprintf(file, "  gateway: ");
     list(file, json_object_get(status, "gateways"));
-    (void)fprintf(file, "  epoch %" PRIu64 ", %s\n", number(session, "epoch"),
-                  text(session, "suite"));
+    (void)fprintf(file, "  epoch %" PRIu64 ", %s\n", jv_form_member(session, "epoch"),
+                  jv_form_word(session, "suite"));
 }
 
 static void session_numbers(const json_t *session, FILE *file)
 {
     char in[JV_FORM_BYTES];
     char out[JV_FORM_BYTES];
-    duration(file, "  age: ", number(session, "age_ms"));
+    duration(file, "  age: ", jv_form_member(session, "age_ms"));
     if (json_object_get(session, "lifetime_left_ms") != NULL) {
-        duration(file, "   lifetime left: ", number(session, "lifetime_left_ms"));
+        duration(file, "   lifetime left: ", jv_form_member(session, "lifetime_left_ms"));
     }
-    (void)fprintf(file,
-                  "   switches: %" PRIu64 ", %" PRIu64 " in the last minute (limit %" PRIu64 ")\n",
-                  number(session, "switches"), number(session, "switches_in_window"),
-                  number(session, "switches_limit"));
-    jv_form_size(number(session, "rx_bytes"), in);
-    jv_form_size(number(session, "tx_bytes"), out);
+    (void)fprintf(
+        file, "   switches: %" PRIu64 ", %" PRIu64 " in the last minute (limit %" PRIu64 ")\n",
+        jv_form_member(session, "switches"), jv_form_member(session, "switches_in_window"),
+        jv_form_member(session, "switches_limit"));
+    jv_form_size(jv_form_member(session, "rx_bytes"), in);
+    jv_form_size(jv_form_member(session, "tx_bytes"), out);
     (void)fprintf(file, "  transfer: %s received, %s sent", in, out);
-    duration(file, "     outage: ", number(session, "outage_total_us") / 1000U);
-    (void)fprintf(file, " in %" PRIu64 " switches", number(session, "switches"));
-    duration(file, " (worst ", number(session, "outage_worst_us") / 1000U);
+    duration(file, "     outage: ", jv_form_member(session, "outage_total_us") / 1000U);
+    (void)fprintf(file, " in %" PRIu64 " switches", jv_form_member(session, "switches"));
+    duration(file, " (worst ", jv_form_member(session, "outage_worst_us") / 1000U);
     (void)fprintf(file, ")\n");
-    if (number(session, "hold_left_ms") > 0) {
-        duration(file, "  held for ", number(session, "hold_left_ms"));
+    if (jv_form_member(session, "hold_left_ms") > 0) {
+        duration(file, "  held for ", jv_form_member(session, "hold_left_ms"));
         (void)fprintf(file, ": no moves by choice (jv hold off ends it)\n");
     }
     if (json_is_true(json_object_get(session, "quiet"))) {
         (void)fprintf(file, "  quiet: idle, nothing is reported until there is data\n");
     }
-    if (number(session, "transportless_ms") > 0) {
-        duration(file, "  without transport for ", number(session, "transportless_ms"));
+    if (jv_form_member(session, "transportless_ms") > 0) {
+        duration(file, "  without transport for ", jv_form_member(session, "transportless_ms"));
         (void)fprintf(file, "\n");
     }
 }
@@ -196,14 +198,14 @@ static void session_numbers(const json_t *session, FILE *file)
 /* The device's MTU is smaller than the session's where a path is narrow. */
 static void device_form(const json_t *status, const json_t *session, FILE *file)
 {
-    uint64_t own = number(status, "interface_mtu");
-    uint64_t mtu = number(session, "mtu");
+    uint64_t own = jv_form_member(status, "interface_mtu");
+    uint64_t mtu = jv_form_member(session, "mtu");
     (void)fprintf(file, "     mtu: %" PRIu64, own == 0 ? mtu : own);
     if (own != 0 && own != mtu) {
         (void)fprintf(file, " of %" PRIu64, mtu);
     }
-    if (text(status, "interface")[0] != '\0') {
-        (void)fprintf(file, " on %s", text(status, "interface"));
+    if (jv_form_word(status, "interface")[0] != '\0') {
+        (void)fprintf(file, " on %s", jv_form_word(status, "interface"));
     }
     (void)fprintf(file, "\n");
 }
@@ -211,15 +213,15 @@ static void device_form(const json_t *status, const json_t *session, FILE *file)
 static void kill_switch_form(const json_t *status, FILE *file)
 {
     if (json_object_get(status, "kill_switch") != NULL) {
-        (void)fprintf(file, "  kill switch: %s\n", text(status, "kill_switch"));
+        (void)fprintf(file, "  kill switch: %s\n", jv_form_word(status, "kill_switch"));
     }
 }
 
 static void last_switch(const json_t *session, FILE *file)
 {
-    const char *from = text(session, "last_switch_from");
-    const char *to = text(session, "last_switch_to");
-    uint64_t ago_ms = number(session, "last_switch_ms");
+    const char *from = jv_form_word(session, "last_switch_from");
+    const char *to = jv_form_word(session, "last_switch_to");
+    uint64_t ago_ms = jv_form_member(session, "last_switch_ms");
     time_t at = time(NULL) - (time_t)(ago_ms / 1000U);
     struct tm tm;
     char when[JV_FORM_BYTES] = "";
@@ -229,16 +231,17 @@ static void last_switch(const json_t *session, FILE *file)
     duration(file, "  last switch: ", ago_ms);
     (void)fprintf(file, " ago, %s%s%s%s%s, %s.  Why: jv explain --last\n", when,
                   to[0] == '\0' ? "" : " ", from, to[0] == '\0' ? "" : " \u2192 ", to,
-                  text(session, "last_switch_reason"));
+                  jv_form_word(session, "last_switch_reason"));
 }
 
 static void client_form(const struct jv_cli *cli, const json_t *status, FILE *file)
 {
     const json_t *session = json_object_get(status, "session");
     if (!json_is_object(session)) {
-        (void)fprintf(file, "session: %s           no session yet%s%s\n", text(status, "name"),
-                      text(status, "last_end")[0] == '\0' ? "" : ", the last one ended: ",
-                      text(status, "last_end"));
+        (void)fprintf(file, "session: %s           no session yet%s%s\n",
+                      jv_form_word(status, "name"),
+                      jv_form_word(status, "last_end")[0] == '\0' ? "" : ", the last one ended: ",
+                      jv_form_word(status, "last_end"));
         kill_switch_form(status, file);
         return;
     }
@@ -266,7 +269,7 @@ static void gateway_form(const json_t *status, FILE *file)
 {
     const char *state;
     json_t *count;
-    duration(file, "  running for ", number(status, "uptime_ms"));
+    duration(file, "  running for ", jv_form_member(status, "uptime_ms"));
     (void)fprintf(file, "   listening on ");
     list(file, json_object_get(status, "listen"));
     (void)fprintf(file, "\n  sessions:");
@@ -277,20 +280,21 @@ static void gateway_form(const json_t *status, FILE *file)
         }
     }
     (void)fprintf(file, "   half open %" PRIu64 "   at most %" PRIu64 "\n",
-                  number(status, "half_open"), number(status, "sessions_max"));
+                  jv_form_member(status, "half_open"), jv_form_member(status, "sessions_max"));
 }
 
 void jv_form_status(const struct jv_cli *cli, const json_t *status, FILE *file)
 {
     const json_t *warnings = json_object_get(status, "warnings");
-    if (strcmp(text(status, "role"), "gateway") == 0) {
-        (void)fprintf(file, "gateway: %s  (jvd %s)\n", text(status, "name"),
-                      text(status, "version"));
+    if (strcmp(jv_form_word(status, "role"), "gateway") == 0) {
+        (void)fprintf(file, "gateway: %s  (jvd %s)\n", jv_form_word(status, "name"),
+                      jv_form_word(status, "version"));
         gateway_form(status, file);
     } else {
         client_form(cli, status, file);
     }
-    (void)fprintf(file, "  events dropped: %" PRIu64 "\n", number(status, "events_dropped"));
+    (void)fprintf(file, "  events dropped: %" PRIu64 "\n",
+                  jv_form_member(status, "events_dropped"));
     for (size_t i = 0; i < json_array_size(warnings); i++) {
         (void)fprintf(file, "  warning: %s\n", json_string_value(json_array_get(warnings, i)));
     }
@@ -301,7 +305,7 @@ static const json_t *active_path(const json_t *session)
     const json_t *paths = json_object_get(session, "paths");
     for (size_t i = 0; i < json_array_size(paths); i++) {
         const json_t *path = json_array_get(paths, i);
-        if (strcmp(text(path, "role"), "active") == 0) {
+        if (strcmp(jv_form_word(path, "role"), "active") == 0) {
             return path;
         }
     }
@@ -324,29 +328,32 @@ void jv_form_sessions(const json_t *sessions, bool has_heading, FILE *file)
         char rtt[JV_FORM_BYTES] = "-";
         if (path != NULL && json_object_get(path, "rtt_us") != NULL) {
             (void)snprintf(rtt, sizeof(rtt), "%" PRIu64 ".%" PRIu64 " ms",
-                           number(path, "rtt_us") / 1000U, number(path, "rtt_us") % 1000U / 100U);
+                           jv_form_member(path, "rtt_us") / 1000U,
+                           jv_form_member(path, "rtt_us") % 1000U / 100U);
         }
-        jv_form_size(number(session, "rx_bytes"), in);
-        jv_form_size(number(session, "tx_bytes"), out);
-        (void)fprintf(file, "%-9.8s %-12s %-11s %-18s %9s %10s %10s  %s\n", text(session, "sid"),
-                      text(session, "user"), text(session, "state"),
-                      address == NULL ? "-" : address, rtt, in, out, text(session, "reason"));
+        jv_form_size(jv_form_member(session, "rx_bytes"), in);
+        jv_form_size(jv_form_member(session, "tx_bytes"), out);
+        (void)fprintf(file, "%-9.8s %-12s %-11s %-18s %9s %10s %10s  %s\n",
+                      jv_form_word(session, "sid"), jv_form_word(session, "user"),
+                      jv_form_word(session, "state"), address == NULL ? "-" : address, rtt, in, out,
+                      jv_form_word(session, "reason"));
     }
 }
 
 static void verdict_row(const json_t *one, size_t rank, FILE *file)
 {
     char rtt[JV_FORM_BYTES] = "-";
-    const char *reason = text(one, "reason");
+    const char *reason = jv_form_word(one, "reason");
     bool is_active = json_is_true(json_object_get(one, "is_active"));
     if (json_object_get(one, "rtt_us") != NULL) {
-        uint64_t us = number(one, "rtt_us");
+        uint64_t us = jv_form_member(one, "rtt_us");
         (void)snprintf(rtt, sizeof(rtt), "%" PRIu64 ".%" PRIu64 " ms", us / 1000U,
                        us % 1000U / 100U);
     }
     (void)fprintf(file, "  %zu  %-16s %-24s %10s  prefer %-5" PRIu64 " %s%s%s\n", rank,
-                  text(one, "name"), text(one, "remote"), rtt, number(one, "prefer"), reason,
-                  reason[0] == '\0' ? "would be chosen" : "", is_active ? ", active" : "");
+                  jv_form_word(one, "name"), jv_form_word(one, "remote"), rtt,
+                  jv_form_member(one, "prefer"), reason, reason[0] == '\0' ? "would be chosen" : "",
+                  is_active ? ", active" : "");
 }
 
 void jv_form_verdict(const char *wanted, const json_t *verdict, FILE *file)
@@ -355,22 +362,24 @@ void jv_form_verdict(const char *wanted, const json_t *verdict, FILE *file)
     bool is_allowed = json_is_true(json_object_get(verdict, "allowed"));
     (void)fprintf(file, "switch to %s: %s", wanted, is_allowed ? "allowed" : "not allowed");
     if (!is_allowed) {
-        bool is_bound = strcmp(text(verdict, "reason"), "DUAL_BIND_FORBIDDEN") == 0;
-        (void)fprintf(file, ", %s: %s", text(verdict, "reason"),
-                      is_bound ? "the session is on this path" : text(verdict, "reason_text"));
+        bool is_bound = strcmp(jv_form_word(verdict, "reason"), "DUAL_BIND_FORBIDDEN") == 0;
+        (void)fprintf(file, ", %s: %s", jv_form_word(verdict, "reason"),
+                      is_bound ? "the session is on this path"
+                               : jv_form_word(verdict, "reason_text"));
     }
     (void)fprintf(file, "\n");
-    if (text(verdict, "rule")[0] != '\0') {
-        (void)fprintf(file, "  rule: %s\n", text(verdict, "rule"));
+    if (jv_form_word(verdict, "rule")[0] != '\0') {
+        (void)fprintf(file, "  rule: %s\n", jv_form_word(verdict, "rule"));
     }
-    if (number(verdict, "wait_ms") > 0) {
-        duration(file, "  allowed in ", number(verdict, "wait_ms"));
+    if (jv_form_member(verdict, "wait_ms") > 0) {
+        duration(file, "  allowed in ", jv_form_member(verdict, "wait_ms"));
         (void)fprintf(file, "\n");
     }
     (void)fprintf(file, "  limits now: switches %" PRIu64 " of %" PRIu64 " per min",
-                  number(verdict, "switches_in_window"), number(verdict, "switches_limit"));
-    if (number(verdict, "cooldown_left_ms") > 0) {
-        duration(file, " \u00b7 cooldown ", number(verdict, "cooldown_left_ms"));
+                  jv_form_member(verdict, "switches_in_window"),
+                  jv_form_member(verdict, "switches_limit"));
+    if (jv_form_member(verdict, "cooldown_left_ms") > 0) {
+        duration(file, " \u00b7 cooldown ", jv_form_member(verdict, "cooldown_left_ms"));
         (void)fprintf(file, " left\n");
     } else {
         (void)fprintf(file, " \u00b7 cooldown clear\n");
@@ -404,12 +413,12 @@ int jv_form_exit(const json_t *status)
     } table[] = {{"ATTACHED", JV_EXIT_OK},       {"BIRTH", JV_EXIT_BIRTH},
                  {"VOLATILE", JV_EXIT_VOLATILE}, {"RECOVERING", JV_EXIT_RECOVERING},
                  {"DEGRADED", JV_EXIT_DEGRADED}, {"TERMINATED", JV_EXIT_TERMINATED}};
-    if (strcmp(text(status, "role"), "gateway") == 0) {
+    if (strcmp(jv_form_word(status, "role"), "gateway") == 0) {
         return JV_EXIT_OK;
     }
     const json_t *session = json_object_get(status, "session");
     for (size_t i = 0; i < JV_ARRAY_LEN(table); i++) {
-        if (strcmp(table[i].state, text(session, "state")) == 0) {
+        if (strcmp(table[i].state, jv_form_word(session, "state")) == 0) {
             return (int)table[i].exit;
         }
     }

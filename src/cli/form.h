@@ -18,6 +18,9 @@
 
 #define JV_FORM_BYTES 32U /* a duration or a size with its NUL */
 
+/* A member of a daemon's JSON: 0 and "" where it is missing or of another kind. */
+uint64_t jv_form_member(const json_t *object, const char *key);
+const char *jv_form_word(const json_t *object, const char *key);
 /* "2h14m", "1d 3h", "850ms": the two largest units. */
 void jv_form_duration(uint64_t ms, char out[JV_FORM_BYTES]);
 /* "18.42 GiB". */

@@ -5,22 +5,11 @@
 #include <string.h>
 
 #include "base.h"
+#include "form.h"
 
 #define TEXT_BYTES 256U
 #define NAT64_PREFIX "[64:ff9b:" /* the well-known one, RFC 6052 */
 #define CLOCK_MIN_S 1767225600   /* 2026-01-01: this program was not there before */
-
-static uint64_t number(const json_t *object, const char *key)
-{
-    json_int_t value = json_integer_value(json_object_get(object, key));
-    return value < 0 ? 0 : (uint64_t)value;
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-    const char *value = json_string_value(json_object_get(object, key));
-    return value == NULL ? "" : value;
-}
 
 static json_t *verdict(const char *word, const char *words)
 {
@@ -42,10 +31,10 @@ static const json_t *paths_of(const json_t *status)
 static json_t *udp_row(const json_t *row)
 {
     char words[TEXT_BYTES];
-    uint64_t sent = number(row, "sent");
-    uint64_t answered = number(row, "answered");
+    uint64_t sent = jv_form_member(row, "sent");
+    uint64_t answered = jv_form_member(row, "answered");
     const char *word = sent == 0 ? "unknown" : answered > 0 ? "yes" : "no answer";
-    uint64_t us = number(row, "rtt_avg_us");
+    uint64_t us = jv_form_member(row, "rtt_avg_us");
     if (sent == 0) {
         (void)snprintf(words, sizeof(words), "no probe could be sent");
     } else if (answered > 0) {
@@ -56,9 +45,9 @@ static json_t *udp_row(const json_t *row)
         (void)snprintf(words, sizeof(words), "none of %" PRIu64 " answered", sent);
     }
     json_t *one = verdict(word, words);
-    json_object_set_new(one, "path", json_string(text(row, "name")));
-    json_object_set_new(one, "local", json_string(text(row, "local")));
-    json_object_set_new(one, "remote", json_string(text(row, "remote")));
+    json_object_set_new(one, "path", json_string(jv_form_word(row, "name")));
+    json_object_set_new(one, "local", json_string(jv_form_word(row, "local")));
+    json_object_set_new(one, "remote", json_string(jv_form_word(row, "remote")));
     return one;
 }
 
@@ -73,7 +62,7 @@ static json_t *udp(const json_t *rows)
 
 static bool is_v6(const json_t *row)
 {
-    return text(row, "remote")[0] == '[';
+    return jv_form_word(row, "remote")[0] == '[';
 }
 
 /* Over one family: some answer, none, or nothing to go by. */
@@ -84,9 +73,9 @@ static json_t *family(const json_t *rows, bool wants_v6, uint32_t addresses)
     uint64_t works = 0;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (is_v6(row) == wants_v6 && number(row, "sent") > 0) {
+        if (is_v6(row) == wants_v6 && jv_form_member(row, "sent") > 0) {
             tried++;
-            works += number(row, "answered") > 0 ? 1U : 0U;
+            works += jv_form_member(row, "answered") > 0 ? 1U : 0U;
         }
     }
     const char *word = works > 0       ? "yes"
@@ -125,8 +114,8 @@ static size_t host_len(const char *endpoint)
 static json_t *nat_row(const json_t *path)
 {
     char words[TEXT_BYTES];
-    const char *local = text(path, "local");
-    const char *seen = text(path, "observed");
+    const char *local = jv_form_word(path, "local");
+    const char *seen = jv_form_word(path, "observed");
     const char *word = "unknown";
     if (seen[0] == '\0') {
         (void)snprintf(words, sizeof(words), "the gateway has not told how it sees %.80s", local);
@@ -142,7 +131,7 @@ static json_t *nat_row(const json_t *path)
                        is_port_same ? ", port kept" : "");
     }
     json_t *one = verdict(word, words);
-    json_object_set_new(one, "path", json_string(text(path, "name")));
+    json_object_set_new(one, "path", json_string(jv_form_word(path, "name")));
     return one;
 }
 
@@ -163,12 +152,12 @@ static json_t *mtu(const json_t *status)
     for (size_t i = 0; i < json_array_size(paths); i++) {
         const json_t *path = json_array_get(paths, i);
         char words[TEXT_BYTES];
-        uint64_t bytes = number(path, "mtu");
-        bool is_active = strcmp(text(path, "role"), "active") == 0;
+        uint64_t bytes = jv_form_member(path, "mtu");
+        bool is_active = strcmp(jv_form_word(path, "role"), "active") == 0;
         (void)snprintf(words, sizeof(words), "the device carries %" PRIu64 " bytes%s", bytes,
                        is_active ? "" : "; the path itself was not measured");
         json_t *one = verdict(bytes > 0 ? "device" : "unknown", bytes > 0 ? words : "not told");
-        json_object_set_new(one, "path", json_string(text(path, "name")));
+        json_object_set_new(one, "path", json_string(jv_form_word(path, "name")));
         json_object_set_new(one, "mtu", json_integer((json_int_t)bytes));
         json_array_append_new(list, one);
     }
@@ -183,10 +172,10 @@ static json_t *portal(const json_t *rows)
     uint64_t mute = 0;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
-        if (number(row, "answered") > 0) {
+        if (jv_form_member(row, "answered") > 0) {
             works++;
-        } else if (number(row, "sent") > 0) {
-            const char *name = text(row, "name");
+        } else if (jv_form_member(row, "sent") > 0) {
+            const char *name = jv_form_word(row, "name");
             size_t len = strlen(words);
             (void)snprintf(words + len, sizeof(words) - len, "%s%.*s", mute == 0 ? "" : ", ",
                            JV_MIN(name_len(name), 32), name);
@@ -240,9 +229,9 @@ static json_t *clock_sanity(const struct jv_net_facts *facts)
 json_t *jv_netreport(const json_t *status, const json_t *rows, const struct jv_net_facts *facts)
 {
     json_t *report = json_object();
-    json_object_set_new(report, "name", json_string(text(status, "name")));
+    json_object_set_new(report, "name", json_string(jv_form_word(status, "name")));
     json_object_set_new(report, "state",
-                        json_string(text(json_object_get(status, "session"), "state")));
+                        json_string(jv_form_word(json_object_get(status, "session"), "state")));
     json_object_set_new(report, "names", names(status));
     json_object_set_new(report, "udp", udp(rows));
     json_object_set_new(report, "ipv4", family(rows, false, facts->addresses4));
@@ -258,9 +247,9 @@ json_t *jv_netreport(const json_t *status, const json_t *rows, const struct jv_n
 
 static void print_one(const char *label, const json_t *one, FILE *file)
 {
-    const char *path = text(one, "path");
+    const char *path = jv_form_word(one, "path");
     (void)fprintf(file, "  %-13s %-8.*s %-9s  %s\n", label, JV_MIN(name_len(path), 8), path,
-                  text(one, "verdict"), text(one, "text"));
+                  jv_form_word(one, "verdict"), jv_form_word(one, "text"));
 }
 
 static void print_list(const char *label, const json_t *list, FILE *file)
@@ -276,8 +265,8 @@ static void print_list(const char *label, const json_t *list, FILE *file)
 
 void jv_netreport_print(const json_t *report, FILE *file)
 {
-    const char *state = text(report, "state");
-    (void)fprintf(file, "netcheck: %s  %s\n", text(report, "name"),
+    const char *state = jv_form_word(report, "state");
+    (void)fprintf(file, "netcheck: %s  %s\n", jv_form_word(report, "name"),
                   state[0] == '\0' ? "no session" : state);
     print_one("names", json_object_get(report, "names"), file);
     print_list("UDP", json_object_get(report, "udp"), file);

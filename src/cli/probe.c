@@ -15,18 +15,6 @@
 #define PING_EVERY_MS 1000U
 #define PING_COUNT 3U
 
-static uint64_t number(const json_t *object, const char *key)
-{
-    json_int_t value = json_integer_value(json_object_get(object, key));
-    return value < 0 ? 0 : (uint64_t)value;
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-    const char *value = json_string_value(json_object_get(object, key));
-    return value == NULL ? "" : value;
-}
-
 static void pause_ms(uint64_t ms)
 {
     struct timespec wait = {.tv_sec = (time_t)(ms / 1000U),
@@ -39,8 +27,8 @@ static void pause_ms(uint64_t ms)
 /* "fibre/udp" by name or transport, or the local address, with or without its port. */
 static bool is_wanted(const json_t *path, const char *wanted)
 {
-    const char *name = text(path, "name");
-    const char *local = text(path, "local");
+    const char *name = jv_form_word(path, "name");
+    const char *local = jv_form_word(path, "local");
     size_t len = strlen(wanted);
     bool is_name = strncmp(name, wanted, len) == 0 && (name[len] == '\0' || name[len] == '/');
     bool is_local = strncmp(local, wanted, len) == 0 && (local[len] == '\0' || local[len] == ':');
@@ -53,18 +41,18 @@ uint32_t jv_probe_rows(const json_t *paths, const char *wanted,
     uint32_t len = 0;
     for (size_t i = 0; i < json_array_size(paths) && len < JV_PROBE_PATHS; i++) {
         const json_t *path = json_array_get(paths, i);
-        bool is_off = strcmp(text(path, "role"), "off") == 0;
+        bool is_off = strcmp(jv_form_word(path, "role"), "off") == 0;
         if (wanted == NULL ? is_off : !is_wanted(path, wanted)) {
             continue;
         }
         struct jv_probe_row *row = &rows[len++];
-        *row = (struct jv_probe_row){.mtu = number(path, "mtu")};
-        (void)snprintf(row->name, sizeof(row->name), "%s", text(path, "name"));
-        (void)snprintf(row->local, sizeof(row->local), "%s", text(path, "local"));
-        (void)snprintf(row->remote, sizeof(row->remote), "%s", text(path, "remote"));
-        (void)snprintf(row->role, sizeof(row->role), "%s", text(path, "role"));
-        row->sent_at_first = row->sent_before = number(path, "probes_sent");
-        row->answered_at_first = row->answered_before = number(path, "probes_answered");
+        *row = (struct jv_probe_row){.mtu = jv_form_member(path, "mtu")};
+        (void)snprintf(row->name, sizeof(row->name), "%s", jv_form_word(path, "name"));
+        (void)snprintf(row->local, sizeof(row->local), "%s", jv_form_word(path, "local"));
+        (void)snprintf(row->remote, sizeof(row->remote), "%s", jv_form_word(path, "remote"));
+        (void)snprintf(row->role, sizeof(row->role), "%s", jv_form_word(path, "role"));
+        row->sent_at_first = row->sent_before = jv_form_member(path, "probes_sent");
+        row->answered_at_first = row->answered_before = jv_form_member(path, "probes_answered");
     }
     return len;
 }
@@ -73,9 +61,9 @@ static const json_t *path_of(const json_t *paths, const struct jv_probe_row *row
 {
     for (size_t i = 0; i < json_array_size(paths); i++) {
         const json_t *path = json_array_get(paths, i);
-        if (strcmp(text(path, "name"), row->name) == 0 &&
-            strcmp(text(path, "local"), row->local) == 0 &&
-            strcmp(text(path, "remote"), row->remote) == 0) {
+        if (strcmp(jv_form_word(path, "name"), row->name) == 0 &&
+            strcmp(jv_form_word(path, "local"), row->local) == 0 &&
+            strcmp(jv_form_word(path, "remote"), row->remote) == 0) {
             return path;
         }
     }
@@ -105,16 +93,16 @@ bool jv_probe_update(const json_t *paths, struct jv_probe_row *rows, uint32_t le
     for (uint32_t i = 0; i < len; i++) {
         struct jv_probe_row *row = &rows[i];
         const json_t *path = path_of(paths, row);
-        uint64_t sent = number(path, "probes_sent");
-        uint64_t answered = number(path, "probes_answered");
+        uint64_t sent = jv_form_member(path, "probes_sent");
+        uint64_t answered = jv_form_member(path, "probes_answered");
         if (path == NULL || sent < row->sent_at_first) {
             (void)snprintf(row->role, sizeof(row->role), "gone"); /* or another one of that name */
             continue;
         }
-        (void)snprintf(row->role, sizeof(row->role), "%s", text(path, "role"));
-        row->mtu = number(path, "mtu");
+        (void)snprintf(row->role, sizeof(row->role), "%s", jv_form_word(path, "role"));
+        row->mtu = jv_form_member(path, "mtu");
         if (answered > row->answered_at_first + row->answered) {
-            take_answer(row, number(path, "probe_rtt_us"));
+            take_answer(row, jv_form_member(path, "probe_rtt_us"));
         }
         row->sent = sent - row->sent_at_first;
         row->answered = answered - row->answered_at_first;
@@ -335,7 +323,7 @@ static bool is_gateway_word(const json_t *status, const char *word)
             return true;
         }
     }
-    return strcmp(word, "gw") == 0 || strcmp(text(session, "gateway_address"), word) == 0;
+    return strcmp(word, "gw") == 0 || strcmp(jv_form_word(session, "gateway_address"), word) == 0;
 }
 
 static void name_target(const json_t *status, const char *host, struct target *out)
@@ -349,13 +337,13 @@ static void name_target(const json_t *status, const char *host, struct target *o
                            : "the gateway";
     *out = (struct target){.is_known = host == NULL || is_gateway_word(status, host)};
     (void)snprintf(out->host, sizeof(out->host), "%s", name);
-    (void)snprintf(out->inner, sizeof(out->inner), "%s", text(session, "gateway_address"));
+    (void)snprintf(out->inner, sizeof(out->inner), "%s", jv_form_word(session, "gateway_address"));
     for (size_t i = 0; i < json_array_size(paths); i++) {
         const json_t *path = json_array_get(paths, i);
-        const char *role = text(path, "role");
+        const char *role = jv_form_word(path, "role");
         bool is_bound = strcmp(role, "active") == 0;
         if (is_bound || (out->active[0] == '\0' && strcmp(role, "silent") == 0)) {
-            (void)snprintf(out->active, sizeof(out->active), "%s", text(path, "name"));
+            (void)snprintf(out->active, sizeof(out->active), "%s", jv_form_word(path, "name"));
         }
     }
 }
@@ -430,7 +418,7 @@ int jv_cli_ping(int argc, char **argv, const struct jv_cli *cli)
     if (status == NULL) {
         return code;
     }
-    bool is_client = strcmp(text(status, "role"), "client") == 0;
+    bool is_client = strcmp(jv_form_word(status, "role"), "client") == 0;
     name_target(status, host, &target);
     json_decref(status);
     if (!is_client) {

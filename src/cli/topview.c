@@ -12,18 +12,6 @@
 #define WIDE 96U /* columns from which there is room for switches and the whole reason */
 #define BAR_COLUMNS 22U
 
-static uint64_t number(const json_t *object, const char *key)
-{
-    json_int_t value = json_integer_value(json_object_get(object, key));
-    return value < 0 ? 0 : (uint64_t)value;
-}
-
-static const char *text(const json_t *object, const char *key)
-{
-    const char *value = json_string_value(json_object_get(object, key));
-    return value == NULL ? "" : value;
-}
-
 void jv_top_rate(uint64_t bps, char out[32])
 {
     static const char *const units[] = {"b/s", "kb/s", "Mb/s", "Gb/s", "Tb/s"};
@@ -75,9 +63,9 @@ static void keep_counts(struct jv_top *top)
     for (size_t i = 0; i < json_array_size(top->sessions) && top->counts_len < JV_TOP_ROWS; i++) {
         const json_t *session = json_array_get(top->sessions, i);
         struct jv_top_count *count = &top->counts[top->counts_len++];
-        (void)snprintf(count->sid, sizeof(count->sid), "%s", text(session, "sid"));
-        count->rx_bytes = number(session, "rx_bytes");
-        count->tx_bytes = number(session, "tx_bytes");
+        (void)snprintf(count->sid, sizeof(count->sid), "%s", jv_form_word(session, "sid"));
+        count->rx_bytes = jv_form_member(session, "rx_bytes");
+        count->tx_bytes = jv_form_member(session, "tx_bytes");
     }
     qsort(top->counts, top->counts_len, sizeof(top->counts[0]), compare_counts);
     top->before_ns = top->at_ns;
@@ -113,38 +101,40 @@ static const json_t *bound_path(const json_t *session)
     const json_t *silent = NULL;
     for (size_t i = 0; i < json_array_size(paths); i++) {
         const json_t *path = json_array_get(paths, i);
-        if (strcmp(text(path, "role"), "active") == 0) {
+        if (strcmp(jv_form_word(path, "role"), "active") == 0) {
             return path;
         }
-        silent = silent == NULL && strcmp(text(path, "role"), "silent") == 0 ? path : silent;
+        silent =
+            silent == NULL && strcmp(jv_form_word(path, "role"), "silent") == 0 ? path : silent;
     }
-    return number(session, "transportless_ms") > 0 ? NULL : silent;
+    return jv_form_member(session, "transportless_ms") > 0 ? NULL : silent;
 }
 
 static void fill(const struct jv_top *top, const json_t *session, struct jv_top_row *row)
 {
     struct jv_top_count key;
-    (void)snprintf(key.sid, sizeof(key.sid), "%s", text(session, "sid"));
+    (void)snprintf(key.sid, sizeof(key.sid), "%s", jv_form_word(session, "sid"));
     const struct jv_top_count *before =
         bsearch(&key, top->counts, top->counts_len, sizeof(key), compare_counts);
     *row = (struct jv_top_row){.session = session,
                                .path = bound_path(session),
                                .rx_bps = UINT64_MAX,
                                .tx_bps = UINT64_MAX,
-                               .rank = rank_of(text(session, "state"))};
+                               .rank = rank_of(jv_form_word(session, "state"))};
     if (before != NULL) {
-        row->rx_bps = rate(top, number(session, "rx_bytes"), before->rx_bytes, 8);
-        row->tx_bps = rate(top, number(session, "tx_bytes"), before->tx_bytes, 8);
+        row->rx_bps = rate(top, jv_form_member(session, "rx_bytes"), before->rx_bytes, 8);
+        row->tx_bps = rate(top, jv_form_member(session, "tx_bytes"), before->tx_bytes, 8);
     }
 }
 
 static bool has_filter(const struct jv_top *top, const struct jv_top_row *row)
 {
-    return top->filter[0] == '\0' || strcasestr(text(row->session, "sid"), top->filter) != NULL ||
-           strcasestr(text(row->session, "user"), top->filter) != NULL ||
-           strcasestr(text(row->session, "state"), top->filter) != NULL ||
-           strcasestr(text(row->session, "reason"), top->filter) != NULL ||
-           strcasestr(text(row->path, "name"), top->filter) != NULL;
+    return top->filter[0] == '\0' ||
+           strcasestr(jv_form_word(row->session, "sid"), top->filter) != NULL ||
+           strcasestr(jv_form_word(row->session, "user"), top->filter) != NULL ||
+           strcasestr(jv_form_word(row->session, "state"), top->filter) != NULL ||
+           strcasestr(jv_form_word(row->session, "reason"), top->filter) != NULL ||
+           strcasestr(jv_form_word(row->path, "name"), top->filter) != NULL;
 }
 
 static uint64_t busy(const struct jv_top_row *row)
@@ -162,7 +152,7 @@ static int compare_rows(const void *a, const void *b)
     if (busy(x) != busy(y)) {
         return busy(x) > busy(y) ? -1 : 1;
     }
-    return strcmp(text(x->session, "sid"), text(y->session, "sid"));
+    return strcmp(jv_form_word(x->session, "sid"), jv_form_word(y->session, "sid"));
 }
 
 void jv_top_arrange(struct jv_top *top)
@@ -176,11 +166,11 @@ void jv_top_arrange(struct jv_top *top)
     }
     qsort(top->rows, top->rows_len, sizeof(top->rows[0]), compare_rows);
     for (uint32_t i = 0; i < top->rows_len; i++) {
-        is_there = is_there || strcmp(text(top->rows[i].session, "sid"), top->chosen) == 0;
+        is_there = is_there || strcmp(jv_form_word(top->rows[i].session, "sid"), top->chosen) == 0;
     }
     if (!is_there) {
         (void)snprintf(top->chosen, sizeof(top->chosen), "%s",
-                       top->rows_len == 0 ? "" : text(top->rows[0].session, "sid"));
+                       top->rows_len == 0 ? "" : jv_form_word(top->rows[0].session, "sid"));
     }
 }
 
@@ -196,7 +186,7 @@ void jv_top_take(struct jv_top *top, uint64_t now_ns, json_t *status, json_t *se
     top->counters = counters;
     top->at_ns = now_ns;
     top->process = *process;
-    top->reattached = number(counters, "jumps") + number(counters, "rebinds");
+    top->reattached = jv_form_member(counters, "jumps") + jv_form_member(counters, "rebinds");
     jv_top_arrange(top);
 }
 
@@ -212,7 +202,7 @@ void jv_top_free(struct jv_top *top)
 static uint32_t chosen_at(const struct jv_top *top)
 {
     for (uint32_t i = 0; i < top->rows_len; i++) {
-        if (strcmp(text(top->rows[i].session, "sid"), top->chosen) == 0) {
+        if (strcmp(jv_form_word(top->rows[i].session, "sid"), top->chosen) == 0) {
             return i;
         }
     }
@@ -227,7 +217,8 @@ void jv_top_move(struct jv_top *top, int by)
     int64_t at = (int64_t)chosen_at(top) + by;
     at = JV_MAX(at, 0);
     at = JV_MIN(at, (int64_t)top->rows_len - 1);
-    (void)snprintf(top->chosen, sizeof(top->chosen), "%s", text(top->rows[at].session, "sid"));
+    (void)snprintf(top->chosen, sizeof(top->chosen), "%s",
+                   jv_form_word(top->rows[at].session, "sid"));
 }
 
 /* ---- lines ---- */
@@ -300,7 +291,7 @@ static void put_head(const struct jv_top *top, struct page *page)
 {
     char sums[160];
     char count[32];
-    bool is_gateway = strcmp(text(top->status, "role"), "gateway") == 0;
+    bool is_gateway = strcmp(jv_form_word(top->status, "role"), "gateway") == 0;
     put_sums(top, sums, sizeof(sums));
     if (is_gateway) {
         uint64_t all = 0;
@@ -313,10 +304,11 @@ static void put_head(const struct jv_top *top, struct page *page)
         }
         count_text(all, count);
         put(page, JV_LOOK_HEAD, " jv top   %s  %s sessions%s   events dropped %" PRIu64,
-            text(top->status, "name"), count, sums, number(top->status, "events_dropped"));
+            jv_form_word(top->status, "name"), count, sums,
+            jv_form_member(top->status, "events_dropped"));
     } else {
         put(page, JV_LOOK_HEAD, " jv top   %s%s   events dropped %" PRIu64,
-            text(top->status, "name"), sums, number(top->status, "events_dropped"));
+            jv_form_word(top->status, "name"), sums, jv_form_member(top->status, "events_dropped"));
     }
 }
 
@@ -328,11 +320,11 @@ static void put_states(const struct jv_top *top, struct page *page)
     size_t at = 0;
     uint64_t all = 0;
     for (size_t i = 0; i < JV_ARRAY_LEN(shown); i++) {
-        all += number(states, shown[i]);
+        all += jv_form_member(states, shown[i]);
     }
     for (size_t i = 0; i < JV_ARRAY_LEN(shown) && at < sizeof(line) - 200U; i++) {
         char count[32];
-        uint64_t n = number(states, shown[i]);
+        uint64_t n = jv_form_member(states, shown[i]);
         count_text(n, count);
         at += (size_t)snprintf(line + at, sizeof(line) - at, " %s %s ", shown[i], count);
         uint64_t bar = all == 0 ? 0 : (n * BAR_COLUMNS + all - 1U) / all;
@@ -363,7 +355,7 @@ static void ms_text(const json_t *path, const char *key, char out[32])
         (void)snprintf(out, 32, "-");
         return;
     }
-    uint64_t us = number(path, key);
+    uint64_t us = jv_form_member(path, key);
     if (us < 10000U) {
         (void)snprintf(out, 32, "%" PRIu64 ".%" PRIu64, us / 1000U, us % 1000U / 100U);
     } else {
@@ -378,33 +370,34 @@ static void put_row(const struct jv_top *top, const struct jv_top_row *row, stru
     char in_text[32];
     char out_text[32];
     char left[32] = "";
-    const char *state = text(row->session, "state");
-    const char *user = text(row->session, "user");
-    bool is_chosen = strcmp(text(row->session, "sid"), top->chosen) == 0;
+    const char *state = jv_form_word(row->session, "state");
+    const char *user = jv_form_word(row->session, "user");
+    bool is_chosen = strcmp(jv_form_word(row->session, "sid"), top->chosen) == 0;
     ms_text(row->path, "rtt_us", rtt);
     if (row->path != NULL) {
-        uint64_t ppm = number(row->path, "loss_ppm");
+        uint64_t ppm = jv_form_member(row->path, "loss_ppm");
         (void)snprintf(loss, sizeof(loss), "%" PRIu64 ".%" PRIu64, ppm / 10000U,
                        ppm % 10000U / 1000U);
     }
     jv_top_rate(row->rx_bps, in_text);
     jv_top_rate(row->tx_bps, out_text);
-    if (number(row->session, "hold_left_ms") > 0) {
+    if (jv_form_member(row->session, "hold_left_ms") > 0) {
         char held[JV_FORM_BYTES];
-        jv_form_duration(number(row->session, "hold_left_ms"), held);
+        jv_form_duration(jv_form_member(row->session, "hold_left_ms"), held);
         (void)snprintf(left, sizeof(left), "  held %.20s", held);
     }
-    const char *name = user[0] == '\0' ? text(top->status, "name") : user;
-    const char *path = row->path == NULL ? "-" : text(row->path, "name");
+    const char *name = user[0] == '\0' ? jv_form_word(top->status, "name") : user;
+    const char *path = row->path == NULL ? "-" : jv_form_word(row->path, "name");
     enum jv_top_look look = is_chosen ? JV_LOOK_CHOSEN : look_of(state);
     if (page->width >= WIDE) {
         put(page, look, " %-8.8s %-8.8s %-10s %-10.10s %5s %5s %5" PRIu64 " %9s %9s  %s%s",
-            text(row->session, "sid"), name, state, path, rtt, loss,
-            number(row->session, "switches"), in_text, out_text, text(row->session, "reason"),
-            left);
+            jv_form_word(row->session, "sid"), name, state, path, rtt, loss,
+            jv_form_member(row->session, "switches"), in_text, out_text,
+            jv_form_word(row->session, "reason"), left);
     } else {
-        put(page, look, " %-8.8s %-7.7s %-10s %-9.9s %5s %8s %8s  %s%s", text(row->session, "sid"),
-            name, state, path, rtt, in_text, out_text, text(row->session, "reason"), left);
+        put(page, look, " %-8.8s %-7.7s %-10s %-9.9s %5s %8s %8s  %s%s",
+            jv_form_word(row->session, "sid"), name, state, path, rtt, in_text, out_text,
+            jv_form_word(row->session, "reason"), left);
     }
 }
 
@@ -415,18 +408,20 @@ static void path_rows(const json_t *session, struct page *page)
         "LOCAL - REMOTE");
     for (size_t i = 0; i < json_array_size(paths); i++) {
         const json_t *path = json_array_get(paths, i);
-        const char *role = text(path, "role");
+        const char *role = jv_form_word(path, "role");
         char ends[160];
         char rtt[32];
-        uint64_t ppm = number(path, "loss_ppm");
+        uint64_t ppm = jv_form_member(path, "loss_ppm");
         ms_text(path, "rtt_us", rtt);
-        (void)snprintf(ends, sizeof(ends), "%s - %s", text(path, "local"), text(path, "remote"));
+        (void)snprintf(ends, sizeof(ends), "%s - %s", jv_form_word(path, "local"),
+                       jv_form_word(path, "remote"));
         put(page,
             strcmp(role, "active") == 0   ? JV_LOOK_GOOD
             : strcmp(role, "silent") == 0 ? JV_LOOK_BAD
                                           : JV_LOOK_PLAIN,
-            " %-12.12s %-8s %6s %4" PRIu64 ".%" PRIu64 " %5" PRIu64 "  %s", text(path, "name"),
-            role, rtt, ppm / 10000U, ppm % 10000U / 1000U, number(path, "mtu"), ends);
+            " %-12.12s %-8s %6s %4" PRIu64 ".%" PRIu64 " %5" PRIu64 "  %s",
+            jv_form_word(path, "name"), role, rtt, ppm / 10000U, ppm % 10000U / 1000U,
+            jv_form_member(path, "mtu"), ends);
     }
 }
 
@@ -442,7 +437,7 @@ uint32_t jv_top_sessions(const struct jv_top *top, uint32_t width, uint32_t heig
                          struct jv_top_line *lines)
 {
     struct page page = {lines, 0, JV_MIN(width, JV_TOP_COLUMNS_MAX), height};
-    bool is_gateway = strcmp(text(top->status, "role"), "gateway") == 0;
+    bool is_gateway = strcmp(jv_form_word(top->status, "role"), "gateway") == 0;
     put_head(top, &page);
     if (is_gateway) {
         put_states(top, &page);
@@ -488,8 +483,8 @@ uint32_t jv_top_paths(const struct jv_top *top, uint32_t width, uint32_t height,
         return page.len;
     }
     const json_t *session = top->rows[chosen_at(top)].session;
-    put(&page, JV_LOOK_PLAIN, " session %.8s  %s  %s", text(session, "sid"), text(session, "state"),
-        text(session, "reason"));
+    put(&page, JV_LOOK_PLAIN, " session %.8s  %s  %s", jv_form_word(session, "sid"),
+        jv_form_word(session, "state"), jv_form_word(session, "reason"));
     path_rows(session, &page);
     const json_t *paths = json_object_get(session, "paths");
     for (size_t i = 0; i < json_array_size(paths); i++) {
@@ -497,9 +492,11 @@ uint32_t jv_top_paths(const struct jv_top *top, uint32_t width, uint32_t height,
         put(&page, JV_LOOK_PLAIN,
             " %-12.12s prefer %" PRIu64 ", probes %" PRIu64 " sent %" PRIu64 " answered, %" PRIu64
             " unanswered in a row%s%s",
-            text(path, "name"), number(path, "prefer"), number(path, "probes_sent"),
-            number(path, "probes_answered"), number(path, "unanswered"),
-            text(path, "observed")[0] == '\0' ? "" : ", seen as ", text(path, "observed"));
+            jv_form_word(path, "name"), jv_form_member(path, "prefer"),
+            jv_form_member(path, "probes_sent"), jv_form_member(path, "probes_answered"),
+            jv_form_member(path, "unanswered"),
+            jv_form_word(path, "observed")[0] == '\0' ? "" : ", seen as ",
+            jv_form_word(path, "observed"));
     }
     return page.len;
 }

@@ -248,7 +248,8 @@ struct jv_session {
     /* switching */
     struct jv_bucket switches, rebinds;
     struct jv_instant last_switch;
-    struct jv_instant switch_times[8]; /* for status and records: newest overwrite oldest */
+    struct jv_instant switch_times
+        [32]; /* for status and records, above the cap of every preset: newest overwrite oldest */
     uint32_t switch_times_len;
     enum jv_why last_switch_why;
     char switched_from[JV_NAME_BYTES], switched_to[JV_NAME_BYTES]; /* client */
