@@ -39,6 +39,30 @@ static bool is_name(struct jv_text text)
     return text.len > 0;
 }
 
+struct jv_text jv_text_trim(const char *from, const char *to)
+{
+    while (from < to && (*from == ' ' || *from == '\t')) {
+        from++;
+    }
+    while (from < to && (to[-1] == ' ' || to[-1] == '\t')) {
+        to--;
+    }
+    return (struct jv_text){from, (size_t)(to - from)};
+}
+
+bool jv_text_next(struct jv_text *rest, struct jv_text *entry_out)
+{
+    if (rest->at == NULL) {
+        return false;
+    }
+    const char *end = rest->at + rest->len;
+    const char *comma = memchr(rest->at, ',', rest->len);
+    *entry_out = jv_text_trim(rest->at, comma != NULL ? comma : end);
+    *rest = comma != NULL ? (struct jv_text){comma + 1, (size_t)(end - comma - 1)}
+                          : (struct jv_text){NULL, 0};
+    return true;
+}
+
 struct jv_ini jv_ini_init(const char *text, size_t len)
 {
     return (struct jv_ini){text, len, 0};

@@ -12,6 +12,7 @@
  *          and reading goes on.
  * Limits   JV_INI_LINE_MAX characters a line.
  */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,11 @@ struct jv_text { /* a borrowed run of characters, without NUL */
     const char *at;
     size_t len;
 };
+
+/* Without the blanks and tabs at both ends. */
+struct jv_text jv_text_trim(const char *from, const char *to);
+/* Cut the next entry of a list with commas off `rest`; false at its end. An empty entry is given, and refused by its parser. */
+bool jv_text_next(struct jv_text *rest, struct jv_text *entry_out);
 
 struct jv_ini_item {
     uint32_t line;

@@ -42,34 +42,6 @@ static bool copy(struct jv_text text, char *out, size_t cap)
     return true;
 }
 
-static struct jv_text trim(const char *from, const char *to)
-{
-    while (from < to && (*from == ' ' || *from == '\t')) {
-        from++;
-    }
-    while (from < to && (to[-1] == ' ' || to[-1] == '\t')) {
-        to--;
-    }
-    return (struct jv_text){from, (size_t)(to - from)};
-}
-
-/*
- * Cut the next entry of a list off `rest`; false at its end. An empty entry is given and refused by
- * its parser.
- */
-static bool next_entry(struct jv_text *rest, struct jv_text *entry_out)
-{
-    if (rest->at == NULL) {
-        return false;
-    }
-    const char *end = rest->at + rest->len;
-    const char *comma = memchr(rest->at, ',', rest->len);
-    *entry_out = trim(rest->at, comma != NULL ? comma : end);
-    *rest = comma != NULL ? (struct jv_text){comma + 1, (size_t)(end - comma - 1)}
-                          : (struct jv_text){NULL, 0};
-    return true;
-}
-
 static bool is_ip_text(struct jv_text text, struct jv_ip *ip_out)
 {
     char buf[JV_ADDR_TEXT_BYTES];
@@ -536,7 +508,7 @@ enum jv_value_fault jv_value_parse(const struct jv_value_row *row, struct jv_tex
     }
     struct jv_text rest = text;
     struct jv_text entry;
-    while (next_entry(&rest, &entry)) {
+    while (jv_text_next(&rest, &entry)) {
         *bad_out = entry;
         enum jv_value_fault fault =
             entry.len == 0 ? JV_VALUE_BAD : types[row->type].parse(row, entry, field);

@@ -55,22 +55,6 @@ static int shown(struct jv_text text)
     return (int)JV_MIN(text.len, (size_t)SHOWN_MAX);
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-static struct jv_text trimmed(const char *from, const char *to)
-{
-    while (from < to && is_blank(*from)) {
-        from++;
-    }
-    while (from < to && is_blank(to[-1])) {
-        to--;
-    }
-    return (struct jv_text){from, (size_t)(to - from)};
-}
-
 static bool is_word(struct jv_text text, const char *word)
 {
     return text.len == strlen(word) && strncasecmp(text.at, word, text.len) == 0;
@@ -83,19 +67,6 @@ static bool copy(struct jv_text text, char *out, size_t cap)
     }
     memcpy(out, text.at, text.len);
     out[text.len] = '\0';
-    return true;
-}
-
-static bool next_entry(struct jv_text *rest, struct jv_text *entry_out)
-{
-    if (rest->at == NULL) {
-        return false;
-    }
-    const char *end = rest->at + rest->len;
-    const char *comma = memchr(rest->at, ',', rest->len);
-    *entry_out = trimmed(rest->at, comma != NULL ? comma : end);
-    *rest = comma != NULL ? (struct jv_text){comma + 1, (size_t)(end - comma - 1)}
-                          : (struct jv_text){NULL, 0};
     return true;
 }
 
@@ -209,7 +180,7 @@ static void read_address(struct reader *r, struct jv_text value)
 {
     struct jv_text rest = value;
     struct jv_text entry;
-    while (next_entry(&rest, &entry)) {
+    while (jv_text_next(&rest, &entry)) {
         struct jv_prefix prefix;
         char text[JV_ADDR_TEXT_BYTES];
         if (!parse_prefix(entry, &prefix)) {
@@ -257,7 +228,7 @@ static void read_dns(struct reader *r, struct jv_text value)
 {
     struct jv_text rest = value;
     struct jv_text entry;
-    while (next_entry(&rest, &entry)) {
+    while (jv_text_next(&rest, &entry)) {
         char text[JV_ADDR_TEXT_BYTES];
         struct jv_ip ip;
         if (copy(entry, text, sizeof(text)) && jv_ip_parse(text, &ip) == JV_E_OK) {
@@ -394,7 +365,7 @@ static void read_allowed(struct reader *r, struct jv_text value)
 {
     struct jv_text rest = value;
     struct jv_text entry;
-    while (value.len > 0 && next_entry(&rest, &entry)) {
+    while (value.len > 0 && jv_text_next(&rest, &entry)) {
         struct jv_prefix prefix;
         if (!parse_prefix(entry, &prefix)) {
             bad(r, entry, "ADDRESS/BITS, separated by commas");
@@ -481,8 +452,8 @@ static void read_line(struct reader *r, struct jv_text text)
         }
         return; /* else the section itself was refused */
     }
-    struct jv_text name = trimmed(text.at, equals);
-    struct jv_text value = trimmed(equals + 1, text.at + text.len);
+    struct jv_text name = jv_text_trim(text.at, equals);
+    struct jv_text value = jv_text_trim(equals + 1, text.at + text.len);
     for (uint32_t i = 0; i < KEYS; i++) {
         if (!is_word(name, keys[i].name) || keys[i].is_of_peer != r->is_peer) {
             continue;
@@ -536,7 +507,7 @@ static void read_text(struct reader *r, const char *text, size_t len)
             continue;
         }
         const char *hash = line.len > 0 ? memchr(line.at, '#', line.len) : NULL;
-        struct jv_text body = trimmed(line.at, hash != NULL ? hash : line.at + line.len);
+        struct jv_text body = jv_text_trim(line.at, hash != NULL ? hash : line.at + line.len);
         if (body.len > 0 && body.at[0] == '[') {
             open_section(r, body);
         } else if (body.len > 0) {
