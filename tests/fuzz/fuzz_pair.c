@@ -104,18 +104,16 @@ static void trouble_queue(uint8_t how, uint8_t which)
     }
     uint32_t at = which % pair.events_len;
     uint32_t other = (which + 1U) % pair.events_len;
+    const uint64_t due = pair.events[at].due_ns;
     if (how == 0) {
-        pair.events[at] = pair.events[--pair.events_len];
-    } else if (how == 1 && pair.events_len < PAIR_EVENTS) {
-        pair.events[pair.events_len] = pair.events[at];
-        pair.events[pair.events_len].order = pair.event_order++;
-        pair.events[pair.events_len++].due_ns += which * 1000ULL;
+        pair_event_drop(&pair, at);
+    } else if (how == 1) {
+        (void)pair_event_add(&pair, &pair.events[at], due + which * 1000ULL); /* full: no copy */
     } else if (how == 2) {
-        uint64_t due = pair.events[at].due_ns;
-        pair.events[at].due_ns = pair.events[other].due_ns;
-        pair.events[other].due_ns = due;
+        pair_event_move(&pair, at, pair.events[other].due_ns);
+        pair_event_move(&pair, other, due);
     } else {
-        pair.events[at].due_ns += which * JV_NS_PER_MS;
+        pair_event_move(&pair, at, due + which * JV_NS_PER_MS);
     }
 }
 

@@ -52,7 +52,7 @@ struct pair_socket { /* beside that of its link: a twin, or of IPv6 */
 };
 
 struct pair_event {
-    uint64_t due_ns, order;
+    uint64_t due_ns, order; /* the filter sees the moment at which it will arrive */
     bool to_gateway;
     bool is_too_big; /* no datagram, but ICMP that says so */
     uint32_t link;
@@ -88,9 +88,11 @@ struct pair {
     struct jv_order
         wishes[PAIR_EXTRA]; /* sockets to be opened or closed once the core has finished */
     uint32_t wishes_len, twins_opened;
-    struct pair_event *events;
-    uint32_t events_len;
+    struct pair_event *events; /* under way, in no order; `heap` has their places by moment */
+    uint32_t *heap, *heap_place;
+    uint32_t events_len, events_cap;
     uint64_t event_order;
+    struct pair_event passing; /* what the filter is shown */
     struct jv_prng entropy_c, entropy_g;
     struct pair_flow up, down; /* client to gateway, gateway to client */
     struct pair_log log_c, log_g;
@@ -134,6 +136,7 @@ struct pair_cfg {
     const struct jv_policy *policy; /* overrides the preset */
     uint32_t half_open_max;         /* 0: 8 */
     uint32_t buffers;               /* of each core; 0: 2048 */
+    uint32_t events;                /* that may be under way at once; 0: PAIR_EVENTS */
     bool rebirth, no_aes;
     bool has_second, has_v6; /* endpoints of the gateway */
     uint8_t dscp;            /* of outer datagrams, at both ends */
@@ -174,6 +177,11 @@ void pair_inject(struct pair *p, bool to_gateway, uint32_t link, const struct jv
 /* Put bytes on the way: they arrive after `delay_us`, as if from `remote`. The only form that a filter may use. */
 void pair_enqueue(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
                   uint32_t delay_us, const uint8_t *bytes, uint32_t len);
+/* An event as `form` says, after all that are due at that moment. False: there are as many as may be. */
+bool pair_event_add(struct pair *p, const struct pair_event *form, uint64_t due_ns);
+/* Event `at` of `events` comes at another moment, or never; then another one may stand in its place. */
+void pair_event_move(struct pair *p, uint32_t at, uint64_t due_ns);
+void pair_event_drop(struct pair *p, uint32_t at);
 /* Freeze a side, or let it go on; what waited in its socket is read first then. */
 void pair_pause(struct pair *p, bool client, bool on);
 /* The client's machine is suspended for `ms`, and its daemon tells the core when it wakes up. */
