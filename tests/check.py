@@ -18,6 +18,7 @@ CORES = max(1, len(os.sched_getaffinity(0)))
 GROUPS = {
     "build": "gcc and clang, warnings are errors",
     "unit": "unit tests, property tests, replayed corpora",
+    "exhaustive": "every case of small worlds against naive models",
     "sim": "simulator: golden scenarios and seeds",
     "asan": "the same unit and property tests under AddressSanitizer and UBSan",
     "fuzz": "every fuzz target for 5 s (60 s with --long)",
@@ -131,14 +132,15 @@ def parse_tap(log, status):
     return passed, failed
 
 
-def meson_tests(folder, wanted, slower=1):
-    """Runs the tests of a build whose suites meet `wanted`."""
+def meson_tests(folder, wanted, slower=1, args=()):
+    """Runs the tests of a build whose suites meet `wanted`, with `args` behind their own."""
     listing = subprocess.run(["meson", "introspect", "--tests", folder], cwd=ROOT, capture_output=True, text=True, check=True)
     tests = [t for t in json.loads(listing.stdout) if {s.split(":")[-1] for s in t["suite"]} & wanted]
 
     def one(test):
         tier = next(s.split(":")[-1] for s in test["suite"] if s.split(":")[-1] in wanted)
         name = "%s %s %s" % (folder, tier, test["name"])
+        test["cmd"] = test["cmd"] + list(args)
         status, log = run(name, test["cmd"], test["timeout"] * slower, test["env"], test["workdir"] or ROOT)
         return name, test, status, log
 
@@ -159,6 +161,15 @@ def group_unit(_):
     if build("build"):
         say("unit and property tests, replayed corpora")
         meson_tests("build", {"unit", "prop", "fuzz"})
+
+
+def group_exhaustive(args):
+    if build("build"):
+        say("exhaustive checks")
+        meson_tests("build", {"exhaustive"}, 10 if args.long else 2, ["wide"] if args.long else [])
+    if args.long and build("build-asan"):
+        os.environ.update(ASAN_ENV)
+        meson_tests("build-asan", {"exhaustive"}, 10)
 
 
 def group_sim(_):
@@ -249,7 +260,7 @@ def main():
     args = parser.parse_args()
     if args.list:
         for name, what in GROUPS.items():
-            print("%-6s %s" % (name, what))
+            print("%-10s %s" % (name, what))
         return 0
     os.makedirs(LOGS, exist_ok=True)
     os.chdir(ROOT)
