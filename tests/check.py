@@ -21,6 +21,7 @@ GROUPS = {
     "exhaustive": "every case of small worlds against naive models",
     "sim": "simulator: golden scenarios and seeds",
     "asan": "the same unit and property tests under AddressSanitizer and UBSan",
+    "ct": "no branch and no index depends on a secret (valgrind on poisoned keys)",
     "fuzz": "every fuzz target for 5 s (60 s with --long)",
     "lint": "layers, symbols, calls, format, documents, shell, manual pages, static analysis",
     "netns": "the daemons in network namespaces, with the real kernel",
@@ -89,6 +90,7 @@ def simple(name, cmd, timeout, again=None, env=None):
 BUILDS = {
     "build": ("gcc", []),
     "build-clang": ("clang", []),
+    "build-ct": ("clang", ["-Dc_args=-gdwarf-4"]),  # valgrind 3.19 cannot read DWARF 5
     "build-asan": ("clang", ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"]),
 }
 built = {}
@@ -189,6 +191,16 @@ def group_asan(_):
         say("unit and property tests under ASan and UBSan")
         os.environ.update(ASAN_ENV)
         meson_tests("build-asan", {"unit", "prop"}, 4)
+
+
+def group_ct(args):
+    for folder in ["build", "build-ct"] if args.long else ["build"]:
+        if build(folder):
+            say("secrets under valgrind, %s" % folder)
+            cmd = ["tests/ct/run", folder]
+            status, log = run("ct " + folder, cmd, 600)
+            passed, failed = parse_tap(log, status)
+            count("ct " + folder, passed, failed, log, " ".join(cmd))
 
 
 def group_fuzz(args):
