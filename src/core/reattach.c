@@ -321,10 +321,9 @@ static bool judge_policy(struct jv_core *core, struct jv_session *s, const struc
 }
 
 /* P12: return routability, by the token and nothing else; and how long ago the client heard from this process. */
-static struct judgement judge_token(const struct jv_core *core, struct jv_session *s,
-                                    const struct jv_slot *slot, const struct jv_request *req)
+static bool has_valid_token(const struct jv_core *core, const struct jv_session *s,
+                            const struct jv_slot *slot, const struct jv_request *req)
 {
-    const struct judgement challenge = {.verdict = VERDICT_CHALLENGE};
     uint64_t now_ms = jv_core_gateway_time(core);
     uint64_t age_ms = 0;
     struct jv_token_claim claim = jv_token_claim_of(&s->sid, slot);
@@ -332,6 +331,18 @@ static struct judgement judge_token(const struct jv_core *core, struct jv_sessio
         claim.hint_epoch = req->hint_epoch;
         claim.hint_counter = req->hint_counter;
     }
+    if ((req->flags & JV_REQ_HAS_TOKEN) == 0 ||
+        !jv_token_check(core->token_key, &claim, now_ms, req->token, &age_ms) ||
+        age_ms >= s->policy.path_valid_ms) {
+        return false;
+    }
+    uint64_t newest = JV_MAX(req->gateway_time_ms, jv_token_time(req->token));
+    return newest <= now_ms && now_ms - newest <= s->policy.reattach_proof_max_age_ms;
+}
+
+static struct judgement judge_token(const struct jv_core *core, struct jv_session *s,
+                                    const struct jv_slot *slot, const struct jv_request *req)
+{
     if (req->flags & (JV_REQ_HINT | JV_REQ_UNLESS)) {
         const struct jv_epoch *epoch = jv_keys_at(s->keys, req->hint_epoch);
         if (epoch == NULL || (epoch->window.any && epoch->window.top >= req->hint_counter)) {
@@ -339,18 +350,8 @@ static struct judgement judge_token(const struct jv_core *core, struct jv_sessio
             return (struct judgement){VERDICT_DROP, JV_WHY_FRESHNESS_INVALID, 0};
         }
     }
-    if ((req->flags & JV_REQ_HAS_TOKEN) == 0) {
-        return challenge;
-    }
-    if (!jv_token_check(core->token_key, &claim, now_ms, req->token, &age_ms) ||
-        age_ms >= s->policy.path_valid_ms) {
-        return challenge;
-    }
-    uint64_t newest = JV_MAX(req->gateway_time_ms, jv_token_time(req->token));
-    if (newest > now_ms || now_ms - newest > s->policy.reattach_proof_max_age_ms) {
-        return challenge;
-    }
-    return (struct judgement){.verdict = VERDICT_COMMIT};
+    return (struct judgement){.verdict = has_valid_token(core, s, slot, req) ? VERDICT_COMMIT
+                                                                             : VERDICT_CHALLENGE};
 }
 
 static struct jv_rate request_rate(const struct jv_session *s)
@@ -373,7 +374,12 @@ static struct judgement judge(struct jv_core *core, struct jv_session *s,
     }
     bool is_move = !is_bound_address(s, slot);
     if (!is_move && s->state == JV_ST_ATTACHED) {
-        return (struct judgement){.verdict = VERDICT_ACK_AGAIN};
+        /*
+         * Anybody can write the bound address as the source of a copy. Answered without the token of that very address, a request
+         * for another path would be spent there before it arrives from its own, and the jump with it.
+         */
+        return (struct judgement){
+            .verdict = has_valid_token(core, s, slot, req) ? VERDICT_ACK_AGAIN : VERDICT_CHALLENGE};
     }
     /* P9: rows that this side ran alone make no request stale, a version before the last commit does. */
     if (req->version < s->commit.version || req->version > s->v) {

@@ -231,6 +231,43 @@ static void replays_from_elsewhere_do_not_empty_the_request_limit(void **state)
     assert_true(jv_core_session_at(world.gateway, 0)->bound->remote.ip.b[3] == 2);
 }
 
+/* Each request is shown to the gateway first from the bound address, which needs nothing but the means to write a source address. */
+static bool copy_from_the_bound_address(struct pair *p, const struct pair_event *e)
+{
+    if (e->to_gateway && is_of_interest(e) && !jv_endpoint_is_equal(&e->remote, &client_at)) {
+        pair_enqueue(p, true, e->link, &client_at, 0, e->bytes, e->len);
+    }
+    return true;
+}
+
+static void request_copied_from_the_bound_address_does_not_stop_the_jump(void **state)
+{
+    const struct pair_cfg cfg = two_links(JV_PRESET_FAST);
+    begin(&cfg);
+    attach_with_traffic(5000);
+    attack.types = TYPE(JV_TYPE_REQUEST);
+    world.filter = copy_from_the_bound_address;
+    set_hole(0, true);
+    pair_run(&world, 500);
+    assert_both_attached();
+    assert_true(jv_core_session_at(world.gateway, 0)->bound->remote.ip.b[3] == 2);
+    assert_int_equal(pair_count(&world.log_g, JV_REC_TransportSwitch, JV_WHY_NONE), 1);
+}
+
+static void request_copied_from_the_bound_address_does_not_stop_a_rebinding(void **state)
+{
+    struct pair_cfg cfg = two_links(JV_PRESET_FAST);
+    cfg.links = 1;
+    begin(&cfg);
+    attach_with_traffic(5000);
+    attack.types = TYPE(JV_TYPE_REQUEST);
+    world.filter = copy_from_the_bound_address;
+    pair_rebind(&world, 0);
+    pair_run(&world, 500);
+    assert_both_attached();
+    assert_int_equal(pair_count(&world.log_g, JV_REC_TransportRebound, JV_WHY_NONE), 1);
+}
+
 /* ---- the birth ---- */
 
 static void make_birth_keys(uint8_t mac1_key[JV_HASH_BYTES], uint8_t cookie_key[JV_HASH_BYTES])
@@ -438,15 +475,18 @@ static void released_rekey_offer_does_not_part_the_keys(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {T(raced_copies_do_not_move_the_binding),
-                                       T(copies_of_a_much_faster_observer_do_not_move_it_either),
-                                       T(forgery_to_another_local_address_moves_nothing),
-                                       T(garbage_under_the_bound_locator_does_not_stop_the_jump),
-                                       T(replays_from_elsewhere_do_not_empty_the_request_limit),
-                                       T(spoofed_first_messages_do_not_stop_a_birth),
-                                       T(raced_first_message_does_not_stop_the_birth),
-                                       T(forged_cookies_do_not_pin_a_birth_to_one_path),
-                                       T(birth_across_a_reload_does_not_become_anothers),
-                                       T(released_rekey_offer_does_not_part_the_keys)};
+    const struct CMUnitTest tests[] = {
+        T(raced_copies_do_not_move_the_binding),
+        T(copies_of_a_much_faster_observer_do_not_move_it_either),
+        T(forgery_to_another_local_address_moves_nothing),
+        T(garbage_under_the_bound_locator_does_not_stop_the_jump),
+        T(replays_from_elsewhere_do_not_empty_the_request_limit),
+        T(request_copied_from_the_bound_address_does_not_stop_the_jump),
+        T(request_copied_from_the_bound_address_does_not_stop_a_rebinding),
+        T(spoofed_first_messages_do_not_stop_a_birth),
+        T(raced_first_message_does_not_stop_the_birth),
+        T(forged_cookies_do_not_pin_a_birth_to_one_path),
+        T(birth_across_a_reload_does_not_become_anothers),
+        T(released_rekey_offer_does_not_part_the_keys)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
