@@ -9,6 +9,7 @@
 
 /* A birth that replaces a session lives beside it until it is proven. */
 #define SESSIONS_SPARE 8U
+#define SESSIONS_MAX 1000000U
 
 /* One walk over the layout serves both the count of bytes (mem == NULL) and the placing. */
 struct arena {
@@ -83,14 +84,14 @@ static bool normalise(const struct jv_core_cfg *cfg, struct jv_core_cfg *out)
 {
     *out = *cfg;
     if (cfg->role == JV_ROLE_GATEWAY) {
-        out->sessions_max += SESSIONS_SPARE;
+        out->sessions_max = JV_MIN(cfg->sessions_max, SESSIONS_MAX) + SESSIONS_SPARE;
     }
     if (cfg->role == JV_ROLE_CLIENT) {
         out->sessions_max = 1;
         out->half_open_max = out->users_max = 1;
         out->users_len = 0;
     }
-    return out->sessions_max >= 1 && out->sessions_max <= 1000000 && out->half_open_max >= 1 &&
+    return out->sessions_max <= SESSIONS_MAX && out->half_open_max >= 1 &&
            out->half_open_max <= 1000000 && out->users_max >= 1 && out->users_max <= 1000000 &&
            out->users_len <= out->users_max && out->buffers >= 4 * JV_BATCH_MAX &&
            out->buffers <= 4000000 && out->mtu >= JV_MTU_MIN && out->mtu <= JV_MTU_MAX &&
