@@ -177,12 +177,17 @@ static void walk_rows(struct jv_core *core, struct jv_session *s, bool is_move, 
     }
 }
 
+/* A client may be of a later version, with causes that this one does not know. */
+static enum jv_why cause_of(const struct jv_request *req)
+{
+    return req->why < JV_WHY_END ? (enum jv_why)req->why : JV_WHY_NONE;
+}
+
 static void record_move(struct jv_core *core, struct jv_session *s, const struct jv_request *req,
                         bool is_rebind, struct jv_out *out)
 {
-    struct jv_record *rec =
-        jv_session_record(core, s, is_rebind ? JV_REC_TransportRebound : JV_REC_TransportSwitch,
-                          req->why < JV_WHY_END ? (enum jv_why)req->why : JV_WHY_NONE, out);
+    struct jv_record *rec = jv_session_record(
+        core, s, is_rebind ? JV_REC_TransportRebound : JV_REC_TransportSwitch, cause_of(req), out);
     jv_record_path(rec, &s->own);
     jv_record_put(rec, JV_FD_order, req->order);
     jv_record_put(rec, JV_FD_peer_v, req->version);
@@ -228,7 +233,7 @@ static void commit(struct jv_core *core, struct jv_session *s, const struct jv_h
         s->own.local = slot->local;
         s->own.rtt.any = false;
         s->own.locator = jv_locator_fresh(core, s);
-        count_move(core, s, (enum jv_why)req->why, is_rebind);
+        count_move(core, s, cause_of(req), is_rebind);
     }
     s->own.was_heard = true;
     s->own.heard = core->now;
