@@ -22,6 +22,7 @@ GROUPS = {
     "sim": "simulator: golden scenarios and seeds",
     "asan": "the same unit and property tests under AddressSanitizer and UBSan",
     "ct": "no branch and no index depends on a secret (valgrind on poisoned keys)",
+    "interop": "births, data, rekey and jump with a peer in Go and its own Noise",
     "fuzz": "every fuzz target for 5 s (60 s with --long)",
     "lint": "layers, symbols, calls, format, documents, shell, manual pages, static analysis",
     "netns": "the daemons in network namespaces, with the real kernel",
@@ -201,6 +202,14 @@ def group_ct(args):
             status, log = run("ct " + folder, cmd, 600)
             passed, failed = parse_tap(log, status)
             count("ct " + folder, passed, failed, log, " ".join(cmd))
+
+
+def group_interop(_):
+    if build("build"):
+        say("a peer in Go")
+        status, log = run("interop", ["tests/interop/run", "build"], 300)
+        passed, failed = parse_tap(log, status)
+        count("interop", passed, failed, log, "tests/interop/run build")
 
 
 def group_fuzz(args):
