@@ -268,6 +268,81 @@ static void request_copied_from_the_bound_address_does_not_stop_a_rebinding(void
     assert_int_equal(pair_count(&world.log_g, JV_REC_TransportRebound, JV_WHY_NONE), 1);
 }
 
+/* ---- what a stranger is told ---- */
+
+/* What the gateway has sent to anybody since the last call. */
+static uint64_t answers(void)
+{
+    static uint64_t before;
+    uint64_t now = world.datagrams_to_client;
+    uint64_t since = now - before;
+    before = now;
+    return since;
+}
+
+/* From the attacker's address and with the client's as a forged source: silence, whatever was wrong. */
+static void assert_silence(const struct pair_event *seen, uint32_t at)
+{
+    struct pair_event e = *seen;
+    e.bytes[at] ^= 1;
+    (void)answers();
+    pair_inject(&world, true, 1, &attacker_at, e.bytes, e.len);
+    pair_inject(&world, true, 1, &client_at, e.bytes, e.len);
+    assert_int_equal(answers(), 0);
+}
+
+/* ATK-36: an unknown session, a known one with a false proof, and a wrong MAC look the same from outside, by each type of message. */
+static void stranger_cannot_tell_what_was_wrong(void **state)
+{
+    static const uint8_t types[] = {JV_TYPE_TRAFFIC, JV_TYPE_PROBE, JV_TYPE_REQUEST};
+    const struct pair_cfg cfg = two_links(JV_PRESET_FAST);
+    begin(&cfg);
+    attach_with_traffic(20000);
+    set_hole(0, true);
+    pair_run(&world, 1000);
+    set_hole(0, false);
+    pair_run(&world, 1000);
+    assert_both_attached();
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(types); i++) {
+        const struct pair_event *seen = &world.seen[types[i]];
+        assert_true(seen->len > 0);
+        assert_silence(seen, 8);              /* an unknown locator */
+        assert_silence(seen, 1);              /* an epoch without a key */
+        assert_silence(seen, seen->len - 16); /* a false proof, wrong from its first byte on */
+        assert_silence(seen, seen->len - 1);  /* or in its last one */
+        struct pair_event cut = *seen;
+        cut.len--;
+        assert_silence(&cut, 0); /* another version; and shorter */
+        cut.bytes[0] ^= 1;
+        assert_silence(&cut, 20);
+    }
+    const struct pair_event *init = &world.seen[JV_TYPE_BIRTH_INIT];
+    assert_silence(init, 224); /* MAC1 */
+    assert_silence(init, 239);
+    assert_silence(init, 50);
+    assert_both_attached();
+}
+
+/* What is recorded and shown again is no forgery: a probe is answered while its session lives, and only then (docs/security-proofs.md). */
+static void replayed_probe_tells_that_its_session_lives_and_no_more(void **state)
+{
+    const struct pair_cfg cfg = two_links(JV_PRESET_FAST);
+    begin(&cfg);
+    attach_with_traffic(20000);
+    const struct pair_event probe = world.seen[JV_TYPE_PROBE];
+    assert_true(probe.len > 0);
+    (void)answers();
+    pair_inject(&world, true, 1, &attacker_at, probe.bytes, probe.len);
+    assert_int_equal(answers(), 1);
+    assert_true(world.stray.largest <= probe.len);
+    assert_int_equal(pair_command(&world, true, &(struct jv_command){.kind = JV_CMD_DOWN}),
+                     JV_E_OK);
+    pair_run(&world, 200);
+    (void)answers();
+    pair_inject(&world, true, 1, &attacker_at, probe.bytes, probe.len);
+    assert_int_equal(answers(), 0);
+}
+
 /* ---- the birth ---- */
 
 static void make_birth_keys(uint8_t mac1_key[JV_HASH_BYTES], uint8_t cookie_key[JV_HASH_BYTES])
@@ -483,6 +558,8 @@ int main(void)
         T(replays_from_elsewhere_do_not_empty_the_request_limit),
         T(request_copied_from_the_bound_address_does_not_stop_the_jump),
         T(request_copied_from_the_bound_address_does_not_stop_a_rebinding),
+        T(stranger_cannot_tell_what_was_wrong),
+        T(replayed_probe_tells_that_its_session_lives_and_no_more),
         T(spoofed_first_messages_do_not_stop_a_birth),
         T(raced_first_message_does_not_stop_the_birth),
         T(forged_cookies_do_not_pin_a_birth_to_one_path),
