@@ -4,6 +4,7 @@
 #include "birth.h"
 #include "locator.h"
 #include "pathsize.h"
+#include "reattach.h"
 #include "session.h"
 #include "tunnel.h"
 #include "users.h"
@@ -519,6 +520,7 @@ void jv_birth_on_confirm(struct jv_core *core, struct jv_half_open *half_open,
     s->commit.path_id = frame.u.confirm.path_id;
     struct jv_rate rate = jv_session_switch_rate(s);
     jv_bucket_init(&s->switches, &rate, core->now);
+    jv_reattach_begin(core, s);
     complete(core, s, old, out);
 }
 

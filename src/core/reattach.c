@@ -364,6 +364,12 @@ static struct jv_rate request_rate(const struct jv_session *s)
     return (struct jv_rate){s->policy.reattach_per_min, 60, s->policy.reattach_per_min / 4 + 1};
 }
 
+void jv_reattach_begin(const struct jv_core *core, struct jv_session *s)
+{
+    const struct jv_rate rate = request_rate(s);
+    jv_bucket_init(&s->requests, &rate, core->now);
+}
+
 static struct judgement judge(struct jv_core *core, struct jv_session *s,
                               const struct jv_slot *slot, const struct jv_request *req)
 {

@@ -12,6 +12,8 @@
 #include "frame.h"
 #include "state.h"
 
+/* A session was born: its limit of requests begins full. */
+void jv_reattach_begin(const struct jv_core *core, struct jv_session *s);
 void jv_reattach_on_probe(struct jv_core *core, struct jv_session *s,
                           const struct jv_header *header, struct jv_slot *slot, struct jv_out *out);
 void jv_reattach_on_request(struct jv_core *core, struct jv_session *s,
