@@ -121,6 +121,11 @@ static const char *round_trip(void)
     string(node, sizeof node);
     size_t len = jv_record_write(&rec, wall_ns, node, ZERO_HASH, line, sizeof line, hash);
     struct jv_record_line got;
+    for (size_t i = 0; i + 1 < len; i++) {
+        if ((uint8_t)line[i] < 0x20 || line[i] == 0x7f) {
+            return "a control character stands in the line";
+        }
+    }
     if (len == 0 || strlen(line) != len || jv_record_read(line, len, &got) != JV_E_OK) {
         return "a written line is not read";
     }

@@ -193,6 +193,27 @@ static void aead_failed_open_gives_nothing(void **state)
     assert_int_equal(jv_chacha_open(&key, nonce, NULL, 0, sealed, 0, out), JV_E_AUTH);
 }
 
+/* The libraries decrypt before they know. */
+static void aead_failed_open_in_place_leaves_zeroes(void **state)
+{
+    const struct jv_key key = {{1}};
+    for (size_t i = 0; i < JV_ARRAY_LEN(suites); i++) {
+        struct jv_aead tx = {0}, rx = {0};
+        uint8_t text[6 + JV_TAG_BYTES] = "secret";
+        uint8_t ad[2] = "ad";
+        struct jv_aead_op op = {text, 6, ad, sizeof ad, 7, false};
+        assert_int_equal(jv_aead_set(&tx, suites[i], &key, true), JV_E_OK);
+        assert_int_equal(jv_aead_set(&rx, suites[i], &key, false), JV_E_OK);
+        jv_aead_run(&tx, &op, 1);
+        text[6] ^= 1;
+        jv_aead_run(&rx, &op, 1);
+        assert_false(op.ok);
+        assert_true(jv_is_zero(text, 6));
+        jv_aead_fini(&tx);
+        jv_aead_fini(&rx);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +226,7 @@ int main(void)
         cmocka_unit_test(aead_wiped_context_can_be_set_again),
         cmocka_unit_test(aead_refuses_unknown_suites),
         cmocka_unit_test(aead_failed_open_gives_nothing),
+        cmocka_unit_test(aead_failed_open_in_place_leaves_zeroes),
     };
     return cmocka_run_group_tests_name("aead", tests, begin, end);
 }

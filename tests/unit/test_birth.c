@@ -7,7 +7,10 @@
 
 #include <cmocka.h>
 
+#include "frame.h"
+#include "guard.h"
 #include "pair.h"
+#include "state.h"
 
 static struct pair p;
 
@@ -216,6 +219,199 @@ static void newer_birth_supersedes_and_the_fourth_in_a_minute_is_refused(void **
     assert_memory_equal(&address, &g.address4, sizeof address);
 }
 
+/* ---- what a birth does not take ---- */
+
+static struct pair_event held;
+static uint32_t held_type;
+
+/* Takes what the client sends of one type away and keeps the newest. */
+static bool steal(struct pair *world, const struct pair_event *e)
+{
+    (void)world;
+    if (!e->to_gateway || (e->bytes[0] & 0x1fU) != held_type) {
+        return true;
+    }
+    held = *e;
+    return false;
+}
+
+static void steal_first(uint32_t type)
+{
+    held.len = 0;
+    held_type = type;
+    p.filter = steal;
+    for (uint32_t i = 0; i < 3000 && held.len == 0; i++) {
+        pair_run(&p, 1);
+    }
+    assert_true(held.len > 0);
+}
+
+/* ATK-17: a client names the session that it had; which id the next one has it does not say. */
+static void session_id_is_the_gateways_choice(void **state)
+{
+    struct jv_session_status c;
+    struct jv_session_status g;
+    struct jv_sid chosen;
+    begin(&plain);
+    memset(chosen.b, 0x5a, sizeof chosen.b);
+    p.client->client->attempt.prior = chosen;
+    assert_true(pair_attach(&p, 200));
+    assert_true(pair_status(&p, true, &c) && pair_status(&p, false, &g));
+    assert_memory_equal(&c.sid, &g.sid, sizeof c.sid);
+    assert_memory_not_equal(&g.sid, &chosen, sizeof chosen);
+}
+
+/* ATK-24: the gateway could do AES, this client did not offer it. */
+static void client_that_offers_no_aes_is_given_chacha(void **state)
+{
+    struct jv_session_status c;
+    begin(&plain);
+    p.client->cfg.offer_aes = false;
+    assert_true(pair_attach(&p, 200));
+    assert_true(pair_status(&p, true, &c));
+    assert_int_equal(c.suite, JV_SUITE_CHACHA20_POLY1305);
+}
+
+/* ATK-24: an answer with a suite that is not on offer is no answer. */
+static void suite_that_is_not_on_offer_is_refused(void **state)
+{
+    struct jv_session_status c;
+    begin(&plain);
+    pair_run(&p, 5); /* the first message is out, and offers AES */
+    p.client->cfg.offer_aes = false;
+    assert_true(pair_attach(&p, 3000));
+    assert_true(pair_status(&p, true, &c));
+    assert_int_equal(c.suite, JV_SUITE_CHACHA20_POLY1305);
+    assert_int_equal(counters(true).drops[JV_DROP_BIRTH_AUTH], 1);
+}
+
+/* ATK-35, and two clones of one key: who was superseded does not come back by himself. */
+static void superseded_client_is_not_reborn(void **state)
+{
+    const struct jv_frame superseded = {.type = JV_FRAME_TERMINATE,
+                                        .u.terminate = {JV_WHY_SUPERSEDED}};
+    struct pair_cfg cfg = plain;
+    cfg.rebirth = true;
+    begin(&cfg);
+    assert_true(pair_attach(&p, 200));
+    assert_true(pair_frames(&p, false, &superseded, 1));
+    pair_run(&p, 10000);
+    assert_int_equal(pair_state(&p, true), JV_ST_TERMINATED);
+    assert_int_equal(p.last_ended.reason, JV_WHY_SUPERSEDED);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_SessionCreated, JV_WHY_NONE), 1);
+}
+
+/* ATK-37: keys are confirmed from the address that message 2 went to. */
+static void confirmation_from_elsewhere_makes_no_session(void **state)
+{
+    begin(&plain);
+    steal_first(JV_TYPE_TRAFFIC);
+    struct jv_endpoint elsewhere = held.remote;
+    elsewhere.port++;
+    pair_inject(&p, true, 1, &elsewhere, held.bytes, held.len);
+    assert_int_equal(pair_state(&p, false), JV_ST_END);
+    pair_inject(&p, true, 1, &held.remote, held.bytes, held.len);
+    assert_int_equal(pair_state(&p, false), JV_ST_ATTACHED);
+}
+
+/* ATK-37: a recorded first message with a cookie that another address was given. */
+static void recorded_first_message_is_useless_under_load(void **state)
+{
+    struct jv_endpoint stranger = {.ip = {{198, 51, 100, 66}, JV_AF_4, {0}}, .port = 6666};
+    struct pair_cfg cfg = plain;
+    uint8_t cookie[JV_COOKIE_BYTES];
+    cfg.half_open_max = 2; /* one entry is half of the table */
+    begin(&cfg);
+    steal_first(JV_TYPE_BIRTH_INIT);
+    struct pair_event recorded = held;
+    steal_first(JV_TYPE_TRAFFIC); /* the next attempt leaves its entry behind */
+    assert_int_equal(counters(false).half_open, 1);
+    /* Whoever has an address is given a cookie, and MAC2 needs nothing else. */
+    jv_cookies_make(&p.gateway->cookies, &stranger, cookie);
+    const size_t len = JV_BIRTH_INIT_BYTES - JV_MAC_BYTES;
+    const struct jv_bytes body = {recorded.bytes, len};
+    jv_mac(cookie, sizeof cookie, &body, 1, recorded.bytes + len);
+    uint64_t dropped = counters(false).drops[JV_DROP_COOKIE];
+    pair_inject(&p, true, 1, &stranger, recorded.bytes, recorded.len);
+    assert_int_equal(counters(false).drops[JV_DROP_COOKIE], dropped + 1);
+    assert_int_equal(counters(false).half_open, 1);
+    assert_int_equal(p.stray.datagrams, 0);
+}
+
+/* ATK-21: the table of sessions has a limit of its own. */
+static void birth_beyond_the_limit_of_sessions_is_refused(void **state)
+{
+    begin(&plain);
+    p.gateway->sessions_limit = 0;
+    assert_false(pair_attach(&p, 1000));
+    assert_true(pair_count(&p.log_g, JV_REC_BirthRefused, JV_WHY_CAPACITY_EXCEEDED) > 0);
+    assert_int_equal(pair_count(&p.log_g, JV_REC_SessionCreated, JV_WHY_NONE), 0);
+}
+
+/* No session data before both ends have a session. */
+static void data_before_the_birth_ack_is_not_delivered(void **state)
+{
+    uint8_t packet[60] = {0x45, 0, 0, sizeof packet, [8] = 64, [9] = 17, [12] = 10, 80, 0, 1};
+    struct jv_session_status g;
+    begin(&plain);
+    steal_first(JV_TYPE_TRAFFIC);
+    p.filter = NULL;
+    p.links[0].hole_down = true;
+    pair_inject(&p, true, 1, &held.remote, held.bytes, held.len);
+    assert_true(pair_status(&p, false, &g));
+    p.links[0].hole_down = false;
+    memcpy(packet + 16, g.address4.ip.b, 4);
+    pair_inner(&p, false, packet, sizeof packet);
+    pair_run(&p, 15);
+    assert_int_equal(pair_state(&p, true), JV_ST_BIRTH);
+    assert_int_equal(counters(true).drops[JV_DROP_NOT_ATTACHED], 1);
+    assert_int_equal(p.delivered_c, 0);
+}
+
+/* A gateway that clamps to nonsense is not obeyed. */
+static void birth_ack_with_an_invalid_policy_is_ignored(void **state)
+{
+    begin(&plain);
+    steal_first(JV_TYPE_TRAFFIC);
+    p.links[0].hole_down = true;
+    pair_inject(&p, true, 1, &held.remote, held.bytes, held.len);
+    jv_core_session_at(p.gateway, 0)->policy.heartbeat_interval_ms = 0;
+    p.links[0].hole_down = false;
+    p.filter = NULL;
+    pair_run(&p, 500); /* the client confirms again, and is acknowledged again */
+    assert_int_equal(pair_state(&p, true), JV_ST_BIRTH);
+    assert_false(p.configured);
+}
+
+/* A path is proven by this session's keys: endpoints of another gateway are of no use. */
+static void endpoint_of_another_gateway_is_left_out(void **state)
+{
+    begin(&plain);
+    p.gateway->cfg.endpoints[0] = p.endpoints[0];
+    p.gateway->cfg.endpoints_len = 1;
+    steal_first(JV_TYPE_TRAFFIC);
+    p.filter = NULL;
+    p.gateway->own.public_key.b[0] ^= 1;
+    pair_inject(&p, true, 1, &held.remote, held.bytes, held.len);
+    pair_run(&p, 100);
+    assert_true(p.configured);
+    assert_int_equal(p.last_configure.endpoints_len, 0);
+}
+
+/* ATK-26: births that are refused are a record a second with a count. */
+static void storm_of_refused_births_is_a_record_a_second(void **state)
+{
+    struct pair_cfg cfg = plain;
+    cfg.unknown_user = true;
+    begin(&cfg);
+    for (uint32_t i = 0; i < 15; i++) {
+        pair_run(&p, 11);
+        pair_restart_client(&p, &cfg);
+    }
+    assert_true(counters(false).drops[JV_DROP_BIRTH_UNKNOWN_KEY] >= 14);
+    assert_in_range(pair_count(&p.log_g, JV_REC_BirthRefused, JV_WHY_NONE), 1, 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +427,17 @@ int main(void)
         cmocka_unit_test_teardown(lost_birth_ack_is_repeated, end),
         cmocka_unit_test_teardown(newer_birth_supersedes_and_the_fourth_in_a_minute_is_refused,
                                   end),
+        cmocka_unit_test_teardown(session_id_is_the_gateways_choice, end),
+        cmocka_unit_test_teardown(client_that_offers_no_aes_is_given_chacha, end),
+        cmocka_unit_test_teardown(suite_that_is_not_on_offer_is_refused, end),
+        cmocka_unit_test_teardown(superseded_client_is_not_reborn, end),
+        cmocka_unit_test_teardown(confirmation_from_elsewhere_makes_no_session, end),
+        cmocka_unit_test_teardown(recorded_first_message_is_useless_under_load, end),
+        cmocka_unit_test_teardown(birth_beyond_the_limit_of_sessions_is_refused, end),
+        cmocka_unit_test_teardown(data_before_the_birth_ack_is_not_delivered, end),
+        cmocka_unit_test_teardown(birth_ack_with_an_invalid_policy_is_ignored, end),
+        cmocka_unit_test_teardown(endpoint_of_another_gateway_is_left_out, end),
+        cmocka_unit_test_teardown(storm_of_refused_births_is_a_record_a_second, end),
     };
     return cmocka_run_group_tests_name("birth", tests, NULL, NULL);
 }

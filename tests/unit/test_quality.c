@@ -9,6 +9,7 @@
 
 #include "pair.h"
 #include "quality.h"
+#include "state.h"
 
 static struct pair pair;
 
@@ -74,6 +75,21 @@ static void quality_one_spike_moves_nothing(void **state)
     assert_int_equal(pair_state(&pair, true), JV_ST_ATTACHED);
 }
 
+/* ATK-13: one answer among few comes late. It is seen, and is no proof of itself when the doubt is looked at again. */
+static void quality_one_late_answer_moves_nothing(void **state)
+{
+    struct jv_session *s = jv_core_session_at(pair.client, 0);
+    s->policy.heartbeat_interval_ms = s->policy.heartbeat_idle_ms = 400;
+    pair_run(&pair, 3000);
+    pair.links[0].delay_us = 200000;
+    pair_run(&pair, 400);
+    pair.links[0].delay_us = 10000;
+    pair_run(&pair, 8000);
+    assert_true(doubts(JV_WHY_NONE) > 0);
+    assert_int_equal(switches(), 0);
+    assert_int_equal(pair_state(&pair, true), JV_ST_ATTACHED);
+}
+
 static void quality_slow_standby_is_never_chosen(void **state)
 {
     pair.links[1].delay_us = 300000;
@@ -124,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(quality_slow_path_is_left_once_it_stays_slow, start, stop),
         cmocka_unit_test_setup_teardown(quality_one_spike_moves_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(quality_one_late_answer_moves_nothing, start, stop),
         cmocka_unit_test_setup_teardown(quality_slow_standby_is_never_chosen, start, stop),
         cmocka_unit_test_setup_teardown(quality_doubt_ends_halfway_down, start, stop),
         cmocka_unit_test_setup_teardown(quality_two_signals_need_no_confirmation, start, stop)};

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -98,6 +99,16 @@ static void record_reads_back_every_member(void **state)
     assert_string_equal(got.node, "home");
     assert_string_equal(got.prev, STREAM_ZERO);
     assert_string_equal(got.hash, hash);
+}
+
+/* ATK-27: a name with a line break, a quote, a terminal's escapes and bytes that are no text. */
+static void record_escapes_what_is_no_text(void **state)
+{
+    struct jv_record rec = full_record();
+    (void)snprintf(rec.text, sizeof rec.text, "%s", "a\n\"}\\\x1b[2J\x7f\xff\xc3\xa9");
+    size_t len = write_line(&rec, 1795252361402183000ULL);
+    assert_non_null(strstr(line, "\"text\":\"a\\u000a\\\"}\\\\\\u001b[2J\\u007f\\u00ff\xc3\xa9\""));
+    assert_ptr_equal(strchr(line, '\n'), line + len - 1);
 }
 
 static void record_longest_line_fits(void **state)
@@ -335,6 +346,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(record_writes_the_golden_lines),
         cmocka_unit_test(record_reads_back_every_member),
+        cmocka_unit_test(record_escapes_what_is_no_text),
         cmocka_unit_test(record_longest_line_fits),
         cmocka_unit_test(record_reader_refuses_every_other_spelling),
         cmocka_unit_test(record_reader_names_place_and_fault),
