@@ -20,6 +20,7 @@ GROUPS = {
     "unit": "unit tests, property tests, replayed corpora",
     "exhaustive": "every case of small worlds against naive models",
     "sim": "simulator: golden scenarios and seeds",
+    "mutants": "one defence at a time is taken out: a named test must miss it (as many as a minute allows; all with --long)",
     "asan": "the same unit and property tests under AddressSanitizer and UBSan",
     "ct": "no branch and no index depends on a secret (valgrind on poisoned keys)",
     "interop": "births, data, rekey and jump with a peer in Go and its own Noise",
@@ -179,6 +180,19 @@ def group_sim(_):
     if build("build"):
         say("simulator")
         meson_tests("build", {"sim", "scenario"}, 2)
+
+
+def group_mutants(args):
+    simple("mutants check", ["tests/mutants/run", "--check"], 60)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip() or "0"
+    cmd = ["tests/mutants/run", "--scratch", os.path.join(os.path.relpath(LOGS, ROOT), "mutants")]
+    cmd += [] if args.long else ["--seconds", "60", "--seed", commit]
+    say("take out defences: %s" % ("all" if args.long else "in the order of commit %s" % commit[:12]))
+    status, log = run("mutants", cmd, 3600 if args.long else 900)
+    passed, failed = parse_tap(log, status)
+    count("mutants", passed, failed, log, " ".join(cmd))
+    with open(log, errors="replace") as f:
+        say(([""] + f.read().splitlines())[-1])
 
 
 ASAN_ENV = {

@@ -172,6 +172,42 @@ static void reject_of_another_request_stops_nothing(void **state)
     assert_int_equal(session(true)->state, JV_ST_DEGRADED);
 }
 
+static void hear_ack(uint64_t order, uint8_t changed)
+{
+    const struct jv_path *path = &world.client->client->paths[1];
+    struct jv_ack msg = {.order = order,
+                         .version = session(false)->v,
+                         .state = JV_ST_ATTACHED,
+                         .path_id = path->number,
+                         .is_move = true,
+                         .observed = gateway_at,
+                         .locator = path->locator,
+                         .next_epoch = 1};
+    uint8_t body[JV_ACK_BODY];
+    struct pair_event ack;
+    memcpy(msg.random, world.client->client->request.random, sizeof msg.random);
+    msg.random[15] ^= changed;
+    jv_ack_encode(&msg, body);
+    seal(JV_TYPE_ACK, 1, body, sizeof body, &ack);
+    hear(1, &ack);
+}
+
+/* ATK-19: an ACK of another request commits nothing, whatever version it names. */
+static void ack_of_another_request_commits_nothing(void **state)
+{
+    begin(JV_PRESET_FAST);
+    steal(1U << JV_TYPE_ACK);
+    order_switch(1);
+    pair_run(&world, 20);
+    const uint64_t order = world.client->client->request.order;
+    hear_ack(order - 1, 0);
+    hear_ack(order, 1);
+    assert_int_equal(session(true)->state, JV_ST_RECOVERING);
+    assert_int_equal(drops(JV_DROP_CONTROL_STALE), 2);
+    hear_ack(order, 0);
+    assert_int_equal(session(true)->state, JV_ST_ATTACHED);
+}
+
 /* One challenge is answered for each request: a recorded one makes no stream of requests. */
 static void challenge_is_answered_once(void **state)
 {
@@ -535,6 +571,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(recorded_ack_commits_nothing),
         T(reject_of_another_request_stops_nothing),
+        T(ack_of_another_request_commits_nothing),
         T(challenge_is_answered_once),
         T(recorded_probe_reply_is_no_life),
         T(hint_that_is_right_is_answered),
