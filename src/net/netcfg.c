@@ -14,6 +14,7 @@
 
 #define BUF_BYTES 32768U
 #define ERROR_BYTES 160U
+#define ERROR_LAST 4095 /* MAX_ERRNO of the kernel */
 /* Rounds of "list some, remove them": more than 64 entries a round never need as many. */
 #define FLUSH_ROUNDS_MAX 1024U
 #define FLUSH_AT_ONCE 64U
@@ -94,7 +95,9 @@ int jv_netcfg_errno(const struct jv_netcfg *cfg)
 
 const char *jv_netcfg_error(const struct jv_netcfg *cfg)
 {
-    return cfg->text[0] != '\0' ? cfg->text : strerrordesc_np(cfg->code);
+    const char *known =
+        strerrordesc_np(cfg->code); /* NULL: a code that the C library has no words for */
+    return cfg->text[0] != '\0' ? cfg->text : known != NULL ? known : "unknown error";
 }
 
 /* The request being built lies in cfg->buf; its answer overwrites it. */
@@ -134,7 +137,7 @@ static enum jv_err read_error(struct jv_netcfg *cfg, const struct nlmsghdr *msg)
         (void)mnl_attr_parse(msg, sizeof(error), keep_text,
                              cfg->text); /* a broken text is no text */
     }
-    return fail(cfg, -error.error);
+    return fail(cfg, error.error > 0 || error.error < -ERROR_LAST ? EBADMSG : -error.error);
 }
 
 /* True: the answer ends here, `err_out` tells how. */
@@ -154,7 +157,7 @@ static bool take_answer(struct jv_netcfg *cfg, const struct nlmsghdr *msg, answe
         if (mnl_nlmsg_get_payload_len(msg) >= sizeof(code)) {
             memcpy(&code, mnl_nlmsg_get_payload(msg), sizeof(code));
         }
-        *err_out = code < 0 ? fail(cfg, -code) : JV_E_OK;
+        *err_out = code < 0 ? fail(cfg, code < -ERROR_LAST ? EBADMSG : -code) : JV_E_OK;
         return true;
     }
     if (fn != NULL) {
@@ -181,7 +184,7 @@ static enum jv_err transact(struct jv_netcfg *cfg, const struct nlmsghdr *reques
         }
         int left = (int)got;
         for (const struct nlmsghdr *msg = (const struct nlmsghdr *)(const void *)cfg->buf;
-             mnl_nlmsg_ok(msg, left); msg = mnl_nlmsg_next(msg, &left)) {
+             jv_rtnl_ok(msg, left); msg = mnl_nlmsg_next(msg, &left)) {
             enum jv_err err;
             if (take_answer(cfg, msg, fn, arg, &err)) {
                 return err;
@@ -405,7 +408,7 @@ static void collect_route(void *arg, const struct nlmsghdr *msg)
     /* IPv6 shows an unreachable route as one through the loopback device. */
     route.ifindex = route.is_unreachable ? 0 : jv_rtnl_u32(&attrs, RTA_OIF, 0);
     if (info->rtm_protocol != JV_NETCFG_PROTO || (info->rtm_flags & RTM_F_CLONED) != 0 ||
-        (!is_v6 && info->rtm_family != AF_INET) ||
+        (!is_v6 && info->rtm_family != AF_INET) || info->rtm_dst_len > (is_v6 ? 128 : 32) ||
         (list->ifindex != 0 && route.ifindex != list->ifindex)) {
         return;
     }

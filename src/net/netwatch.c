@@ -450,7 +450,7 @@ static bool step(struct jv_netwatch *watch)
         return receive(watch);
     }
     const struct nlmsghdr *msg = (const struct nlmsghdr *)(const void *)&watch->buf[watch->buf_at];
-    if (!mnl_nlmsg_ok(msg, (int)left)) {
+    if (!jv_rtnl_ok(msg, (int)left)) {
         watch->counts.malformed++;
         watch->buf_at = watch->buf_len;
         return true;

@@ -10,6 +10,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "rtnl.h"
+
 /* Types of set keys as the nft program numbers them; the kernel stores and returns them, so that it can print the set. */
 #define KEY_IPV4 7U
 #define KEY_IPV6 8U
@@ -286,7 +288,7 @@ static enum jv_err error_of(int code)
 static bool take_answers(const void *buf, size_t len, uint32_t last_seq, int *code_out)
 {
     int left = (int)len;
-    for (const struct nlmsghdr *msg = buf; mnl_nlmsg_ok(msg, left);
+    for (const struct nlmsghdr *msg = buf; jv_rtnl_ok(msg, left);
          msg = mnl_nlmsg_next(msg, &left)) {
         struct nlmsgerr error;
         if (msg->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(msg) < sizeof(error)) {
@@ -307,7 +309,7 @@ static uint32_t acknowledged(const void *buf, size_t len)
 {
     uint32_t seq = 0;
     int left = (int)len;
-    for (const struct nlmsghdr *msg = buf; mnl_nlmsg_ok(msg, left);
+    for (const struct nlmsghdr *msg = buf; jv_rtnl_ok(msg, left);
          msg = mnl_nlmsg_next(msg, &left)) {
         seq = (msg->nlmsg_flags & NLM_F_ACK) != 0 ? msg->nlmsg_seq : seq;
     }
@@ -407,7 +409,7 @@ bool jv_nft_heard(int fd, const char *table)
             return is_heard || errno == ENOBUFS;
         }
         int left = (int)JV_MIN((size_t)got, sizeof(news));
-        for (const struct nlmsghdr *msg = (const void *)news; mnl_nlmsg_ok(msg, left);
+        for (const struct nlmsghdr *msg = (const void *)news; jv_rtnl_ok(msg, left);
              msg = mnl_nlmsg_next(msg, &left)) {
             is_heard = is_heard || names_table(msg, table);
         }

@@ -20,6 +20,12 @@ struct jv_rtnl_attrs {
     const struct nlattr *at[JV_RTNL_ATTR_MAX + 1U];
 };
 
+/* mnl_nlmsg_ok() compares the length as a signed number, so that one above INT_MAX passes it. */
+static inline bool jv_rtnl_ok(const struct nlmsghdr *msg, int left)
+{
+    return mnl_nlmsg_ok(msg, left) && msg->nlmsg_len <= (uint32_t)left;
+}
+
 static inline int jv_rtnl_keep(const struct nlattr *attr, void *arg)
 {
     struct jv_rtnl_attrs *attrs = arg;

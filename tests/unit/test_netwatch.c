@@ -181,6 +181,14 @@ static void netwatch_counts_malformed_messages(void **state)
     jv_netwatch_feed(watch, "short", 5);
     expect_nothing();
     assert_int_equal(jv_netwatch_counts(watch)->malformed, 3);
+    /* A length that is negative where it is taken for a signed number. */
+    const struct ifinfomsg link = {.ifi_index = 3};
+    const uint32_t huge = 0xfffffff0U;
+    begin(RTM_NEWLINK, &link, sizeof(link));
+    memcpy(bytes, &huge, sizeof(huge));
+    jv_netwatch_feed(watch, bytes, used);
+    expect_nothing();
+    assert_int_equal(jv_netwatch_counts(watch)->malformed, 4);
 }
 
 static void netwatch_counts_what_it_has_no_room_for(void **state)
