@@ -9,6 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define SEQ_MAX                                                                                    \
+    (UINT64_MAX /                                                                                  \
+     2) /* nobody counts so far: what says more is damaged, and there must be a next one */
 #define TAIL_BYTES (2U * JV_RECORD_LINE_BYTES) /* the last whole line and a torn one behind it */
 
 static void forget_prev(struct jv_chain *chain)
@@ -42,7 +45,7 @@ static void adopt_last_line(struct jv_chain *chain, const char *tail, size_t end
         start--;
     }
     struct jv_record_line line;
-    if (jv_record_read(tail + start, end - start, &line) != JV_E_OK) {
+    if (jv_record_read(tail + start, end - start, &line) != JV_E_OK || line.rec.seq > SEQ_MAX) {
         found->is_unreadable = true;
         return;
     }
@@ -102,7 +105,7 @@ static uint64_t read_head(const char *path)
     uint64_t seq = 0;
     FILE *file = fopen(path, "re");
     if (file != NULL) {
-        if (fscanf(file, "%20" SCNu64, &seq) != 1) {
+        if (fscanf(file, "%20" SCNu64, &seq) != 1 || seq > SEQ_MAX) {
             seq = 0;
         }
         (void)fclose(file); /* only read */

@@ -184,6 +184,25 @@ static void chain_sees_a_file_that_was_shortened(void **state)
     assert_int_equal(read_chain(place->file, lines, 4), 1);
 }
 
+/* A number so high that there is no next one would keep the daemon from starting. */
+static void chain_does_not_believe_a_head_beyond_reason(void **state)
+{
+    static const char *const heads[] = {"18446744073709551615 x\n", "99999999999999999999\n",
+                                        "-1\n"};
+    const struct place *place = *state;
+    for (size_t i = 0; i < JV_ARRAY_LEN(heads); i++) {
+        struct jv_chain_found found;
+        FILE *file = fopen(place->head, "w");
+        assert_non_null(file);
+        assert_true(fputs(heads[i], file) >= 0);
+        assert_int_equal(fclose(file), 0);
+        struct jv_chain chain = open_chain(place, &found);
+        assert_int_equal(found.last_seq, 0);
+        assert_false(found.is_behind_head);
+        jv_chain_fini(&chain);
+    }
+}
+
 static void chain_does_not_wait_for_a_reader_of_a_fifo(void **state)
 {
     const struct place *place = *state;
@@ -216,6 +235,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(chain_announces_what_a_full_disk_lost, make_place,
                                         remove_place),
         cmocka_unit_test_setup_teardown(chain_sees_a_file_that_was_shortened, make_place,
+                                        remove_place),
+        cmocka_unit_test_setup_teardown(chain_does_not_believe_a_head_beyond_reason, make_place,
                                         remove_place),
         cmocka_unit_test_setup_teardown(chain_does_not_wait_for_a_reader_of_a_fifo, make_place,
                                         remove_place),
