@@ -94,7 +94,8 @@ bool jv_run_is_valid(const struct jv_run_request *request)
 {
     bool is_ok = request->kind < JV_RUN_END && request->from < JV_ST_END &&
                  request->to < JV_ST_END && request->reason < JV_WHY_END &&
-                 request->dns_len <= JV_DNS_MAX && is_path(request->path);
+                 request->dns_len <= JV_DNS_MAX && request->is_default <= 1 &&
+                 is_path(request->path);
     for (uint32_t i = 0; is_ok && i < request->dns_len; i++) {
         is_ok = request->dns[i].family == JV_AF_4 || request->dns[i].family == JV_AF_6;
     }

@@ -54,7 +54,8 @@ struct jv_run_request {
     struct jv_sid sid;
     char path[JV_NAME_BYTES]; /* letters, digits and "-_.@/"; empty: none */
     /* DNS_SET */
-    bool is_default; /* every name is asked there, not only those of a domain of its own */
+    uint8_t
+        is_default; /* 0 or 1: every name is asked there, not only those of a domain of its own */
     uint32_t dns_len;
     struct jv_ip dns[JV_DNS_MAX];
 };

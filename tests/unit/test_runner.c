@@ -282,6 +282,9 @@ static void runner_accepts_requests_of_its_form_only(void **state)
     bad.dns[1].family = 7;
     assert_false(jv_run_is_valid(&bad));
     bad = good;
+    bad.is_default = 2;
+    assert_false(jv_run_is_valid(&bad));
+    bad = good;
     memcpy(bad.path, "a;b", 4);
     assert_false(jv_run_is_valid(&bad));
     bad = good;
