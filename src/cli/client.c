@@ -58,6 +58,37 @@ static bool send_request(int fd, const char *cmd, json_t *args)
     return is_out;
 }
 
+static bool is_control(const char *hex)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint32_t code = 0;
+    for (size_t i = 0; i < 4; i++) {
+        const char *digit = strchr(digits, hex[i] >= 'A' && hex[i] <= 'F' ? hex[i] | 0x20 : hex[i]);
+        if (digit == NULL || *digit == '\0') {
+            return false; /* the parser refuses it */
+        }
+        code = code << 4 | (uint32_t)(digit - digits);
+    }
+    return (code < 0x20 && code != '\n') || (code >= 0x7f && code < 0xa0);
+}
+
+void jv_client_soften(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        bool is_c1 = i + 1 < len && (uint8_t)text[i] == 0xc2 && (uint8_t)text[i + 1] < 0xa0;
+        if (text[i] == 0x7f || is_c1) {
+            memset(text + i, '?', is_c1 ? 2 : 1);
+        } else if (text[i] == '\\' && i + 1 < len) {
+            if (text[i + 1] == 'u' && i + 5 < len && is_control(text + i + 2)) {
+                memcpy(text + i + 2, "003f", 4);
+            } else if (text[i + 1] != '\0' && strchr("bfrt", text[i + 1]) != NULL) {
+                memset(text + i, '?', 2);
+            }
+            i++;
+        }
+    }
+}
+
 /* One line, or NULL. */
 static json_t *read_reply(int fd)
 {
@@ -75,6 +106,7 @@ static json_t *read_reply(int fd)
         len += (size_t)got;
         const char *end = memchr(text, '\n', len);
         if (end != NULL) {
+            jv_client_soften(text, (size_t)(end - text));
             reply = json_loadb(text, (size_t)(end - text), JSON_REJECT_DUPLICATES, NULL);
             break;
         }

@@ -27,6 +27,12 @@
 json_t *jv_client_call(const struct jv_cli *cli, const char *name, const char *cmd, json_t *args,
                        bool is_quiet, int *exit_out);
 
+/*
+ * What a daemon says goes to a terminal: in the text of a reply, escapes of control characters become question marks, in names and
+ * values alike; the end of a line stays. In place.
+ */
+void jv_client_soften(char *text, size_t len);
+
 /* Profiles with a control socket in the run directory, sorted; returns how many. */
 uint32_t jv_client_profiles(const struct jv_cli *cli,
                             char names[JV_CLIENT_PROFILES_MAX][JV_CLIENT_NAME_BYTES]);

@@ -296,7 +296,8 @@ void jv_form_status(const struct jv_cli *cli, const json_t *status, FILE *file)
     (void)fprintf(file, "  events dropped: %" PRIu64 "\n",
                   jv_form_member(status, "events_dropped"));
     for (size_t i = 0; i < json_array_size(warnings); i++) {
-        (void)fprintf(file, "  warning: %s\n", json_string_value(json_array_get(warnings, i)));
+        const char *text = json_string_value(json_array_get(warnings, i));
+        (void)fprintf(file, "  warning: %s\n", text == NULL ? "" : text);
     }
 }
 

@@ -90,7 +90,7 @@ static struct jv_top_process process_of(json_int_t pid)
 static json_t *all_sessions(const struct screen *s, const json_t *status)
 {
     json_t *all = json_array();
-    if (strcmp(json_string_value(json_object_get(status, "role")), "gateway") != 0) {
+    if (strcmp(jv_form_word(status, "role"), "gateway") != 0) {
         json_t *session = json_object_get(status, "session");
         if (json_is_object(session)) {
             json_array_append(all, session);

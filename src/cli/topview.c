@@ -44,6 +44,7 @@ void jv_top_cut(char *line, uint32_t width)
             return;
         }
         columns += is_first ? 1U : 0U;
+        *at = (uint8_t)*at < ' ' ? '?' : *at; /* a line end would move all that is below */
     }
 }
 

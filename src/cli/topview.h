@@ -82,6 +82,6 @@ uint32_t jv_top_paths(const struct jv_top *top, uint32_t width, uint32_t height,
 void jv_top_free(struct jv_top *top);
 /* "38 Mb/s", "120 kb/s", "-". */
 void jv_top_rate(uint64_t bps, char out[32]);
-/* Cut a UTF-8 text after `width` columns. */
+/* Cut a UTF-8 text after `width` columns; a control character becomes a question mark. */
 void jv_top_cut(char *text, uint32_t width);
 #endif /* JV_CLI_TOPVIEW_H */

@@ -203,6 +203,9 @@ static void text_is_cut_between_characters(void **state)
     assert_string_equal(line, "a\u2588b\u2588");
     jv_top_cut(line, 2);
     assert_string_equal(line, "a\u2588");
+    char ends[] = "a\nb\033";
+    jv_top_cut(ends, 9);
+    assert_string_equal(ends, "a?b?");
     jv_top_cut(line, 0);
     assert_string_equal(line, "");
 }
