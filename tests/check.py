@@ -24,7 +24,7 @@ GROUPS = {
     "asan": "the same unit and property tests under AddressSanitizer and UBSan",
     "ct": "no branch and no index depends on a secret (valgrind on poisoned keys)",
     "interop": "births, data, rekey and jump with a peer in Go and its own Noise",
-    "fuzz": "every fuzz target for 5 s (60 s with --long)",
+    "fuzz": "every fuzz target for seconds (five minutes with --long), by libFuzzer and AFL++",
     "lint": "layers, symbols, calls, format, documents, shell, manual pages, static analysis",
     "netns": "the daemons in network namespaces, with the real kernel",
 }
@@ -226,30 +226,59 @@ def group_interop(_):
         count("interop", passed, failed, log, "tests/interop/run build")
 
 
+FUZZ_CORES = ["datagram", "pair", "sealed"]  # whole cores: slower, and worth more time
+FUZZ_SMOKE = ["pair", "msg"]  # by AFL++ too, to see that it works
+
+
+def executions(log):
+    """What a log of libFuzzer or of tests/fuzz/afl says was run."""
+    with open(log, errors="replace") as f:
+        return sum(int(m[1]) for m in re.finditer(r"^(?:stat::number_of_executed_units:|afl \S+) +(\d+)", f.read(), re.M))
+
+
 def group_fuzz(args):
+    """libFuzzer under ASan and UBSan, and AFL++. With --long each target has five minutes, half by either: an hour on two cores."""
     if not build("build-asan"):
         return
-    seconds = 60 if args.long else 5
     folder = os.path.join(ROOT, "build-asan", "tests")
     targets = sorted(f for f in os.listdir(folder) if f.startswith("fuzz_") and os.access(os.path.join(folder, f), os.X_OK)
                      and os.path.isfile(os.path.join(folder, f)))
+    entries = [t[len("fuzz_"):] for t in targets]
     os.environ.update(ASAN_ENV)
-    say("%d fuzz targets, %d s each" % (len(targets), seconds))
+    say("%d fuzz targets, %s" % (len(targets), "five minutes each" if args.long else "a few seconds each"))
+    total = {"libFuzzer": 0, "AFL++": 0}
 
-    def one(target):
-        entry = target[len("fuzz_"):]
+    def by_libfuzzer(entry):
+        is_core = entry in FUZZ_CORES
+        seconds = 150 if args.long else 8 if is_core else 3
         found = os.path.join(LOGS, "corpus", entry)
         os.makedirs(found, exist_ok=True)
-        cmd = ["build-asan/tests/" + target, "-max_total_time=%d" % seconds, "-timeout=10", "-rss_limit_mb=4096", "-print_final_stats=1",
-               "-artifact_prefix=%s/crash-%s-" % (os.path.relpath(LOGS, ROOT), entry), found]
+        # The schedule of rare features costs more than a run of whole cores does. A busy machine stops a process for long.
+        cmd = ["build-asan/tests/fuzz_" + entry, "-max_total_time=%d" % seconds, "-timeout=60", "-rss_limit_mb=4096", "-entropic=0",
+               "-print_final_stats=1", "-artifact_prefix=%s/crash-%s-" % (os.path.relpath(LOGS, ROOT), entry), found]
         corpus = os.path.join("tests/fuzz/corpus", entry)
         if os.path.isdir(os.path.join(ROOT, corpus)):
             cmd.append(corpus)
-        return (target, cmd) + run(target, cmd, seconds + 120)
+        return ("libFuzzer", "fuzz_" + entry, cmd) + run("fuzz_" + entry, cmd, seconds + 300)
 
+    def by_afl(entry):
+        seconds = 150 if args.long else 3
+        cmd = ["tests/fuzz/afl", "--seconds", str(seconds), "--out", os.path.join(os.path.relpath(LOGS, ROOT), "afl"), entry]
+        return ("AFL++", "afl " + entry, cmd) + run("afl " + entry, cmd, seconds + 900)
+
+    # AFL++ builds once, before two of it would.
+    if not simple("build build-afl", ["tests/fuzz/afl", "--build-only"] + ([] if args.long else FUZZ_SMOKE), 1200):
+        return
+    jobs = [(by_libfuzzer, e) for e in sorted(entries, key=lambda e: e not in FUZZ_CORES)]
+    jobs += [(by_afl, e) for e in (entries if args.long else FUZZ_SMOKE)]
     with ThreadPoolExecutor(CORES) as pool:
-        for target, cmd, status, log in pool.map(one, targets):
-            count(target, int(status == 0), int(status != 0), log, " ".join(cmd))
+        for kind, name, cmd, status, log in pool.map(lambda job: job[0](job[1]), jobs):
+            n = executions(log)
+            total[kind] += n
+            count(name, int(status == 0 and n > 0), int(status != 0 or n == 0), log, " ".join(cmd))
+            if args.long:
+                say("  %s: %d executions" % (name, n))
+    say("fuzz: %d executions: %d by libFuzzer, %d by AFL++" % (sum(total.values()), total["libFuzzer"], total["AFL++"]))
 
 
 def group_lint(args):
@@ -289,7 +318,7 @@ def group_netns(_):
 
 def main():
     parser = argparse.ArgumentParser(prog="./check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--long", action="store_true", help="60 s a fuzz target, gcc -fanalyzer as well")
+    parser.add_argument("--long", action="store_true", help="five minutes a fuzz target, gcc -fanalyzer as well")
     parser.add_argument("--only", action="append", metavar="GROUP", choices=list(GROUPS), help="only this group (may be repeated)")
     parser.add_argument("--list", action="store_true", help="show the groups")
     args = parser.parse_args()

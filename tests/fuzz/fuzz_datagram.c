@@ -44,8 +44,13 @@ static bool record(struct pair *p, const struct pair_event *e)
 /* Attach over two links, talk, move to the second, so that datagrams of nearly every type have been seen. */
 static void begin(void)
 {
-    const struct pair_cfg cfg = {
-        .seed = 7, .links = 2, .rtt_us = {20000, 30000}, .preset = JV_PRESET_FAST, .no_aes = true};
+    const struct pair_cfg cfg = {.seed = 7,
+                                 .links = 2,
+                                 .rtt_us = {20000, 30000},
+                                 .preset = JV_PRESET_FAST,
+                                 .buffers = 512,
+                                 .events = 1024,
+                                 .no_aes = true};
     pair_init(&pair, &cfg);
     pair.filter = record;
     JV_ASSERT(pair_attach(&pair, 5000));

@@ -2,9 +2,11 @@
 /*
  * replay_main -- runs a fuzz target over the files of a corpus folder, without libFuzzer, and prints TAP.
  *
- * Every input is also given cut short at each length up to CUTS_MAX, because most parser bugs are reads past an early end.
+ * Every input is also given cut short at each length up to CUTS_MAX, because most parser bugs are reads past an early end. Targets that
+ * drive cores are slower and take an input as it is: usage FOLDER [whole].
  */
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@ static void run(const uint8_t *data, size_t len)
     free(copy);
 }
 
-static int replay(const char *folder, const char *name, uint8_t *input)
+static int replay(const char *folder, const char *name, size_t cuts_max, uint8_t *input)
 {
     char path[4096];
     if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) {
@@ -39,7 +41,7 @@ static int replay(const char *folder, const char *name, uint8_t *input)
     }
     size_t len = fread(input, 1, INPUT_MAX, file);
     (void)fclose(file); /* read only: nothing can be lost */
-    for (size_t cut = 0; cut < len && cut < CUTS_MAX; cut++) {
+    for (size_t cut = 0; cut < len && cut < cuts_max; cut++) {
         run(input, cut);
     }
     run(input, len);
@@ -48,8 +50,9 @@ static int replay(const char *folder, const char *name, uint8_t *input)
 
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        (void)fprintf(stderr, "usage: %s FOLDER\n", argv[0]);
+    bool is_whole = argc == 3 && strcmp(argv[2], "whole") == 0;
+    if (argc != 2 && !is_whole) {
+        (void)fprintf(stderr, "usage: %s FOLDER [whole]\n", argv[0]);
         return 2;
     }
     uint8_t *input = malloc(INPUT_MAX);
@@ -64,7 +67,7 @@ int main(int argc, char **argv)
     run(input, 0);
     for (int i = 0; i < count; i++) {
         if (entries[i]->d_name[0] != '.') {
-            int err = replay(argv[1], entries[i]->d_name, input);
+            int err = replay(argv[1], entries[i]->d_name, is_whole ? 0 : CUTS_MAX, input);
             bad += err;
             done++;
             (void)printf("%s %d - %s\n", err == 0 ? "ok" : "not ok", done, entries[i]->d_name);

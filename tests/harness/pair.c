@@ -21,14 +21,55 @@ static void fill(void *arg, uint8_t *out, size_t len)
     }
 }
 
+/*
+ * Large blocks are kept from one pair to the next of the same shape: a fuzzer makes hundreds of pairs a second, and most of that time
+ * went into fresh pages.
+ */
+#define BLOCKS 64U
+static struct block {
+    void *at;
+    size_t bytes;
+    bool used;
+} blocks[BLOCKS];
+
+static void *take_block(size_t bytes)
+{
+    struct block *free_block = NULL;
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        if (!blocks[i].used && blocks[i].at != NULL && blocks[i].bytes == bytes) {
+            blocks[i].used = true;
+            return blocks[i].at;
+        }
+        free_block = !blocks[i].used ? &blocks[i] : free_block;
+    }
+    if (free_block == NULL) {
+        abort(); /* a test has a few pairs at once */
+    }
+    free(free_block->at);
+    *free_block = (struct block){aligned_alloc(64, (bytes + 63) & ~(size_t)63), bytes, true};
+    if (free_block->at == NULL) {
+        abort();
+    }
+    return free_block->at;
+}
+
+static void give_block(const void *at)
+{
+    for (uint32_t i = 0; i < BLOCKS; i++) {
+        if (blocks[i].at == at) {
+            blocks[i].used = false;
+        }
+    }
+}
+
 static void *start(const struct pair *p, const struct jv_core_cfg *cfg, struct jv_prng *prng,
                    struct jv_core **core)
 {
     size_t bytes = jv_core_bytes(cfg);
-    void *mem = bytes > 0 ? aligned_alloc(64, (bytes + 63) & ~(size_t)63) : NULL;
-    if (mem == NULL) {
+    if (bytes == 0) {
         abort();
     }
+    void *mem = take_block(bytes);
     memset(mem, 0, bytes);
     if (jv_core_init(mem, cfg, (struct jv_entropy){fill, prng}, pair_now(p), core) != JV_E_OK) {
         abort();
@@ -112,7 +153,7 @@ static void start_client(struct pair *p, const struct pair_cfg *cfg)
 void pair_restart_client(struct pair *p, const struct pair_cfg *cfg)
 {
     jv_core_fini(p->client);
-    free(p->client_mem);
+    give_block(p->client_mem);
     start_client(p, cfg);
 }
 
@@ -128,15 +169,11 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
     p->entropy_c.state = cfg->seed * 3 + 1;
     p->entropy_g.state = cfg->seed * 3 + 2;
     p->events_cap = cfg->events != 0 ? cfg->events : PAIR_EVENTS;
-    p->events = calloc(p->events_cap, sizeof *p->events);
-    p->heap = calloc(p->events_cap, sizeof *p->heap);
-    p->heap_place = calloc(p->events_cap, sizeof *p->heap_place);
-    p->log_c.records = calloc(PAIR_LOG, sizeof *p->log_c.records);
-    p->log_g.records = calloc(PAIR_LOG, sizeof *p->log_g.records);
-    if (p->events == NULL || p->heap == NULL || p->heap_place == NULL || p->log_c.records == NULL ||
-        p->log_g.records == NULL) {
-        abort();
-    }
+    p->events = take_block(p->events_cap * sizeof *p->events);
+    p->heap = take_block(p->events_cap * sizeof *p->heap);
+    p->heap_place = take_block(p->events_cap * sizeof *p->heap_place);
+    p->log_c.records = take_block(PAIR_LOG * sizeof *p->log_c.records);
+    p->log_g.records = take_block(PAIR_LOG * sizeof *p->log_g.records);
     p->links_len = cfg->links;
     for (uint32_t i = 0; i < cfg->links; i++) {
         p->links[i].delay_us = cfg->rtt_us[i] / 2;
@@ -155,11 +192,11 @@ void pair_fini(struct pair *p)
 {
     jv_core_fini(p->client);
     jv_core_fini(p->gateway);
-    free(p->client_mem);
-    free(p->gateway_mem);
-    free(p->events);
-    free(p->heap);
-    free(p->heap_place);
-    free(p->log_c.records);
-    free(p->log_g.records);
+    give_block(p->client_mem);
+    give_block(p->gateway_mem);
+    give_block(p->events);
+    give_block(p->heap);
+    give_block(p->heap_place);
+    give_block(p->log_c.records);
+    give_block(p->log_g.records);
 }

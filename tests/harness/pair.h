@@ -77,6 +77,8 @@ struct pair_log {
 struct pair {
     uint64_t now_ns, seed;
     uint32_t buffers;
+    uint8_t
+        fill; /* what stands around the bytes of a packet in its buffer: no output may depend on it */
     struct jv_core *client, *gateway;
     void *client_mem, *gateway_mem;
     struct pair_link links[PAIR_LINKS];
@@ -122,6 +124,8 @@ struct pair {
     } stray;
     void (*on_record)(struct pair *, bool client, const struct jv_record *);
     void *on_record_arg;
+    void (*on_inner)(struct pair *, bool client, const uint8_t *packet,
+                     uint32_t len); /* what a TUN device is given */
 };
 
 struct pair_cfg {

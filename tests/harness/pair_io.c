@@ -66,6 +66,9 @@ void pair_drain(struct pair *p, bool client, struct jv_out *out)
     }
     jv_core_give(core, out->tx, out->tx_len);
     for (uint32_t i = 0; i < out->tun_len; i++) {
+        if (p->on_inner != NULL) {
+            p->on_inner(p, client, out->tun[i].buf + out->tun[i].off, out->tun[i].len);
+        }
         if (is_too_big(p, client, &out->tun[i])) {
             continue;
         }
@@ -114,6 +117,7 @@ void pair_deliver(struct pair *p, const struct pair_event *e, const uint8_t *byt
     }
     slot.off = JV_BUF_HEADROOM;
     slot.len = len;
+    memset(slot.buf, p->fill, JV_BUF_BYTES);
     memcpy(slot.buf + slot.off, bytes, len);
     slot.link = e->link;
     slot.remote = e->remote;
@@ -181,6 +185,7 @@ void pair_inner(struct pair *p, bool from_client, const uint8_t *bytes, uint32_t
     }
     slot.off = JV_BUF_HEADROOM;
     slot.len = len;
+    memset(slot.buf, p->fill, JV_BUF_BYTES);
     memcpy(slot.buf + slot.off, bytes, len);
     struct jv_batch batch = {&slot, 1, 0};
     while (jv_core_packets(core, pair_now(p), &batch, &out) == JV_E_AGAIN) {

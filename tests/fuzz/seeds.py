@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Seeds of the fuzz targets that a person can write down: usage: seeds.py FOLDER. One folder an entry is made in it.
+
+They begin a corpus; what is in tests/fuzz/corpus has been merged since (see docs/testing.md).
+"""
+import os
+import struct
+import sys
+
+FRAMES = 15
+
+
+def lie(where, skip, frames, changes=()):
+    out = bytes([0, where, skip & 0xff, len(frames) - 1]) + bytes(frames) + bytes([len(changes)])
+    return out + b"".join(struct.pack(">HB", place, value) for place, value in changes)
+
+
+def control(where, which, changes=()):
+    return bytes([1, where, which, len(changes)]) + b"".join(struct.pack(">HB", place, value) for place, value in changes)
+
+
+def wait(ms):
+    return bytes([4, ms * 4 if ms < 50 else 200 + min(ms // 40, 55)])
+
+
+def sealed():
+    for state in range(10):
+        for liar in (0, 0x80):
+            name = "%s-%d" % ("gateway" if liar else "client", state)
+            body = b""
+            for frame in range(FRAMES):
+                body += lie(0, 0, [frame]) + wait(1)
+            yield name + "-frames", bytes([state | liar]) + body
+            body = b""
+            for which in range(10):
+                body += control(0, which) + wait(3) + control(2, which | 1) + wait(30)
+            yield name + "-control", bytes([state | liar]) + body
+            yield name + "-late", bytes([state | liar]) + wait(400) + bytes([5, 0]) + wait(2) + control(2, 2) + lie(0, 3, [1, 2, 9]) + wait(400)
+            yield name + "-bytes", bytes([state | liar]) + bytes([2, 0, 3]) + b"\x00\x00\x00" + bytes([2, 0, 4]) + b"\x01\x00\x08\x00" + \
+                bytes([3, 0, 40, 0]) + bytes([3, 0, 4, 1]) + struct.pack(">HB", 12, 1)
+    for liar in (0, 0x80):
+        yield "report-beyond-%x" % liar, bytes([liar]) + lie(0, 0, [2], [(18, 1)]) + wait(5)
+        yield "end-and-again-%x" % liar, bytes([0x40 | liar]) + lie(0, 0, [8]) + wait(400) + lie(0, 0, [4, 3]) + control(0, 2) + wait(400)
+
+
+def ops(*pairs):
+    return b"".join(bytes(p) for p in pairs)
+
+
+def pair():
+    head = bytes([0x13, 0])
+    yield "spoil", head + ops((12, 1), (16, 0), (0, 20), (5,)) + ops((0, 20), (12, 0)) + ops((16, 1), (0x80, 40, 1), (3, 40))
+    yield "again", head + ops((12, 1), (0, 30), (17, 0), (0,), (17, 1), (1,), (17, 3), (0x28,), (3, 20))
+    yield "garbage", head + ops((18, 1), (16,)) + bytes(range(16)) + ops((0, 5), (18, 0), (16,)) + bytes([0x11] * 16) + ops((0, 5))
+    yield "minutes", bytes([0x13, 1]) + ops((12, 1), (19, 5), (12, 0), (19, 60), (12, 1), (19, 20))
+    yield "asleep", bytes([0x13, 0x41]) + ops((12, 1), (15, 0xf6), (0, 31), (20, 0xff), (0, 31), (20, 0xfe), (3, 40))
+    yield "shapes", bytes([0x15, 0]) + b"".join(ops((21, k << 2 | 1), (90,), (13, 1), (0, 31)) for k in range(8)) + ops((3, 200))
+    yield "families", bytes([0x13, 6]) + ops((22, 1), (3, 40), (21, 0x18), (4,), (3, 100), (22, 3), (3, 40), (22, 0), (3, 200))
+    yield "killed", bytes([0x1b, 0]) + ops((3, 20), (23, 0), (3, 100), (12, 1), (23, 0), (3, 200))
+    yield "inner", head + b"".join(ops((24, how), (64,)) + bytes([0x45, 0, 0, 64, 0, 0, 0x40, 0, 64, 6]) + bytes(54) for how in range(8)) + ops((3, 10))
+    yield "fields", head + b"".join(ops((25, how), (how * 5, 1, how), (0, 31)) for how in range(12)) + ops((3, 100))
+    yield "users", bytes([0x1b, 0]) + b"".join(ops((26, how), (3, 60)) for how in (1, 5, 9, 0x10, 0x20, 0x24, 0, 1))
+    yield "flows", bytes([0x15, 0x30]) + ops((27, 0), (27, 1), (3, 50), (9, 0xc0), (3, 50), (9, 0), (3, 200), (8, 0), (3, 100))
+    yield "stranger", bytes([0x0b, 0xc0]) + ops((3, 255), (3, 255))
+
+
+def main():
+    for entry in (sealed, pair):
+        folder = os.path.join(sys.argv[1], entry.__name__)
+        os.makedirs(folder, exist_ok=True)
+        for name, data in entry():
+            with open(os.path.join(folder, name), "wb") as f:
+                f.write(data)
+    return 0
+
+
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
+sys.exit(main())
