@@ -359,7 +359,9 @@ static void on_terminate(struct jv_core *core, struct jv_session *s,
 {
     enum jv_why why = f->why == JV_WHY_SUPERSEDED ? JV_WHY_SUPERSEDED : JV_WHY_PEER_TERMINATED;
     if (s->state == JV_ST_BIRTH) {
-        jv_birth_refused(core, s, (enum jv_why)f->why, out);
+        /* A later gateway may have reasons that this version does not know. */
+        enum jv_why refusal = f->why < JV_WHY_END ? (enum jv_why)f->why : JV_WHY_POLICY_DENIED;
+        jv_birth_refused(core, s, refusal, out);
         return;
     }
     jv_session_end(core, s, JV_EV_PEER_ENDED, why, JV_RULE_NONE, out);
