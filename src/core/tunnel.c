@@ -371,6 +371,10 @@ static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv
                      struct jv_out *out)
 {
     bool is_client = jv_core_is_client(core);
+    bool is_answer = frame->type == JV_FRAME_BIRTH_ACK || frame->type == JV_FRAME_TERMINATE;
+    if (s->state == JV_ST_BIRTH && !is_answer) {
+        return; /* there is no session that it could be about, and no path that is bound */
+    }
     if (frame->type != JV_FRAME_QUIET) {
         jv_quiet_broken(core, s, false);
     }

@@ -802,11 +802,39 @@ static void refusal_with_an_unknown_reason_ends_the_birth(void **state)
     }
 }
 
+static void frames_before_the_ack_are_for_no_session(void **state)
+{
+    struct jv_frame frames[] = {{.type = JV_FRAME_REPORT},    {.type = JV_FRAME_HEARTBEAT},
+                                {.type = JV_FRAME_REKEY_ASK}, {.type = JV_FRAME_POLICY_ASK},
+                                {.type = JV_FRAME_SIZE},      {.type = JV_FRAME_QUIET}};
+    wait_for_the_ack();
+    p.filter = NULL;
+    const struct jv_session *s = jv_core_session_at(p.client, 0);
+    assert_non_null(s);
+    frames[0].u.report.echo_us = 1; /* a round trip of a path that is not bound */
+    frames[0].u.report.state = JV_ST_DEGRADED;
+    frames[0].u.report.version = 7;
+    frames[1].u.heartbeat.time_us = 5;
+    frames[4].u.size = (struct jv_frame_size){9, 1300};
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(frames); i++) {
+        assert_true(pair_frames(&p, false, &frames[i], 1));
+        pair_run(&p, 12);
+    }
+    assert_int_equal(pair_state(&p, true), JV_ST_BIRTH);
+    assert_int_equal(s->v, 0);
+    assert_false(s->snapshot.is_due);
+    assert_false(s->live.report_owed);
+    assert_false(p.client->client->rekey_asked);
+    assert_true(pair_attach(&p, 1000));
+    assert_int_equal(s->v, 1);
+}
+
 int main(void)
 {
 #define GATE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 #define PAIR(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        PAIR(frames_before_the_ack_are_for_no_session),
         GATE(first_message_of_another_form_is_malformed),
         GATE(suite_is_what_both_are_quick_at),
         GATE(first_message_whose_keys_give_no_secret_is_unproven),
