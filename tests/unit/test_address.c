@@ -309,9 +309,78 @@ static void routes_have_one_session_for_one_prefix(void **state)
     assert_int_equal(find("10.3.0.7"), 3);
 }
 
+static void address_beyond_the_narrower_pool_belongs_to_nobody(void **state)
+{
+    uint64_t owner = 0;
+    make("10.0.0.0/24", "fd00::/64");
+    const struct jv_ip inside = ip("fd00::30");
+    const struct jv_ip beyond = ip("fd00::330"); /* the same low byte, no index of the pool */
+    const struct jv_ip far = ip("fd01::30");
+    assert_int_equal(jv_addresses_reserve(&pool, &inside, 7), JV_E_OK);
+    assert_true(jv_addresses_is_taken(&pool, &inside, &owner));
+    assert_int_equal(owner, 7);
+    assert_false(jv_addresses_is_taken(&pool, &beyond, &owner));
+    assert_false(jv_addresses_is_taken(&pool, &far, &owner));
+    assert_int_equal(jv_addresses_reserve(&pool, &beyond, 8), JV_E_RANGE);
+}
+
+static void address_of_the_gateway_that_no_index_has_is_the_first_one(void **state)
+{
+    /* The name is that of the wider IPv4 pool, and the IPv6 pool has only 256 indices. */
+    make("10.0.9.1/16", "fd00::/120");
+    assert_int_equal(pool.len, 256);
+    assert_int_equal(pool.gateway, 1);
+}
+
+static void address_is_given_back_by_its_owner_alone(void **state)
+{
+    uint64_t owner = 0;
+    make("10.0.0.0/24", NULL);
+    const struct jv_ip fixed = ip("10.0.0.77");
+    assert_int_equal(jv_addresses_reserve(&pool, &fixed, 7), JV_E_OK);
+    jv_addresses_release(&pool, &fixed, 8, begin);
+    assert_true(jv_addresses_is_taken(&pool, &fixed, &owner));
+    jv_addresses_release(&pool, &fixed, 7, begin);
+    assert_false(jv_addresses_is_taken(&pool, &fixed, &owner));
+    /* Once more changes nothing: its rest counts from the first time. */
+    jv_addresses_release(&pool, &fixed, 7, (struct jv_instant){9 * JV_NS_PER_S});
+    assert_int_equal(pool.slots[77].freed.ns, begin.ns);
+}
+
+static void route_of_one_hash_and_another_network_is_not_taken_for_it(void **state)
+{
+    static const uint8_t key[16] = {1, 2, 3};
+    struct jv_routes table;
+    struct jv_prefix wide = prefix("10.1.0.0/16");
+    struct jv_prefix other = prefix("10.2.0.0/16");
+    uint32_t session = 99;
+    void *at = calloc(1, jv_routes_bytes(4));
+    assert_non_null(at);
+    jv_routes_init(&table, at, 4, key);
+    assert_int_equal(jv_routes_add(&table, &wide, 5), JV_E_OK);
+    /* As if two networks had one hash: what stands under it is compared. */
+    uint8_t what[18] = {JV_AF_4, 16};
+    memcpy(what + 2, other.ip.b, 16);
+    assert_int_equal(jv_map_add(&table.map, jv_siphash(key, what, sizeof what), 0), JV_E_OK);
+    what[1] = 24;
+    memcpy(what + 2, wide.ip.b, 16);
+    assert_int_equal(jv_map_add(&table.map, jv_siphash(key, what, sizeof what), 0), JV_E_OK);
+    table.in_use4[24] = 1;
+    const struct jv_ip to_other = ip("10.2.0.1");
+    const struct jv_ip to_wide = ip("10.1.0.1");
+    assert_false(jv_routes_find(&table, &to_other, &session));
+    assert_true(jv_routes_find(&table, &to_wide, &session));
+    assert_int_equal(session, 5);
+    free(at);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(address_beyond_the_narrower_pool_belongs_to_nobody, stop),
+        cmocka_unit_test_teardown(address_of_the_gateway_that_no_index_has_is_the_first_one, stop),
+        cmocka_unit_test_teardown(address_is_given_back_by_its_owner_alone, stop),
+        cmocka_unit_test_teardown(route_of_one_hash_and_another_network_is_not_taken_for_it, stop),
         cmocka_unit_test(address_pools_are_counted_by_the_narrower_family),
         cmocka_unit_test(address_without_a_pool_gives_none),
         cmocka_unit_test(address_names_one_host_in_both_families),

@@ -156,9 +156,60 @@ static void choice_tells_one_denial_a_minute(void **state)
     assert_int_equal(out.records_len, 4);
 }
 
+static void choice_of_a_capped_session_is_no_move_by_quality(void **state)
+{
+    paths[1].rtt.srtt_us = 1000;
+    paths[0].rtt.srtt_us = 90000;
+    assert_int_equal(why(1, JV_CHOICE_QUALITY), JV_WHY_NONE);
+    core->client->is_capped = true;
+    assert_int_equal(why(1, JV_CHOICE_QUALITY), JV_WHY_POLICY_DENIED);
+    assert_int_equal(why(1, JV_CHOICE_WISH), JV_WHY_NONE); /* a wish is no flight from quality */
+}
+
+static void choice_says_of_a_cold_path_that_is_off_who_ordered_it(void **state)
+{
+    paths[1].is_cold = true;
+    assert_int_equal(jv_choice_why_not(core, s, &paths[1]), JV_WHY_COLD_STANDBY);
+    paths[1].is_off = true;
+    assert_int_equal(jv_choice_why_not(core, s, &paths[1]), JV_WHY_OPERATOR_ORDER);
+}
+
+static void choice_margin_is_gone_when_the_doubt_is_old(void **state)
+{
+    core->client->doubt.signals = 1;
+    core->client->doubt.since = core->now;
+    uint32_t at_first = jv_choice_score_needed(core, s);
+    core->now = jv_add_ms(core->now, 100ULL * s->policy.hysteresis_halving_ms);
+    uint32_t later = jv_choice_score_needed(core, s);
+    assert_true(later < at_first);
+    assert_int_equal(later, jv_health_score(core, s->bound));
+}
+
+static void choice_record_names_what_a_path_costs(void **state)
+{
+    static struct jv_record records[JV_OUT_RECORDS_MIN];
+    struct jv_out out = {.records = records, .records_cap = JV_OUT_RECORDS_MIN};
+    paths[2].cost = 7;
+    jv_choice_record(core, s, &paths[1], &out);
+    bool is_named = false;
+    for (uint32_t i = 0; i < out.records_len; i++) {
+        for (uint32_t k = 0; k < records[i].fields_len; k++) {
+            is_named = is_named ||
+                       (records[i].fields[k].key == JV_FD_cost && records[i].fields[k].value == 7);
+        }
+    }
+    assert_true(is_named);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(choice_of_a_capped_session_is_no_move_by_quality, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(choice_says_of_a_cold_path_that_is_off_who_ordered_it,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(choice_margin_is_gone_when_the_doubt_is_old, start, stop),
+        cmocka_unit_test_setup_teardown(choice_record_names_what_a_path_costs, start, stop),
         cmocka_unit_test_setup_teardown(choice_names_the_limit_that_denies, start, stop),
         cmocka_unit_test_setup_teardown(choice_keeps_the_last_token_for_a_path_that_dies, start,
                                         stop),

@@ -88,9 +88,33 @@ static void rank_takes_noise_for_noise(void **state)
     expect_order((const uint8_t[]){0, 1, 2});
 }
 
+static void rank_wish_is_preference_then_address_then_bytes_then_cost_then_warmth(void **state)
+{
+    const struct jv_path base = {.used = true, .prefer = 5};
+    struct jv_path path = base;
+    assert_false(jv_rank_is_wanted_more(&path, &base));
+    path.is_cold = true;
+    assert_false(jv_rank_is_wanted_more(&path, &base));
+    assert_true(jv_rank_is_wanted_more(&base, &path));
+    assert_false(jv_rank_is_wanted_more(&path, &path));
+    struct jv_path dear = base;
+    dear.cost = 3;
+    assert_false(jv_rank_is_wanted_more(&dear, &path)); /* a cheaper one, though cold */
+    assert_true(jv_rank_is_wanted_more(&path, &dear));
+    struct jv_path metered = base;
+    metered.is_metered = true;
+    assert_true(jv_rank_is_wanted_more(&dear, &metered));
+    struct jv_path stale = base;
+    stale.is_stale = true;
+    assert_true(jv_rank_is_wanted_more(&metered, &stale));
+    stale.prefer = 6;
+    assert_true(jv_rank_is_wanted_more(&stale, &metered));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rank_wish_is_preference_then_address_then_bytes_then_cost_then_warmth),
         cmocka_unit_test_setup_teardown(rank_of_equals_is_by_slot, start, stop),
         cmocka_unit_test_setup_teardown(rank_each_key_decides_where_those_before_are_equal, start,
                                         stop),

@@ -10,7 +10,9 @@
 #include <cmocka.h>
 
 #include "pair.h"
+#include "penalty.h"
 #include "session.h"
+#include "state.h"
 
 static struct pair pair;
 static struct jv_session_status seen;
@@ -270,9 +272,91 @@ static void would_switch_tells_and_changes_nothing(void **state)
     assert_int_equal(jv_core_would_switch(pair.gateway, now, 1, &verdict), JV_E_STATE);
 }
 
+static void steer_verdict_says_what_each_path_has_against_it(void **state)
+{
+    struct jv_switch_verdict verdict;
+    struct jv_core *core = pair.client;
+    const struct jv_instant now = {pair.now_ns};
+    assert_int_equal(order(JV_CMD_PATH_OFF, 2, 0), JV_E_OK);
+    core->client->paths[1].has_token = false;
+    core->client->paths[1].rtt.any = false;
+    assert_int_equal(jv_core_would_switch(core, now, pair.links[1].handle, &verdict), JV_E_OK);
+    assert_int_equal(verdict.candidates_len, 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        enum jv_why why = verdict.candidates[i].is_bound ? JV_WHY_NONE
+                          : i == 2                       ? JV_WHY_OPERATOR_ORDER
+                                                         : JV_WHY_NOT_PROVEN;
+        assert_int_equal(verdict.candidates[i].why, why);
+        assert_true((verdict.candidates[i].srtt_us == 0) == (why == JV_WHY_NOT_PROVEN) ||
+                    why == JV_WHY_OPERATOR_ORDER);
+    }
+    core->client->paths[1].has_token = true;
+    jv_penalty_add(core, &core->client->paths[1], 1000, 1000);
+    assert_int_equal(jv_core_would_switch(core, now, pair.links[1].handle, &verdict), JV_E_OK);
+    bool is_penalised = false;
+    for (uint32_t i = 0; i < verdict.candidates_len; i++) {
+        is_penalised = is_penalised || verdict.candidates[i].why == JV_WHY_PENALISED;
+    }
+    assert_true(is_penalised);
+    /* In doubt not even the bound one is where it should be, and the first that is proven is the aim. */
+    pair.links[0].hole_up = pair.links[0].hole_down = true;
+    pair_flow_start(&pair, &pair.up, 5000, 100);
+    for (uint32_t i = 0; i < 500 && pair_state(&pair, true) == JV_ST_ATTACHED; i++) {
+        pair_run(&pair, 1);
+    }
+    assert_int_equal(jv_core_would_switch(core, (struct jv_instant){pair.now_ns},
+                                          pair.links[1].handle, &verdict),
+                     JV_E_OK);
+    for (uint32_t i = 0; i < verdict.candidates_len; i++) {
+        assert_true(!verdict.candidates[i].is_bound ||
+                    verdict.candidates[i].why == JV_WHY_NOT_PROVEN);
+    }
+}
+
+static void steer_orders_have_an_end(void **state)
+{
+    /* Orders for names that come and go are kept: as many as there may be paths. */
+    for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
+        struct jv_command added = {.kind = JV_CMD_LINK_ADDED, .link = 500 + i, .mtu = 1500};
+        added.local = (struct jv_endpoint){.ip = {{10, 9, 8, (uint8_t)i}, JV_AF_4, {0}}, .port = 9};
+        memcpy(added.name, "gone0", 6);
+        added.name[4] = (char)('0' + i);
+        assert_int_equal(pair_command(&pair, true, &added), JV_E_OK);
+        const struct jv_command off = {.kind = JV_CMD_PATH_OFF, .link = 500 + i};
+        assert_int_equal(pair_command(&pair, true, &off), JV_E_OK);
+        const struct jv_command gone = {.kind = JV_CMD_LINK_GONE, .link = 500 + i};
+        assert_int_equal(pair_command(&pair, true, &gone), JV_E_OK);
+    }
+    assert_int_equal(order(JV_CMD_PATH_OFF, 1, 0), JV_E_FULL);
+    assert_int_equal(order(JV_CMD_PATH_PREFER, 1, 7), JV_E_FULL);
+    assert_true(path("link1/udp")->role != JV_PATH_OFF);
+    /* And a path that nobody spoke of is free, though no entry is. */
+    pair_link_down(&pair, 1);
+    pair_link_up(&pair, 1);
+    assert_true(path("link1/udp")->role != JV_PATH_OFF);
+}
+
+static void steer_orders_before_a_session_count_for_it(void **state)
+{
+    const struct pair_cfg cfg = {
+        .seed = 9, .links = 2, .rtt_us = {20000, 30000}, .preset = JV_PRESET_FAST};
+    pair_fini(&pair);
+    pair_init(&pair, &cfg);
+    assert_int_equal(order(JV_CMD_PROBE, 0, 0), JV_E_STATE);
+    assert_int_equal(hold(JV_HOLD_MIN_MS), JV_E_OK);
+    assert_int_equal(order(JV_CMD_PATH_OFF, 0, 0), JV_E_OK);
+    assert_true(pair_attach(&pair, 2000));
+    assert_string_equal(status()->paths[0].name, "link0/udp");
+    assert_int_equal(status()->paths[0].role, JV_PATH_OFF);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(steer_verdict_says_what_each_path_has_against_it, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(steer_orders_have_an_end, start, stop),
+        cmocka_unit_test_setup_teardown(steer_orders_before_a_session_count_for_it, start, stop),
         cmocka_unit_test_setup_teardown(hold_keeps_the_session_from_going_back, start, stop),
         cmocka_unit_test_setup_teardown(hold_ends_when_it_is_taken_back, start, stop),
         cmocka_unit_test_setup_teardown(hold_does_not_keep_a_session_on_a_dead_path, start, stop),

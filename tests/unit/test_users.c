@@ -129,9 +129,87 @@ static void users_list_with_a_key_twice_is_refused_at_start(void **state)
     solo_stop(&other);
 }
 
+static void users_of_one_hash_are_told_apart_by_their_keys(void **state)
+{
+    uint32_t idx = 99;
+    assert_int_equal(jv_users_replace(solo.core, solo.users, 3, &solo.out), JV_E_OK);
+    struct jv_key stranger = solo_public(0x55);
+    uint64_t hash = jv_siphash(solo.core->hash_key, stranger.b, JV_KEY_BYTES);
+    assert_int_equal(jv_map_add(&solo.core->user_map, hash, 2), JV_E_OK);
+    assert_false(knows(0x55, &idx));
+    assert_int_equal(idx, 99);
+}
+
+static void users_list_longer_than_the_table_is_refused_at_start(void **state)
+{
+    struct solo other;
+    struct jv_user list[SOLO_USERS + 1];
+    solo_cfg(&other, JV_ROLE_GATEWAY);
+    memcpy(list, other.users, sizeof other.users);
+    list[SOLO_USERS] = other.users[0];
+    list[SOLO_USERS].public_key = solo_public(0x55);
+    other.cfg.users_len = 0;
+    other.cfg.users = NULL;
+    solo_start(&other);
+    assert_int_equal(jv_users_load(other.core, list, SOLO_USERS + 1), JV_E_FULL);
+    solo_stop(&other);
+}
+
+static void users_named_twice_count_once(void **state)
+{
+    uint32_t idx = 0;
+    struct jv_user list[SOLO_USERS + 1];
+    memcpy(list, solo.users, sizeof solo.users);
+    list[SOLO_USERS] = solo.users[0];
+    list[SOLO_USERS].psk = solo_key(0x66);
+    assert_int_equal(jv_users_replace(solo.core, list, SOLO_USERS + 1, &solo.out), JV_E_OK);
+    assert_true(knows(0x11, &idx));
+    assert_int_equal(solo.core->users[idx].user.psk.b[0], 0x66); /* the last word counts */
+    /* A key that is new and named twice is found out when it is added: the first one stays. */
+    list[0].public_key = list[1].public_key = solo_public(0x55);
+    assert_int_equal(jv_users_replace(solo.core, list, 2, &solo.out), JV_E_OK);
+    assert_true(knows(0x55, &idx));
+    assert_false(knows(0x11, &idx));
+}
+
+static void users_fixed_address_kept_by_themselves_is_no_conflict(void **state)
+{
+    uint32_t idx = 0;
+    /* The address of somebody who goes passes on, also where free places of the table lie before his. */
+    assert_int_equal(jv_users_replace(solo.core, solo.users + 1, 1, &solo.out), JV_E_OK);
+    struct jv_user list[1] = {solo.users[0]};
+    list[0].address4 = solo.users[1].address4;
+    assert_int_equal(jv_users_replace(solo.core, list, 1, &solo.out), JV_E_OK);
+    assert_true(knows(0x11, &idx));
+    assert_false(knows(0x12, &idx));
+    /* The same user again, with the address that is his. */
+    assert_int_equal(jv_users_replace(solo.core, list, 1, &solo.out), JV_E_OK);
+    assert_true(knows(0x11, &idx));
+}
+
+static void users_that_go_wait_for_room(void **state)
+{
+    uint32_t idx = 0;
+    struct jv_out full = solo.out;
+    full.records_len = full.records_cap;
+    assert_int_equal(jv_users_replace(solo.core, solo.users, 2, &full), JV_E_AGAIN);
+    assert_true(knows(0x13, &idx) && knows(0x14, &idx));
+    full.records_len = 0;
+    assert_int_equal(jv_users_replace(solo.core, solo.users, 2, &full), JV_E_OK);
+    assert_false(knows(0x13, &idx) || knows(0x14, &idx));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(users_of_one_hash_are_told_apart_by_their_keys, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(users_list_longer_than_the_table_is_refused_at_start, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(users_named_twice_count_once, start, stop),
+        cmocka_unit_test_setup_teardown(users_fixed_address_kept_by_themselves_is_no_conflict,
+                                        start, stop),
+        cmocka_unit_test_setup_teardown(users_that_go_wait_for_room, start, stop),
         cmocka_unit_test_setup_teardown(users_are_found_by_their_key, start, stop),
         cmocka_unit_test_setup_teardown(users_keep_their_slot_in_another_list, start, stop),
         cmocka_unit_test_setup_teardown(users_beyond_the_maximum_change_nothing, start, stop),

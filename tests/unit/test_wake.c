@@ -116,9 +116,41 @@ static void wake_gives_a_birth_its_time_again(void **state)
     assert_int_equal(pair_count(&pair.log_c, JV_REC_SessionTerminated, JV_WHY_NONE), 0);
 }
 
+static void wake_without_a_session_is_nothing(void **state)
+{
+    const struct jv_command down = {.kind = JV_CMD_DOWN};
+    assert_int_equal(pair_command(&pair, true, &down), JV_E_OK);
+    pair_run(&pair, 100);
+    pair_sleep(&pair, 5000);
+    assert_int_equal(woken(), 0);
+    assert_int_equal(pair_state(&pair, true), JV_ST_TERMINATED);
+    const struct pair_cfg cfg = {.seed = 7, .links = 1, .rtt_us = {20000}};
+    pair_fini(&pair);
+    pair_init(&pair, &cfg);
+    pair_sleep(&pair, 5000); /* before the birth has even begun */
+    assert_int_equal(woken(), 0);
+    assert_true(pair_attach(&pair, 3000));
+}
+
+static void wake_is_noticed_when_there_is_room_to_say_so(void **state)
+{
+    struct jv_out none = {0};
+    struct jv_batch empty = {NULL, 0, 0};
+    pair_run(&pair, 30000);
+    const struct jv_instant late = jv_add_ms(jv_core_deadline(pair.client), 2 * JV_STANDSTILL_MS);
+    assert_int_equal(jv_core_datagrams(pair.client, late, &empty, &none), JV_E_OK);
+    assert_int_equal(pair.client->client->woke_at.ns, 0);
+    pair.now_ns = late.ns;
+    pair_run(&pair, 0);
+    assert_int_equal(woken(), 1);
+    assert_int_equal(pair.client->client->woke_at.ns, late.ns);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(wake_without_a_session_is_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(wake_is_noticed_when_there_is_room_to_say_so, start, stop),
         cmocka_unit_test_setup_teardown(wake_probes_every_path_at_once, start, stop),
         cmocka_unit_test_setup_teardown(
             wake_carries_data_within_a_round_trip_where_the_gateway_waits, start, stop),
