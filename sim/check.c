@@ -319,16 +319,18 @@ bool check_is_home(struct sim_world *w, uint32_t client)
 
 void check_conserved(struct sim_world *w, struct sim_node *node, bool is_end)
 {
-    uint64_t ended = node->ended_in_drop + node->ended_in_tun;
+    struct jv_counters count;
+    jv_core_counters(node->core, &count);
+    uint64_t dropped =
+        node->ended_in_drop + count.drops[JV_DROP_TERMINATED] + count.drops[JV_DROP_UNBOUND];
+    uint64_t ended = dropped + node->ended_in_tun;
     uint64_t held = is_end ? 0 : HELD_MAX;
     if (ended > node->given || node->given - ended > held) {
         world_wrong(w, false,
                     "node %u was given %" PRIu64 " datagrams; %" PRIu64 " ended in a counter and %"
                     PRIu64 " in packets",
-                    node->idx, node->given, node->ended_in_drop, node->ended_in_tun);
+                    node->idx, node->given, dropped, node->ended_in_tun);
     }
-    struct jv_counters count;
-    jv_core_counters(node->core, &count);
     if (is_end && count.buffers_free + node->hoard_len != node->cfg.buffers) {
         world_wrong(w, false, "node %u has %" PRIu64 " of its %u buffers", node->idx,
                     count.buffers_free, node->cfg.buffers);

@@ -196,16 +196,18 @@ static void finish(struct sim_world *w, struct sim_node *node)
 
 /* ---- what goes in ---- */
 
-/* Ends of datagrams; packets that wait may meet their own end within the same call. */
+/* Ends of datagrams within one call. Packets that wait may meet their own end there, an answer may find no buffer, and traffic that was
+ * held meets its end at any time: those are no part of it. */
 static uint64_t drops_of_datagrams(const struct jv_core *core)
 {
     struct jv_counters count;
     uint64_t sum = 0;
     jv_core_counters(core, &count);
     for (uint32_t i = 0; i < JV_DROPS; i++) {
-        bool is_packets = i == JV_DROP_WAITING_FULL || i == JV_DROP_WAITING_OLD ||
+        bool is_packets = i == JV_DROP_NO_BUFFER || i == JV_DROP_WAITING_FULL || i == JV_DROP_WAITING_OLD ||
                           i == JV_DROP_INNER_TOO_BIG || i == JV_DROP_INNER_NO_SESSION;
-        sum += is_packets ? 0 : count.drops[i];
+        bool is_held = i == JV_DROP_TERMINATED || i == JV_DROP_UNBOUND;
+        sum += is_packets || is_held ? 0 : count.drops[i];
     }
     return sum;
 }

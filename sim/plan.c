@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base.h"
+#include "batch.h"
 #include "prng.h"
 
 /* ---- names ---- */
@@ -276,7 +277,7 @@ void plan_draw(struct sim_plan *plan, uint64_t seed)
         plan->nats[n].lifetime_s = between(&prng, 30, 300);
         plan->nats[n].keeps_port = one_in(&prng, 2);
     }
-    plan->buffers = one_in(&prng, 6) ? between(&prng, 128, 256) : 512;
+    plan->buffers = one_in(&prng, 6) ? 4 * JV_BATCH_MAX : 8 * JV_BATCH_MAX;
     plan->half_open_max = one_in(&prng, 4) ? 1 : 8;
     plan->gateway_drift_ppm = one_in(&prng, 2) ? 0 : (int32_t)between(&prng, 0, 400) - 200;
     plan->stands_still = one_in(&prng, 8);

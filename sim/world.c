@@ -262,6 +262,19 @@ static void start_client(struct sim_world *w, uint32_t c)
     node_start(w, node_of_client(w, c));
 }
 
+/* Whoever sends to a client asks its gateway's address for it, which another client may have had before. */
+static bool has_address(struct sim_world *w, uint32_t c, bool is_up)
+{
+    struct jv_session_status s;
+    if (!is_up) {
+        if (!node_session(w, &w->nodes[w->clients[c].gateway], c, &s)) {
+            return false;
+        }
+        w->clients[c].address4 = s.address4;
+    }
+    return w->clients[c].address4.ip.family != JV_AF_NONE;
+}
+
 static void run_flow(struct sim_world *w, uint32_t c, bool is_up)
 {
     struct sim_flow *flow = is_up ? &w->clients[c].up : &w->clients[c].down;
@@ -271,8 +284,7 @@ static void run_flow(struct sim_world *w, uint32_t c, bool is_up)
         return;
     }
     flow->next_ns += flow->interval_us * JV_NS_PER_US;
-    if (flow->sent == SIM_PACKETS || !node_is_running(node) ||
-        w->clients[c].address4.ip.family == JV_AF_NONE) {
+    if (flow->sent == SIM_PACKETS || !node_is_running(node) || !has_address(w, c, is_up)) {
         return;
     }
     check_make_packet(w, c, is_up, flow->sent++, packet, flow->bytes);
