@@ -46,34 +46,55 @@ bool jv_path_is_proven(const struct jv_core *core, const struct jv_session *s,
     return jv_path_is_answering(core, s, path) && !jv_pmtu_is_refused(&path->size.search);
 }
 
-/*
- * A transport that comes and goes while there is no session to ask for spares gets its own last locator again: whoever sees it
- * there learns that it is the same link, and nothing of the others. No locator is used on two transports.
- */
-static uint64_t take_left(struct jv_client *cl, const struct jv_path *path)
+enum likeness { UNLIKE, SAME_NAME, SAME_TRANSPORT };
+
+static enum likeness likeness_of(const struct jv_left *left, const struct jv_path *path)
 {
+    if (memcmp(left->name, path->name, JV_NAME_BYTES) != 0) {
+        return UNLIKE;
+    }
+    bool is_same = jv_ip_is_equal(&left->local, &path->local.ip) &&
+                   jv_endpoint_is_equal(&left->remote, &path->remote);
+    return is_same ? SAME_TRANSPORT : SAME_NAME;
+}
+
+/*
+ * A locator that was left behind, the one of the most similar transport. One that comes and goes while there is no session to ask for
+ * spares gets its own last locator again: whoever sees it there learns that it is the same link, and nothing of the others.
+ */
+static uint64_t take_left(struct jv_client *cl, const struct jv_path *path, enum likeness least)
+{
+    struct jv_left *best = NULL;
     for (uint32_t i = 0; i < JV_LEFT_MAX; i++) {
-        if (cl->left[i].value != 0 && memcmp(cl->left[i].name, path->name, JV_NAME_BYTES) == 0 &&
-            jv_ip_is_equal(&cl->left[i].local, &path->local.ip) &&
-            jv_endpoint_is_equal(&cl->left[i].remote, &path->remote)) {
-            uint64_t value = cl->left[i].value;
-            cl->left[i].value = 0;
-            return value;
+        struct jv_left *left = &cl->left[i];
+        if (left->value != 0 && likeness_of(left, path) >= least &&
+            (best == NULL || likeness_of(left, path) > likeness_of(best, path))) {
+            best = left;
         }
     }
-    return 0;
+    uint64_t value = best != NULL ? best->value : 0;
+    if (best != NULL) {
+        best->value = 0;
+    }
+    return value;
 }
 
 bool jv_path_give_locator(struct jv_core *core, struct jv_path *path)
 {
     struct jv_client *cl = core->client;
+    const struct jv_session *s = live_session(core);
     if (path->locator == 0 && path->link == cl->ladder.twin &&
         cl->spares_len <= JV_LADDER_SPARES_KEPT) {
         /* Sockets that come and go beside the same one share what each leaves: the last spares are for links that come up. */
-        path->locator = take_left(cl, path);
+        path->locator = take_left(cl, path, SAME_TRANSPORT);
+    }
+    if (path->locator == 0 && cl->spares_len > 0) {
+        path->locator = cl->spares[--cl->spares_len];
     }
     if (path->locator == 0) {
-        path->locator = cl->spares_len > 0 ? cl->spares[--cl->spares_len] : take_left(cl, path);
+        /* Who sees two of its networks may learn that they are one client's; without this the session would end between them. */
+        bool is_in_trouble = s != NULL && s->state != JV_ST_ATTACHED;
+        path->locator = take_left(cl, path, is_in_trouble ? UNLIKE : SAME_TRANSPORT);
     }
     return path->locator != 0;
 }

@@ -378,6 +378,13 @@ struct jv_ladder { /* ladder.h */
     struct jv_instant calm_since;
 };
 
+struct jv_left { /* a locator, and the transport that it was left by */
+    uint64_t value;
+    char name[JV_NAME_BYTES];
+    struct jv_ip local;
+    struct jv_endpoint remote;
+};
+
 struct jv_client {
     struct jv_client_link links[JV_PATH_MAX];
     struct jv_endpoint endpoints
@@ -387,13 +394,8 @@ struct jv_client {
     struct jv_health health[JV_PATH_MAX];
     uint64_t spares[JV_SPARE_MAX];
     uint32_t spares_len;
-    struct
-    { /* locators left behind: for late packets, and for the same transport where no spare is left */
-        uint64_t value;
-        char name[JV_NAME_BYTES];
-        struct jv_ip local;
-        struct jv_endpoint remote;
-    } left[JV_LEFT_MAX];
+    /* locators left behind: for late packets, and for other transports where no spare is left */
+    struct jv_left left[JV_LEFT_MAX];
     uint32_t left_next;
     struct jv_attempt attempt;
     struct jv_request_out request;

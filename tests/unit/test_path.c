@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -114,9 +115,52 @@ static void path_standby_carries_no_inner_packet(void **state)
     assert_ptr_equal(s->bound, path_of(0));
 }
 
+static int start_with_one_of_two(void **state)
+{
+    const struct pair_cfg cfg = {
+        .seed = 6, .links = 2, .rtt_us = {20000, 40000}, .preset = JV_PRESET_FAST};
+    pair_init(&pair, &cfg);
+    pair_link_down(&pair, 1);
+    return pair_attach(&pair, 2000) ? 0 : -1;
+}
+
+/* A link that comes up where nothing is heard, and goes. */
+static void pass_by(uint32_t n)
+{
+    struct jv_command added = {.kind = JV_CMD_LINK_ADDED,
+                               .link = 500 + n,
+                               .local = {.ip = {{192, 0, 2, (uint8_t)(50 + n)}, JV_AF_4, {0}},
+                                         .port = 40000},
+                               .prefer = 50,
+                               .mtu = 1500};
+    const struct jv_command gone = {.kind = JV_CMD_LINK_GONE, .link = added.link};
+    (void)snprintf(added.name, sizeof added.name, "network%u/udp", n);
+    assert_int_equal(pair_command(&pair, true, &added), JV_E_OK);
+    pair_run(&pair, 1500);
+    assert_int_equal(pair_command(&pair, true, &gone), JV_E_OK);
+}
+
+/* Found by the simulator (seed 1860 of its first day): after more networks than there are spares the client had no locator to probe with. */
+static void path_outlives_more_networks_than_spares(void **state)
+{
+    pair_run(&pair, 1000);
+    pair_link_down(&pair, 0);
+    for (uint32_t n = 0; n < JV_SPARE_MAX + 4; n++) {
+        pass_by(n);
+    }
+    assert_int_equal(pair.client->client->spares_len, 0);
+    pair_link_up(&pair, 1);
+    pair_run(&pair, 3000);
+    assert_int_equal(pair_state(&pair, true), JV_ST_ATTACHED);
+    assert_int_equal(pair_state(&pair, false), JV_ST_ATTACHED);
+    assert_int_equal(pair_count(&pair.log_g, JV_REC_SessionCreated, JV_WHY_NONE), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(path_outlives_more_networks_than_spares,
+                                        start_with_one_of_two, stop),
         cmocka_unit_test_setup_teardown(path_is_found_by_link_and_endpoint, start, stop),
         cmocka_unit_test_setup_teardown(path_standbys_are_proven_by_probes, start, stop),
         cmocka_unit_test_setup_teardown(path_no_two_share_a_locator, start, stop),
