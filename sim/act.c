@@ -46,10 +46,8 @@ static uint32_t handle_of(struct sim_world *w, const struct plan_step *s)
 
 static void order(struct sim_world *w, const struct plan_step *s, enum jv_command_kind kind)
 {
-    const struct jv_command c = {.kind = kind,
-                                 .link = handle_of(w, s),
-                                 .prefer = s->a,
-                                 .hold_ms = s->a};
+    const struct jv_command c = {
+        .kind = kind, .link = handle_of(w, s), .prefer = s->a, .hold_ms = s->a};
     command(w, node_of_client(w, s->client), &c);
 }
 
@@ -267,6 +265,83 @@ static void lose_type(struct sim_world *w, const struct plan_step *s, bool on)
     }
 }
 
+/* ---- ambushes ---- */
+
+static void arm(struct sim_world *w, const struct plan_step *s)
+{
+    if (w->armed_len < SIM_ARMED) {
+        w->armed[w->armed_len++] = (uint32_t)(s - w->plan->steps);
+    }
+}
+
+static void disarm(struct sim_world *w, const struct plan_step *s)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < w->armed_len; i++) {
+        if (&w->plan->steps[w->armed[i]] != s) {
+            w->armed[kept++] = w->armed[i];
+        }
+    }
+    w->armed_len = kept;
+}
+
+void plan_provoke(struct sim_world *w, uint32_t client)
+{
+    for (uint32_t i = 0; i < w->armed_len; i++) {
+        const struct plan_step *s = &w->plan->steps[w->armed[i]];
+        if (s->client == client && w->springs_len < SIM_ARMED) {
+            w->springs[w->springs_len++] =
+                (struct sim_moment){w->now_ns + s->a * JV_NS_PER_US, w->armed[i], false};
+        }
+    }
+}
+
+void plan_spring(struct sim_world *w, const struct plan_step *s)
+{
+    struct jv_prng prng = {s->seed + w->tally.ambushes++};
+    uint64_t ms = 10 + jv_prng_below(&prng, w->plan->stands_still ? 3000 : 1200);
+    struct nat *nat = nat_of(w, s);
+    switch (s->b) {
+    case 0:
+        shape_of(w, s, 0)->hole = shape_of(w, s, 1)->hole = true;
+        break;
+    case 1:
+        if (nat != NULL) {
+            nat_rebind(nat);
+        }
+        break;
+    case 2:
+        if (nat != NULL) {
+            nat_kill(nat);
+        }
+        break;
+    case 3:
+        path_link_down(w, s->client, s->link);
+        break;
+    case 4:
+    case 5:
+        node_pause(w, peer_of(w, s, s->b == 5), w->now_ns + ms * JV_NS_PER_MS, false);
+        break;
+    case 6:
+        adversary_replays(w, &prng, 20);
+        break;
+    default:
+        send_doubts(w, &(struct plan_step){.client = s->client, .link = s->link, .a = 50});
+        break;
+    }
+}
+
+/* What an ambush left behind. */
+static void clear_ambush(struct sim_world *w, const struct plan_step *s)
+{
+    disarm(w, s);
+    if (s->b == 0) {
+        shape_of(w, s, 0)->hole = shape_of(w, s, 1)->hole = false;
+    } else if (s->b == 3) {
+        path_link_up(w, s->client, s->link);
+    }
+}
+
 /* ---- steps ---- */
 
 /* Acts of the network and of hosts. False: it is an act of somebody. */
@@ -400,6 +475,9 @@ static void begin_act(struct sim_world *w, const struct plan_step *s)
     case PLAN_LOSE_TYPE:
         lose_type(w, s, true);
         break;
+    case PLAN_AMBUSH:
+        arm(w, s);
+        break;
     case PLAN_DIVERT:
         adv->diverts = true;
         adv->relays = adv->relays || s->a != 0;
@@ -506,6 +584,9 @@ void plan_end(struct sim_world *w, const struct plan_step *s)
     case PLAN_LOSE_TYPE:
         lose_type(w, s, false);
         break;
+    case PLAN_AMBUSH:
+        clear_ambush(w, s);
+        break;
     case PLAN_DIVERT:
     case PLAN_RACE:
         adversary_rests(w);
@@ -537,6 +618,7 @@ static void calm_client(struct sim_world *w, uint32_t c)
 void plan_calm(struct sim_world *w)
 {
     adversary_rests(w);
+    w->armed_len = w->springs_len = 0;
     memset(w->holes_to, 0, sizeof w->holes_to);
     memset(w->holes_from, 0, sizeof w->holes_from);
     for (uint32_t n = 0; n < w->nats_len; n++) {

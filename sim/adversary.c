@@ -242,7 +242,8 @@ void adversary_floods(struct sim_world *w, struct jv_prng *prng, uint32_t n)
     const struct sim_captured *init = NULL;
     uint64_t kept = JV_MIN(adv->captured, (uint64_t)2 * SIM_CAPTURED);
     for (uint64_t i = 0; i < kept && init == NULL; i++) {
-        const struct sim_captured *c = &adv->ring[(i + SIM_CAPTURED) % ((uint64_t)2 * SIM_CAPTURED)];
+        const struct sim_captured *c =
+            &adv->ring[(i + SIM_CAPTURED) % ((uint64_t)2 * SIM_CAPTURED)];
         init = c->is_up && c->len > 0 && TYPE(c->bytes) == TYPE_BIRTH_INIT ? c : NULL;
     }
     for (uint32_t i = 0; i < n && init != NULL; i++) {

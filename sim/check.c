@@ -80,6 +80,10 @@ void check_record(struct sim_world *w, struct sim_node *node, const struct jv_re
     if (w->print) {
         print_record(w, node, rec);
     }
+    if (node->is_client && w->armed_len > 0 && rec->event == JV_REC_SessionStateChange &&
+        (rec->from == JV_ST_ATTACHED || rec->to == JV_ST_RECOVERING)) {
+        plan_provoke(w, node->idx - w->gateways_len);
+    }
     if (node->is_client && rec->event == JV_REC_SessionTerminated) {
         struct sim_client *client = &w->clients[node->idx - w->gateways_len];
         if (client->must_live && rec->reason == JV_WHY_TTL_TRANSPORT_LOSS_EXPIRED) {
@@ -265,6 +269,12 @@ static void check_bound(struct sim_world *w, struct sim_node *node, uint32_t use
     }
 }
 
+static bool is_unnamed(const struct jv_sid *sid)
+{
+    static const struct jv_sid none;
+    return memcmp(sid, &none, sizeof none) == 0;
+}
+
 void check_node(struct sim_world *w, struct sim_node *node)
 {
     uint32_t cursor = 0;
@@ -272,15 +282,14 @@ void check_node(struct sim_world *w, struct sim_node *node)
     struct jv_prefix addresses[SIM_CLIENTS] = {0};
     struct jv_session_status s;
     while (jv_core_session(node->core, (struct jv_instant){node_now(w, node)}, &cursor, &s)) {
-        uint32_t user =
-            node->is_client ? node->idx - w->gateways_len : (uint32_t)(s.user[1] - '0');
+        uint32_t user = node->is_client ? node->idx - w->gateways_len : (uint32_t)(s.user[1] - '0');
         if (user >= w->clients_len) {
             world_wrong(w, false, "node %u has a session of the unknown user %s", node->idx,
                         s.user);
             return;
         }
-        if (s.state == JV_ST_BIRTH) {
-            continue;
+        if (s.state == JV_ST_BIRTH || is_unnamed(&s.sid)) {
+            continue; /* a birth that failed ends without a name */
         }
         check_sid(w, node, user, &s);
         if (s.state == JV_ST_TERMINATED) {
@@ -295,8 +304,7 @@ void check_node(struct sim_world *w, struct sim_node *node)
             world_wrong(w, false, "client %u has %u sessions at gateway %u", a, live[a], node->idx);
         }
         for (uint32_t b = 0; b < a; b++) {
-            if (live[a] > 0 && live[b] > 0 &&
-                jv_ip_is_equal(&addresses[a].ip, &addresses[b].ip)) {
+            if (live[a] > 0 && live[b] > 0 && jv_ip_is_equal(&addresses[a].ip, &addresses[b].ip)) {
                 world_wrong(w, false, "clients %u and %u have one inner address", a, b);
             }
         }
@@ -327,8 +335,8 @@ void check_conserved(struct sim_world *w, struct sim_node *node, bool is_end)
     uint64_t held = is_end ? 0 : HELD_MAX;
     if (ended > node->given || node->given - ended > held) {
         world_wrong(w, false,
-                    "node %u was given %" PRIu64 " datagrams; %" PRIu64 " ended in a counter and %"
-                    PRIu64 " in packets",
+                    "node %u was given %" PRIu64 " datagrams; %" PRIu64
+                    " ended in a counter and %" PRIu64 " in packets",
                     node->idx, node->given, dropped, node->ended_in_tun);
     }
     if (is_end && count.buffers_free + node->hoard_len != node->cfg.buffers) {

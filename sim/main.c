@@ -62,20 +62,24 @@ static const char help[] =
     "       jvsim --shrink SEED\n"
     "       jvsim --seed N [--keep STEPS] [--mute MASK] [--no-drift] [--faults-ms MS] [--print]\n"
     "       jvsim --list\n"
-    "Runs worlds of gateways and clients with the real core in virtual time. A seed decides everything: first faults, while the laws\n"
-    "are checked after each step; then calm, in which each session must come home or end within what its policy grants.\n"
+    "Runs worlds of gateways and clients with the real core in virtual time. A seed decides "
+    "everything: first faults, while the laws\n"
+    "are checked after each step; then calm, in which each session must come home or end within "
+    "what its policy grants.\n"
     "  --seed FIRST      the first seed (1)\n"
     "  --seeds COUNT     how many (1)\n"
     "  --jobs N          processes at a time, 1 to 64 (1)\n"
     "  --print           the plan, each fault and each record\n"
     "  --tap             the result as a test\n"
-    "  --shrink SEED     look for a smaller plan that still fails, and print the line that runs it\n"
+    "  --shrink SEED     look for a smaller plan that still fails, and print the line that runs "
+    "it\n"
     "  --keep STEPS      only these steps of the plan, \"3,17-19\"; \"-\": none\n"
     "  --mute MASK       these clients have no traffic, a bit each\n"
     "  --no-drift        all clocks go alike\n"
     "  --faults-ms MS    the calm begins then\n"
     "  --list            the kinds of faults\n"
-    "exit status: 0 all is well, 1 a law broke, 2 usage, 3 a session did not come home, 4 the core crashed\n";
+    "exit status: 0 all is well, 1 a law broke, 2 usage, 3 a session did not come home, 4 the core "
+    "crashed\n";
 
 /* ---- one world ---- */
 
@@ -135,6 +139,9 @@ static void add_tally(struct sim_tally *sum, const struct sim_tally *more)
     sum->replays_seen += more->replays_seen;
     sum->virtual_ms += more->virtual_ms;
     sum->faults += more->faults;
+    sum->ambushes += more->ambushes;
+    sum->full_outputs += more->full_outputs;
+    sum->no_buffer += more->no_buffer;
     for (uint32_t i = 0; i < JV_DROPS; i++) {
         sum->drops[i] += more->drops[i];
     }
@@ -285,10 +292,13 @@ static int report(const struct shared *shared, const struct options *o, const ch
            " faults, %" PRIu64 " datagrams, %" PRIu64 " packets\n",
            o->count, sum.virtual_ms / 3600000, sum.steps, sum.faults, sum.datagrams, sum.packets);
     printf("# %" PRIu64 " records, %" PRIu64 " births, %" PRIu64 " switches, %" PRIu64
-           " rebindings, %" PRIu64 " rekeys, %" PRIu64 " denials, %" PRIu64 " replays found, %"
-           PRIu64 " ends\n",
+           " rebindings, %" PRIu64 " rekeys, %" PRIu64 " denials, %" PRIu64
+           " replays found, %" PRIu64 " ends\n",
            sum.records, sum.births, sum.switches, sum.rebinds, sum.rekeys, sum.denied,
            sum.replays_seen, sum.ends);
+    printf("# %" PRIu64 " ambushes, %" PRIu64 " full outputs, %" PRIu64
+           " datagrams that found no buffer\n",
+           sum.ambushes, sum.full_outputs, sum.no_buffer);
     printf("# %" PRIu64 " broke a law, %" PRIu64 " did not come home, %" PRIu64 " crashed\n",
            failed[LAW], failed[LIVENESS], failed[CRASH]);
     printf("# trace %016" PRIx64 "\n", trace);
@@ -406,10 +416,10 @@ static bool is_list(const char *text)
 static void parse(int argc, char **argv, struct options *o, uint64_t *shrink_out)
 {
     static const struct option longs[] = {
-        {"seed", 1, NULL, 's'},    {"seeds", 1, NULL, 'n'},     {"jobs", 1, NULL, 'j'},
-        {"print", 0, NULL, 'p'},   {"tap", 0, NULL, 't'},       {"shrink", 1, NULL, 'k'},
-        {"keep", 1, NULL, 'e'},    {"mute", 1, NULL, 'm'},      {"no-drift", 0, NULL, 'd'},
-        {"list", 0, NULL, 'l'},    {"faults-ms", 1, NULL, 'f'}, {"help", 0, NULL, 'h'},
+        {"seed", 1, NULL, 's'},  {"seeds", 1, NULL, 'n'},     {"jobs", 1, NULL, 'j'},
+        {"print", 0, NULL, 'p'}, {"tap", 0, NULL, 't'},       {"shrink", 1, NULL, 'k'},
+        {"keep", 1, NULL, 'e'},  {"mute", 1, NULL, 'm'},      {"no-drift", 0, NULL, 'd'},
+        {"list", 0, NULL, 'l'},  {"faults-ms", 1, NULL, 'f'}, {"help", 0, NULL, 'h'},
         {NULL, 0, NULL, 0}};
     for (int c; (c = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
         switch (c) {

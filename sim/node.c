@@ -204,8 +204,9 @@ static uint64_t drops_of_datagrams(const struct jv_core *core)
     uint64_t sum = 0;
     jv_core_counters(core, &count);
     for (uint32_t i = 0; i < JV_DROPS; i++) {
-        bool is_packets = i == JV_DROP_NO_BUFFER || i == JV_DROP_WAITING_FULL || i == JV_DROP_WAITING_OLD ||
-                          i == JV_DROP_INNER_TOO_BIG || i == JV_DROP_INNER_NO_SESSION;
+        bool is_packets = i == JV_DROP_NO_BUFFER || i == JV_DROP_WAITING_FULL ||
+                          i == JV_DROP_WAITING_OLD || i == JV_DROP_INNER_TOO_BIG ||
+                          i == JV_DROP_INNER_NO_SESSION;
         bool is_held = i == JV_DROP_TERMINATED || i == JV_DROP_UNBOUND;
         sum += is_packets || is_held ? 0 : count.drops[i];
     }
@@ -234,6 +235,7 @@ static void give_batch(struct sim_world *w, struct sim_node *node, struct jv_slo
         node->ended_in_tun += node->out.tun_len - tun - (told_too_big(node->core) - told);
         node->ended_in_drop += drops_of_datagrams(node->core) - drops;
         if (err == JV_E_AGAIN) {
+            w->tally.full_outputs++;
             empty_out(w, node);
         }
     }
@@ -324,6 +326,7 @@ void node_expire(struct sim_world *w, struct sim_node *node)
     for (uint32_t i = 0; i < 1000 && err == JV_E_AGAIN; i++) {
         err = jv_core_expire(node->core, instant(w, node), &node->out);
         if (err == JV_E_AGAIN) {
+            w->tally.full_outputs++;
             empty_out(w, node);
         }
     }
@@ -389,9 +392,8 @@ void node_resume(struct sim_world *w, struct sim_node *node, bool is_told)
     }
     node->paused_until_ns = 0;
     if (node->is_asleep && is_told) {
-        const struct jv_command woke = {.kind = JV_CMD_WOKE,
-                                        .slept_ms =
-                                            (w->now_ns - node->paused_at_ns) / JV_NS_PER_MS};
+        const struct jv_command woke = {
+            .kind = JV_CMD_WOKE, .slept_ms = (w->now_ns - node->paused_at_ns) / JV_NS_PER_MS};
         (void)node_command(w, node, &woke);
     }
     node->is_asleep = false;

@@ -133,9 +133,8 @@ static void carry(struct sim_world *w, const struct wire *wire, const struct net
     uint32_t copies = fate->copies + (happens(late, link->late_ppm) ? 1 : 0);
     for (uint32_t i = 0; i < copies; i++) {
         struct net_flight *flight = net_take(&w->net);
-        uint64_t due = i < fate->copies
-                           ? fate->due_ns[i]
-                           : w->now_ns + 1 + late / EMU_PPM % (300 * JV_NS_PER_S);
+        uint64_t due = i < fate->copies ? fate->due_ns[i]
+                                        : w->now_ns + 1 + late / EMU_PPM % (300 * JV_NS_PER_S);
         if (flight == NULL) {
             return;
         }

@@ -206,6 +206,11 @@ static void draw_values(struct jv_prng *prng, const struct sim_plan *plan, struc
         s->a = between(prng, 2, 11);
         s->b = between(prng, 1, 3);
         break;
+    case PLAN_AMBUSH:
+        s->a = one_in(prng, 2) ? draw(prng, 2000) : draw(prng, 300000);
+        s->b = draw(prng, 8);
+        s->until_ms = s->at_ms + between(prng, 1000, 20000);
+        break;
     case PLAN_ROAM:
     case PLAN_REBIND:
     case PLAN_END:
@@ -245,7 +250,7 @@ static void draw_steps(struct jv_prng *prng, struct sim_plan *plan)
         weights[k] = (plan->kinds >> k & 1) != 0 ? weight_of(prng, (enum plan_kind)k) : 0;
         sum += weights[k];
     }
-    uint32_t len = between(prng, 3, one_in(prng, 3) ? PLAN_STEPS : PLAN_STEPS / 3);
+    uint32_t len = between(prng, 3, one_in(prng, 3) ? PLAN_STEPS : PLAN_STEPS / 4);
     for (uint32_t i = 0; i < len && sum > 0; i++) {
         struct plan_step *s = &plan->steps[plan->steps_len++];
         uint32_t at = draw(prng, sum);
@@ -282,7 +287,10 @@ void plan_draw(struct sim_plan *plan, uint64_t seed)
     plan->gateway_drift_ppm = one_in(&prng, 2) ? 0 : (int32_t)between(&prng, 0, 400) - 200;
     plan->stands_still = one_in(&prng, 8);
     plan->kinds = one_in(&prng, 3) ? UINT64_MAX : jv_prng_next(&prng);
-    plan->faults_ms = between(&prng, 5000, one_in(&prng, 4) ? 90000 : 30000);
+    plan->faults_ms = between(&prng, 5000,
+                              one_in(&prng, 20)  ? 400000
+                              : one_in(&prng, 4) ? 90000
+                                                 : 30000);
     for (uint32_t c = 0; c < plan->clients_len; c++) {
         draw_client(&prng, plan, &plan->clients[c]);
     }
@@ -293,7 +301,8 @@ void plan_print(const struct sim_plan *plan, FILE *file)
 {
     static const char *const dependence[] = {"endpoint-independent", "address-dependent",
                                              "address-and-port-dependent"};
-    fprintf(file, "# seed %" PRIu64 ": %u gateways, %u clients, %" PRIu64 " ms of faults, %u steps\n",
+    fprintf(file,
+            "# seed %" PRIu64 ": %u gateways, %u clients, %" PRIu64 " ms of faults, %u steps\n",
             plan->seed, plan->gateways_len, plan->clients_len, plan->faults_ms, plan->steps_len);
     for (uint32_t n = 0; n < plan->nats_len; n++) {
         fprintf(file, "# nat %u: mapping %s, filtering %s, %u s%s\n", n,
@@ -320,9 +329,8 @@ void plan_print(const struct sim_plan *plan, FILE *file)
     for (uint32_t i = 0; i < plan->steps_len; i++) {
         const struct plan_step *s = &plan->steps[i];
         if (!s->is_out) {
-            fprintf(file,
-                    "# step %u: %" PRIu64 "..%" PRIu64 " ms %s client %u link %u a %u b %u\n", i,
-                    s->at_ms, s->until_ms, plan_kind_name(s->kind), s->client, s->link, s->a,
+            fprintf(file, "# step %u: %" PRIu64 "..%" PRIu64 " ms %s client %u link %u a %u b %u\n",
+                    i, s->at_ms, s->until_ms, plan_kind_name(s->kind), s->client, s->link, s->a,
                     s->b);
         }
     }

@@ -16,7 +16,7 @@
 
 #include "policy.h"
 
-#define PLAN_STEPS 160U
+#define PLAN_STEPS 200U
 #define PLAN_CLIENTS 6U
 #define PLAN_LINKS 4U
 #define PLAN_NATS 6U
@@ -61,7 +61,7 @@ struct sim_plan {
     } nats[PLAN_NATS];
     int32_t gateway_drift_ppm;
     uint32_t half_open_max;
-    bool stands_still; /* some fault makes a node stand still for long */
+    bool stands_still;  /* some fault makes a node stand still for long */
     uint64_t faults_ms; /* the calm begins then */
     uint64_t kinds;     /* that this world may have, a bit each */
     struct plan_step steps[PLAN_STEPS];
@@ -77,6 +77,9 @@ void plan_print(const struct sim_plan *plan, FILE *file);
 /* A step begins or ends in the world. */
 void plan_begin(struct sim_world *w, const struct plan_step *step);
 void plan_end(struct sim_world *w, const struct plan_step *step);
+/* What lies in wait for this client springs a moment later, by the steps that are armed. */
+void plan_provoke(struct sim_world *w, uint32_t client);
+void plan_spring(struct sim_world *w, const struct plan_step *step);
 /* Everything is well again: links, NATs, clocks as they are, processes. */
 void plan_calm(struct sim_world *w);
 #endif /* JV_SIM_PLAN_H */

@@ -9,8 +9,8 @@
 
 #include "plan.h"
 
-#define LOOK_MS 250U       /* in the calm the world is looked at this often */
-#define DATA_MS 9000U      /* a mapping that moved just before is noticed by silence: 5 s at most */
+#define LOOK_MS 250U  /* in the calm the world is looked at this often */
+#define DATA_MS 9000U /* a mapping that moved just before is noticed by silence: 5 s at most */
 #define STUCK_STEPS 200000U /* without progress of time */
 
 void world_wrong(struct sim_world *w, bool is_liveness, const char *form, ...)
@@ -213,10 +213,10 @@ void world_open(struct sim_world *w, const struct sim_plan *plan, bool print)
         struct sim_node *node = &w->nodes[i];
         node->idx = i;
         node->is_client = i >= w->gateways_len;
-        node->clock = (struct sim_clock){SIM_START_NS, (i + 2) * 1000 * JV_NS_PER_S,
-                                         node->is_client
-                                             ? plan->clients[i - w->gateways_len].drift_ppm
-                                             : plan->gateway_drift_ppm};
+        node->clock =
+            (struct sim_clock){SIM_START_NS, (i + 2) * 1000 * JV_NS_PER_S,
+                               node->is_client ? plan->clients[i - w->gateways_len].drift_ppm
+                                               : plan->gateway_drift_ppm};
         make_out(&node->out);
         set_cfg(w, node);
         if (!node->is_client) {
@@ -235,6 +235,7 @@ void world_close(struct sim_world *w)
             for (uint32_t d = 0; d < JV_DROPS; d++) {
                 w->tally.drops[d] += count.drops[d];
             }
+            w->tally.no_buffer += count.drops[JV_DROP_NO_BUFFER];
         }
         node_kill(w, node);
         free(node->out.tx);
@@ -320,6 +321,19 @@ static void run_moments(struct sim_world *w)
     }
 }
 
+static void run_springs(struct sim_world *w)
+{
+    for (uint32_t i = 0; i < w->springs_len;) {
+        const struct sim_moment m = w->springs[i];
+        if (m.ns > w->now_ns) {
+            i++;
+            continue;
+        }
+        w->springs[i] = w->springs[--w->springs_len];
+        plan_spring(w, &w->plan->steps[m.step]);
+    }
+}
+
 static uint64_t next_ns(const struct sim_world *w)
 {
     uint64_t t = JV_MIN(net_next_ns(&w->net), next_flow_ns(w));
@@ -334,6 +348,9 @@ static uint64_t next_ns(const struct sim_world *w)
     if (w->next_moment < w->moments_len) {
         t = JV_MIN(t, w->moments[w->next_moment].ns);
     }
+    for (uint32_t i = 0; i < w->springs_len; i++) {
+        t = JV_MIN(t, w->springs[i].ns);
+    }
     return JV_MAX(t, w->now_ns);
 }
 
@@ -342,6 +359,7 @@ static void step(struct sim_world *w)
 {
     w->tally.steps++;
     run_moments(w);
+    run_springs(w);
     for (uint32_t c = 0; c < w->clients_len; c++) {
         if (w->nodes[w->gateways_len + c].incarnation == 0 &&
             SIM_START_NS + w->plan->clients[c].start_ms * JV_NS_PER_MS <= w->now_ns) {

@@ -38,6 +38,7 @@
 #define SIM_SIDS 512U
 #define SIM_STRANGERS 64U
 #define SIM_CAPTURED 192U
+#define SIM_ARMED 16U
 
 struct sim_plan;
 
@@ -79,7 +80,7 @@ struct sim_client {
     uint32_t links_len;
     bool is_wanted; /* the user wants a session */
     bool rebirth;
-    bool must_live; /* its links are well, and no limit is near */
+    bool must_live;            /* its links are well, and no limit is near */
     struct jv_prefix address4; /* of the last CONFIGURE */
     uint32_t ended;
     struct sim_flow up, down;
@@ -96,7 +97,8 @@ struct sim_node {
     bool is_client, is_alive, is_asleep;
     uint64_t paused_until_ns; /* 0: it runs */
     uint64_t paused_at_ns;
-    uint32_t lazy_us; /* it looks at its sockets and sends only so often: batches, and full outputs */
+    uint32_t
+        lazy_us; /* it looks at its sockets and sends only so often: batches, and full outputs */
     uint64_t flush_at_ns; /* of a lazy one: when it sends what the core gave; 0: nothing waits */
     struct sim_clock clock;
     struct jv_core_cfg cfg;
@@ -130,7 +132,8 @@ struct sim_sid { /* whose a session is */
 
 struct sim_stranger { /* an address that is nobody's: the adversary's, or a victim's */
     struct jv_endpoint ep;
-    bool is_relay; /* the adversary carries both directions over it: it may become bound (docs/threat-model.md) */
+    bool
+        is_relay; /* the adversary carries both directions over it: it may become bound (docs/threat-model.md) */
     uint32_t client, link, socket; /* of a relay */
     uint64_t in_bytes, out_bytes;
 };
@@ -158,7 +161,7 @@ struct sim_adversary {
 
 struct sim_tally {
     uint64_t steps, records, datagrams, packets, births, switches, rebinds, rekeys, ends, denied;
-    uint64_t replays_seen, virtual_ms, faults;
+    uint64_t replays_seen, virtual_ms, faults, ambushes, full_outputs, no_buffer;
     uint64_t drops[JV_DROPS];
 };
 
@@ -169,7 +172,8 @@ struct sim_world {
     struct sim_client clients[SIM_CLIENTS];
     struct nat nats[SIM_NATS];
     struct net net;
-    bool holes_to[SIM_GATEWAYS][SIM_CLIENTS], holes_from[SIM_GATEWAYS][SIM_CLIENTS]; /* one-way partitions */
+    bool holes_to[SIM_GATEWAYS][SIM_CLIENTS],
+        holes_from[SIM_GATEWAYS][SIM_CLIENTS]; /* one-way partitions */
     struct sim_adversary adversary;
     struct sim_sid sids[SIM_SIDS];
     uint32_t sids_len;
@@ -178,6 +182,10 @@ struct sim_world {
     const struct sim_plan *plan;
     struct sim_moment *moments;
     uint32_t moments_len, next_moment;
+    uint32_t armed[SIM_ARMED]; /* steps that lie in wait */
+    uint32_t armed_len;
+    struct sim_moment springs[SIM_ARMED]; /* and those that were provoked */
+    uint32_t springs_len;
     uint32_t next_handle;
     bool is_exact_time; /* no node stands still for long: limits are judged to the millisecond */
     bool is_calm;

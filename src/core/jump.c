@@ -373,12 +373,35 @@ void jv_jump_on_report(struct jv_core *core, struct jv_session *s, const struct 
     }
 }
 
+/* The network maps the path elsewhere since the request for it went out: its answer goes, or went, to nobody. */
+static bool has_moved_under_request(const struct jv_client *cl, const struct jv_path *path)
+{
+    const struct jv_request_out *req = &cl->request;
+    return req->used && req->path == path->id && req->tries > 0 && !req->quiet &&
+           req->observed.ip.family != JV_AF_NONE &&
+           !jv_endpoint_is_equal(&req->observed, &path->observed);
+}
+
+/* With another number: the gateway may have answered the first one, and takes its copies from elsewhere for a replay. */
+static void ask_from_there(struct jv_core *core, struct jv_session *s, struct jv_path *path,
+                           struct jv_out *out)
+{
+    struct jv_client *cl = core->client;
+    if (cl->attempts + 1 < s->policy.max_reattach_attempts) {
+        cl->attempts++;
+        jv_request_begin(core, s, &(struct jv_request_aim){.path = path, .why = cl->request.why},
+                         out);
+    }
+}
+
 void jv_jump_on_probe_reply(struct jv_core *core, struct jv_session *s, struct jv_path *path,
                             const struct jv_probe_reply *reply, struct jv_out *out)
 {
     struct jv_client *cl = core->client;
+    bool has_moved = has_moved_under_request(cl, path);
     if (path == s->bound) {
-        if (!reply->is_bound && reply->state != JV_ST_TERMINATED && !cl->request.used) {
+        if (!reply->is_bound && reply->state != JV_ST_TERMINATED &&
+            (!cl->request.used || has_moved)) {
             const struct jv_hint mark = {.epoch = path->mark_epoch, .counter = path->mark_counter};
             jv_jump_rebind(core, s, reply->token, &mark, false, out);
         } else if (reply->is_bound && cl->suspected) {
@@ -390,8 +413,10 @@ void jv_jump_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
         return;
     }
     cl->failback_at = core->now;
-    if (s->bound == NULL && s->state == JV_ST_RECOVERING && !cl->request.used &&
-        jv_jump_may_try(core, s, path)) {
+    if (has_moved && s->state == JV_ST_RECOVERING) {
+        ask_from_there(core, s, path, out);
+    } else if (s->bound == NULL && s->state == JV_ST_RECOVERING && !cl->request.used &&
+               jv_jump_may_try(core, s, path)) {
         /* The path of the request went away and no other was proven: this one is. */
         jv_request_begin(
             core, s, &(struct jv_request_aim){.path = path, .why = JV_WHY_DEAD_TRANSPORT_RECOVERY},

@@ -62,9 +62,11 @@ void jv_locator_top_up(struct jv_core *core, struct jv_session *s)
 
 void jv_locator_renew_spares(struct jv_core *core, struct jv_session *s)
 {
-    for (uint32_t i = 0; i < JV_LOCATOR_MAX; i++) {
+    /* Where the client may not have the last ones, it still probes under those before: three sets that it never saw would push them out. */
+    for (uint32_t i = 0; s->spares_arrived && i < JV_LOCATOR_MAX; i++) {
         s->locators[i].spare = false;
     }
+    s->spares_arrived = false;
     jv_locator_top_up(core, s);
 }
 

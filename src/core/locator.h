@@ -17,7 +17,10 @@ uint64_t jv_locator_draw(struct jv_core *core);
 void jv_locator_adopt(struct jv_core *core, struct jv_session *s, uint64_t value);
 /* A fresh one for the bound path. */
 uint64_t jv_locator_fresh(struct jv_core *core, struct jv_session *s);
-/* Fresh spares: those handed out before and not seen are plain locators from here on. */
+/*
+ * Fresh spares: those handed out before and not seen are plain locators from here on. Where nothing says that the client has the last
+ * ones (spares_arrived), they stay what they are, and are filled up.
+ */
 void jv_locator_renew_spares(struct jv_core *core, struct jv_session *s);
 /* Fill up the spares to JV_SPARE_MAX. */
 void jv_locator_top_up(struct jv_core *core, struct jv_session *s);

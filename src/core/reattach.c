@@ -514,6 +514,7 @@ void jv_reattach_on_bound(struct jv_core *core, struct jv_session *s,
     }
     s->ack_due = JV_NEVER;
     s->ack_left = s->ack_ahead = 0;
+    s->spares_arrived = true;
     if (s->retired.used) {
         s->retired.has_mark = true;
         s->retired.mark_epoch = f->next_epoch;

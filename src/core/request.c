@@ -116,6 +116,7 @@ void jv_request_begin(struct jv_core *core, struct jv_session *s, const struct j
     req->quiet = aim->quiet;
     req->rebind = aim->rebind;
     req->path = aim->path->id;
+    req->observed = aim->path->observed;
     req->order = ++cl->order;
     jv_core_random(core, req->random, sizeof req->random);
     req->has_token = aim->token != NULL || (aim->path->has_token && is_young);

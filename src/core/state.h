@@ -306,6 +306,7 @@ struct jv_session {
     struct jv_instant ack_due;    /* the ACK is repeated until it is confirmed */
     uint32_t ack_left, ack_ahead; /* of them, soon */
     struct jv_locator locators[JV_LOCATOR_MAX];
+    bool spares_arrived; /* the client confirmed the message that brought the last ones */
     struct jv_bucket unbound_opens, requests;
     struct jv_instant hint_next;
     uint32_t hint_wait_ms;
@@ -362,6 +363,7 @@ struct jv_request_out { /* the reattach request in flight */
     bool has_token, is_hint, is_unless;
     uint64_t hint_epoch, hint_counter;
     enum jv_why why;
+    struct jv_endpoint observed; /* the path's, when the request was made; family NONE: not known */
     struct jv_instant started, retry_at;
     uint32_t tries;
 };

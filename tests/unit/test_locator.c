@@ -109,6 +109,32 @@ static void locator_oldest_makes_room(void **state)
     s->bound = NULL;
 }
 
+/* Found by jvsim (seed 2179): commits whose ACKs are lost must not push out what the client probes under. */
+static void locator_spares_that_may_not_have_arrived_stay(void **state)
+{
+    uint64_t first[JV_SPARE_MAX];
+    uint64_t then[JV_SPARE_MAX];
+    s->spares_arrived = true;
+    jv_locator_renew_spares(solo.core, s);
+    assert_int_equal(jv_locator_spares(s, first), JV_SPARE_MAX);
+    for (uint32_t i = 0; i < JV_LOCATOR_MAX; i++) {
+        solo.core->now = jv_add_ms(solo.core->now, 1);
+        jv_locator_renew_spares(solo.core, s);
+        (void)jv_locator_fresh(solo.core, s);
+    }
+    assert_int_equal(jv_locator_spares(s, then), JV_SPARE_MAX);
+    assert_memory_equal(first, then, sizeof first);
+    for (uint32_t i = 0; i < JV_SPARE_MAX; i++) {
+        assert_true(leads_here(first[i]));
+    }
+    s->spares_arrived = true;
+    jv_locator_renew_spares(solo.core, s);
+    (void)jv_locator_spares(s, then);
+    for (uint32_t i = 0; i < JV_SPARE_MAX; i++) {
+        assert_true(first[i] != then[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +142,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(locator_draw_gives_none_in_use, start, stop),
         cmocka_unit_test_setup_teardown(locator_top_up_fills_the_spares_once, start, stop),
         cmocka_unit_test_setup_teardown(locator_seen_is_a_spare_no_more, start, stop),
-        cmocka_unit_test_setup_teardown(locator_oldest_makes_room, start, stop)};
+        cmocka_unit_test_setup_teardown(locator_oldest_makes_room, start, stop),
+        cmocka_unit_test_setup_teardown(locator_spares_that_may_not_have_arrived_stay, start,
+                                        stop)};
     return cmocka_run_group_tests_name("locator", tests, NULL, NULL);
 }

@@ -127,12 +127,12 @@ static int start_with_one_of_two(void **state)
 /* A link that comes up where nothing is heard, and goes. */
 static void pass_by(uint32_t n)
 {
-    struct jv_command added = {.kind = JV_CMD_LINK_ADDED,
-                               .link = 500 + n,
-                               .local = {.ip = {{192, 0, 2, (uint8_t)(50 + n)}, JV_AF_4, {0}},
-                                         .port = 40000},
-                               .prefer = 50,
-                               .mtu = 1500};
+    struct jv_command added = {
+        .kind = JV_CMD_LINK_ADDED,
+        .link = 500 + n,
+        .local = {.ip = {{192, 0, 2, (uint8_t)(50 + n)}, JV_AF_4, {0}}, .port = 40000},
+        .prefer = 50,
+        .mtu = 1500};
     const struct jv_command gone = {.kind = JV_CMD_LINK_GONE, .link = added.link};
     (void)snprintf(added.name, sizeof added.name, "network%u/udp", n);
     assert_int_equal(pair_command(&pair, true, &added), JV_E_OK);

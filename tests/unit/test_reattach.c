@@ -97,6 +97,33 @@ static void rebinding_takes_two_round_trips_and_is_no_switch(void **state)
     assert_true(p.down.longest_gap_ns <= 2 * 20 * JV_NS_PER_MS + 6 * JV_NS_PER_MS);
 }
 
+static bool rebind_behind_the_first_request(struct pair *pair, const struct pair_event *e)
+{
+    bool *is_done = pair->filter_arg;
+    if (e->to_gateway && (e->bytes[0] & 0x1f) == JV_TYPE_REQUEST && !*is_done) {
+        *is_done = true;
+        pair_rebind(pair, 0);
+    }
+    return true;
+}
+
+/* Found by jvsim (seed 2179): the gateway takes the request's copies from elsewhere for a replay, and the client sent those alone for 5 s. */
+static void mapping_that_moves_between_request_and_ack_costs_one_request_more(void **state)
+{
+    (void)state;
+    bool is_done = false;
+    p.filter = rebind_behind_the_first_request;
+    p.filter_arg = &is_done;
+    pair_rebind(&p, 0);
+    pair_run(&p, 1000);
+    assert_true(is_done);
+    assert_int_equal(status(true).state, JV_ST_ATTACHED);
+    assert_int_equal(status(false).state, JV_ST_ATTACHED);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_ReattachAttempt, JV_WHY_NONE), 2);
+    assert_int_equal(status(true).rebinds, 1);
+    assert_int_equal(status(false).rebinds, 2);
+}
+
 static void preferred_link_is_taken_back_after_the_dwell(void **state)
 {
     (void)state;
@@ -380,6 +407,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(link_down_moves_within_one_round_trip, begin, end),
         cmocka_unit_test_setup_teardown(rebinding_takes_two_round_trips_and_is_no_switch, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(
+            mapping_that_moves_between_request_and_ack_costs_one_request_more, begin, end),
         cmocka_unit_test_setup_teardown(preferred_link_is_taken_back_after_the_dwell, begin, end),
         cmocka_unit_test_setup_teardown(jump_loses_no_packet_either_way, begin, end),
         cmocka_unit_test_setup_teardown(replayed_request_from_another_socket_moves_nothing, begin,
