@@ -232,12 +232,15 @@ static enum jv_drop add_half_open(struct jv_core *core, struct first_message *m,
     return JV_DROP_CONSUMED;
 }
 
-/* P1: strangers are metered by source and all together; a known session never comes here. */
-static bool may_compute(struct jv_core *core, const struct jv_ip *unverified_source)
+/*
+ * P1: strangers are metered by source and all together; a known session never comes here. A source address that nobody has proven
+ * may be another's: where its limit is spent, a cookie is asked for, and who shows one has a limit that no one else can spend.
+ */
+static bool is_within_source_limit(struct jv_core *core, struct jv_sources *sources,
+                                   const struct jv_slot *slot)
 {
     static const struct jv_rate of_source = {JV_BIRTHS_SOURCE_PER_S, 1, JV_BIRTHS_SOURCE_BURST};
-    return jv_sources_take(&core->sources, &of_source, core->now, unverified_source) &&
-           jv_bucket_take(&core->births, &births_of_all, core->now);
+    return jv_sources_take(sources, &of_source, core->now, &slot->remote.ip);
 }
 
 /* Cheap before dear: length, keyed MAC, look-up, cookie; only then any Diffie-Hellman. */
@@ -265,8 +268,8 @@ void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, stru
         return;
     }
     uint8_t cookie[JV_COOKIE_BYTES];
-    bool under_load = is_under_load(core);
-    if (under_load && !is_mac2_valid(core, msg, &slot->remote, cookie)) {
+    bool needs_cookie = is_under_load(core) || !is_within_source_limit(core, &core->sources, slot);
+    if (needs_cookie && !is_mac2_valid(core, msg, &slot->remote, cookie)) {
         send_cookie(core, header, slot, out);
         jv_core_drop(core, slot, JV_DROP_COOKIE);
         return;
@@ -275,7 +278,8 @@ void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, stru
         jv_core_drop(core, slot, JV_DROP_BIRTH_FULL);
         return;
     }
-    if (!may_compute(core, &slot->remote.ip)) {
+    if ((needs_cookie && !is_within_source_limit(core, &core->proven, slot)) ||
+        !jv_bucket_take(&core->births, &births_of_all, core->now)) {
         jv_core_drop(core, slot, JV_DROP_BIRTH_RATE);
         return;
     }
@@ -284,7 +288,7 @@ void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, stru
     if (drop == JV_DROP_BIRTH_UNKNOWN_KEY) {
         record_refusal(core, NULL, JV_WHY_AUTH_FAIL, &slot->remote, out);
     }
-    if (drop == JV_DROP_CONSUMED && under_load &&
+    if (drop == JV_DROP_CONSUMED && needs_cookie &&
         !jv_equal(m.init.cookie, cookie, JV_COOKIE_BYTES)) {
         drop =
             JV_DROP_COOKIE; /* recorded elsewhere: MAC2 was made for it, the sealed payload was not */

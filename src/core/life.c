@@ -28,7 +28,7 @@ static void *carve(struct arena *arena, size_t bytes)
 struct layout {
     struct jv_core *core;
     void *client, *sessions, *keys, *half_open, *waiting, *kept, *deadlines, *locators, *ephemerals;
-    void *users, *user_map, *addresses, *routes, *sources, *buf_mem, *buf_free, *buf_refs;
+    void *users, *user_map, *addresses, *routes, *sources, *proven, *buf_mem, *buf_free, *buf_refs;
     size_t bytes;
 };
 
@@ -72,6 +72,7 @@ static struct layout lay_out(const struct jv_core_cfg *cfg, void *mem)
     l.addresses = carve(&arena, jv_addresses_bytes(jv_addresses_count(&cfg->pool4, &cfg->pool6)));
     l.routes = carve(&arena, jv_routes_bytes(route_cap(cfg)));
     l.sources = is_client ? NULL : carve(&arena, jv_sources_bytes(JV_BIRTH_SOURCES));
+    l.proven = is_client ? NULL : carve(&arena, jv_sources_bytes(JV_BIRTH_SOURCES));
     l.buf_refs = carve(&arena, cfg->buffers);
     l.buf_free = carve(&arena, cfg->buffers * sizeof(uint32_t));
     l.buf_mem = carve(&arena, (size_t)cfg->buffers * JV_BUF_BYTES);
@@ -123,6 +124,7 @@ static void place(struct jv_core *core, const struct layout *l)
     jv_routes_init(&core->routes, l->routes, route_cap(cfg), core->hash_key);
     if (l->sources != NULL) {
         jv_sources_init(&core->sources, l->sources, JV_BIRTH_SOURCES, core->hash_key);
+        jv_sources_init(&core->proven, l->proven, JV_BIRTH_SOURCES, core->hash_key);
     }
     core->buf_free = l->buf_free;
     core->buf_refs = l->buf_refs;

@@ -528,7 +528,8 @@ struct jv_core {
     struct jv_routes routes;
     struct jv_cookies cookies;
     uint8_t token_key[32];
-    struct jv_sources sources; /* of first messages */
+    struct jv_sources sources; /* of first messages, whoever wrote the address */
+    struct jv_sources proven;  /* of those that showed a cookie: their sender receives there */
     struct jv_bucket births;
     bool denies_births; /* the operator's last policy was invalid (P-04) */
     struct {            /* after a change of the clamp */

@@ -355,7 +355,8 @@ static void make_birth_keys(uint8_t mac1_key[JV_HASH_BYTES], uint8_t cookie_key[
 }
 
 /* A first message that anyone can write who knows the gateway's public key. */
-static void inject_first_message(struct jv_prng *prng, const uint8_t mac1_key[JV_HASH_BYTES])
+static void inject_first_message(struct jv_prng *prng, const uint8_t mac1_key[JV_HASH_BYTES],
+                                 const uint8_t *source)
 {
     uint8_t msg[JV_BIRTH_INIT_BYTES];
     const size_t len = sizeof msg - JV_BIRTH_MACS_BYTES;
@@ -371,6 +372,9 @@ static void inject_first_message(struct jv_prng *prng, const uint8_t mac1_key[JV
     memset(msg + len + JV_MAC_BYTES, 0, JV_MAC_BYTES);
     from.ip.b[0] = (uint8_t)jv_prng_next(prng);
     from.ip.b[1] = (uint8_t)jv_prng_next(prng);
+    if (source != NULL) {
+        memcpy(from.ip.b, source, 4);
+    }
     pair_inject(&world, true, 1, &from, msg, sizeof msg);
 }
 
@@ -388,7 +392,29 @@ static void spoofed_first_messages_do_not_stop_a_birth(void **state)
     for (uint32_t i = 0; i < 3000 && pair_state(&world, true) != JV_ST_ATTACHED; i++) {
         world.links[0].hole_up = world.links[1].hole_up = i < 500;
         for (uint32_t k = 0; k < 4; k++) {
-            inject_first_message(&prng, mac1_key);
+            inject_first_message(&prng, mac1_key, NULL);
+            pair_run_us(&world, 250);
+        }
+    }
+    assert_int_equal(pair_state(&world, true), JV_ST_ATTACHED);
+    assert_true(gateway_drops(JV_DROP_COOKIE) > 0);
+}
+
+/* First messages in the client's name, as many as its address may have and many more: nobody needs to receive there to send them. */
+static void first_messages_in_the_clients_name_do_not_stop_its_birth(void **state)
+{
+    uint8_t mac1_key[JV_HASH_BYTES];
+    uint8_t cookie_key[JV_HASH_BYTES];
+    struct jv_prng prng = {9};
+    struct pair_cfg cfg = two_links(JV_PRESET_FAST);
+    cfg.links = 1;
+    cfg.half_open_max = 1024;
+    begin(&cfg);
+    make_birth_keys(mac1_key, cookie_key);
+    for (uint32_t i = 0; i < 3000 && pair_state(&world, true) != JV_ST_ATTACHED; i++) {
+        world.links[0].hole_up = i < 500;
+        for (uint32_t k = 0; k < 4; k++) {
+            inject_first_message(&prng, mac1_key, client_at.ip.b);
             pair_run_us(&world, 250);
         }
     }
@@ -561,6 +587,7 @@ int main(void)
         T(stranger_cannot_tell_what_was_wrong),
         T(replayed_probe_tells_that_its_session_lives_and_no_more),
         T(spoofed_first_messages_do_not_stop_a_birth),
+        T(first_messages_in_the_clients_name_do_not_stop_its_birth),
         T(raced_first_message_does_not_stop_the_birth),
         T(forged_cookies_do_not_pin_a_birth_to_one_path),
         T(birth_across_a_reload_does_not_become_anothers),
