@@ -174,6 +174,9 @@ static enum jv_drop read_message1(struct jv_core *core, const uint8_t *msg, stru
     return m->suite == JV_SUITE_NONE ? JV_DROP_BIRTH_SUITE : JV_DROP_CONSUMED;
 }
 
+/* Each try costs all keys of a session, and its name was on the wire; a client repeats five times a second. */
+static const struct jv_rate confirmations = {JV_UNBOUND_OPENS_PER_S, 1, JV_UNBOUND_OPENS_PER_S};
+
 /* Answer with message 2 and remember what the confirmation will be opened with. */
 static bool make_half_open(struct jv_core *core, struct first_message *m,
                            const struct jv_header *header, const struct jv_slot *slot,
@@ -205,6 +208,7 @@ static bool make_half_open(struct jv_core *core, struct first_message *m,
     half_open->user = m->user;
     half_open->suite = (uint8_t)m->suite;
     half_open->until = jv_add_ms(core->now, JV_HALF_OPEN_MS);
+    jv_bucket_init(&half_open->opens, &confirmations, core->now);
     return true;
 }
 
@@ -490,6 +494,10 @@ void jv_birth_on_confirm(struct jv_core *core, struct jv_half_open *half_open,
     struct jv_frame frame;
     if (!jv_endpoint_is_equal(&half_open->remote, &slot->remote) || half_open->link != slot->link) {
         jv_core_drop(core, slot, JV_DROP_UNBOUND);
+        return;
+    }
+    if (!jv_bucket_take(&half_open->opens, &confirmations, core->now)) {
+        jv_core_drop(core, slot, JV_DROP_UNBOUND_RATE);
         return;
     }
     struct jv_session *s = provisional(core, half_open);

@@ -482,6 +482,7 @@ struct jv_half_open {
     struct jv_key root;
     uint8_t reply[JV_BIRTH_REPLY_BYTES];
     struct jv_instant until;
+    struct jv_bucket opens; /* of what says to be the confirmation */
 };
 
 struct jv_user_state {

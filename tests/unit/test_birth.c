@@ -190,7 +190,8 @@ static void first_messages_are_metered_by_source(void **state)
         pair_restart_client(&p, &cfg);
     }
     assert_true(counters(false).half_open > half_open + JV_BIRTHS_SOURCE_BURST / 2);
-    assert_true(counters(false).half_open <= half_open + JV_BIRTHS_SOURCE_BURST + 12); /* and what both limits gained meanwhile */
+    assert_true(counters(false).half_open <= half_open + JV_BIRTHS_SOURCE_BURST +
+                                                 12); /* and what both limits gained meanwhile */
     assert_true(counters(false).drops[JV_DROP_BIRTH_RATE] >= 5);
 }
 

@@ -495,6 +495,27 @@ static void forged_cookies_do_not_pin_a_birth_to_one_path(void **state)
     assert_int_equal(pair_state(&world, true), JV_ST_ATTACHED);
 }
 
+/* Each try derives all keys of a session that is none: as dear as it gets, and under a name that is on the wire. */
+static void garbage_in_place_of_a_confirmation_is_opened_a_few_times(void **state)
+{
+    const struct pair_cfg cfg = two_links(JV_PRESET_FAST);
+    begin(&cfg);
+    attack.types = TYPE(JV_TYPE_TRAFFIC);
+    world.filter = keep_request;
+    for (uint32_t i = 0; i < 300 && attack.held_len == 0; i++) {
+        pair_run_us(&world, 100);
+    }
+    assert_int_equal(attack.held_len, 1); /* the confirmation */
+    struct pair_event garbage = attack.held;
+    garbage.bytes[garbage.len - 1] ^= 1;
+    for (uint32_t i = 0; i < 1000; i++) {
+        pair_inject(&world, true, 1, &garbage.remote, garbage.bytes, garbage.len);
+    }
+    assert_true(gateway_drops(JV_DROP_AUTH) <= JV_UNBOUND_OPENS_PER_S);
+    assert_int_equal(gateway_drops(JV_DROP_AUTH) + gateway_drops(JV_DROP_UNBOUND_RATE), 1000);
+    assert_true(pair_attach(&world, 1000)); /* the client repeats it */
+}
+
 /* The slot of the user that went is the next one's: the birth that was under way must not become his. */
 static void birth_across_a_reload_does_not_become_anothers(void **state)
 {
@@ -588,6 +609,7 @@ int main(void)
         T(replayed_probe_tells_that_its_session_lives_and_no_more),
         T(spoofed_first_messages_do_not_stop_a_birth),
         T(first_messages_in_the_clients_name_do_not_stop_its_birth),
+        T(garbage_in_place_of_a_confirmation_is_opened_a_few_times),
         T(raced_first_message_does_not_stop_the_birth),
         T(forged_cookies_do_not_pin_a_birth_to_one_path),
         T(birth_across_a_reload_does_not_become_anothers),
