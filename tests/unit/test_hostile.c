@@ -268,6 +268,39 @@ static void request_copied_from_the_bound_address_does_not_stop_a_rebinding(void
     assert_int_equal(pair_count(&world.log_g, JV_REC_TransportRebound, JV_WHY_NONE), 1);
 }
 
+/*
+ * The residual of TH-04: whoever sees the client's packets and copies each in the name of its old mapping, ahead of it, lets the
+ * gateway go on with that mapping and voids what the client asks for. It ends where the client gives the path up and asks anew.
+ */
+static bool copy_everything_from_the_bound_address(struct pair *p, const struct pair_event *e)
+{
+    if (e->to_gateway && !jv_endpoint_is_equal(&e->remote, &client_at)) {
+        pair_enqueue(p, true, e->link, &client_at, 0, e->bytes, e->len);
+    }
+    return true;
+}
+
+static void copies_in_the_name_of_the_old_mapping_delay_a_rebinding_only(void **state)
+{
+    struct pair_cfg cfg = two_links(JV_PRESET_FAST);
+    cfg.links = 1;
+    begin(&cfg);
+    attach_with_traffic(5000);
+    world.filter = copy_everything_from_the_bound_address;
+    pair_rebind(&world, 0);
+    uint64_t from_ns = world.now_ns;
+    for (uint32_t i = 0;
+         i < 20000 && pair_count(&world.log_g, JV_REC_TransportRebound, JV_WHY_NONE) == 0; i++) {
+        pair_run(&world, 1);
+    }
+    const struct jv_policy *policy = &jv_policy_presets[JV_PRESET_FAST];
+    uint64_t limit_ms = (uint64_t)policy->transport_dead_ms + policy->recovery_window_ms;
+    assert_true(world.now_ns - from_ns <= limit_ms * JV_NS_PER_MS);
+    pair_run(&world, 1000);
+    assert_both_attached();
+    assert_int_equal(pair_count(&world.log_g, JV_REC_TransportRebound, JV_WHY_NONE), 1);
+}
+
 /* ---- what a stranger is told ---- */
 
 /* What the gateway has sent to anybody since the last call. */
@@ -605,6 +638,7 @@ int main(void)
         T(replays_from_elsewhere_do_not_empty_the_request_limit),
         T(request_copied_from_the_bound_address_does_not_stop_the_jump),
         T(request_copied_from_the_bound_address_does_not_stop_a_rebinding),
+        T(copies_in_the_name_of_the_old_mapping_delay_a_rebinding_only),
         T(stranger_cannot_tell_what_was_wrong),
         T(replayed_probe_tells_that_its_session_lives_and_no_more),
         T(spoofed_first_messages_do_not_stop_a_birth),
