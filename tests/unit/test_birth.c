@@ -413,6 +413,34 @@ static void endpoint_of_another_gateway_is_left_out(void **state)
     assert_int_equal(p.last_configure.endpoints_len, 0);
 }
 
+/* ATK-24: a key exchange that this version does not know costs nothing. */
+static void first_message_of_another_key_exchange_is_malformed(void **state)
+{
+    const size_t len = JV_BIRTH_INIT_BYTES - JV_BIRTH_MACS_BYTES;
+    begin(&plain);
+    steal_first(JV_TYPE_BIRTH_INIT);
+    held.bytes[3] = 2;
+    const struct jv_bytes body = {held.bytes, len};
+    jv_mac(p.gateway->mac1_key, JV_HASH_BYTES, &body, 1, held.bytes + len);
+    pair_inject(&p, true, 1, &held.remote, held.bytes, held.len);
+    assert_int_equal(counters(false).drops[JV_DROP_MALFORMED], 1);
+    assert_int_equal(counters(false).drops[JV_DROP_BIRTH_AUTH], 0);
+}
+
+/* A session is created once, however often it is acknowledged. */
+static void second_birth_ack_changes_nothing(void **state)
+{
+    struct jv_frame confirm = {.type = JV_FRAME_CONFIRM};
+    begin(&plain);
+    assert_true(pair_attach(&p, 200));
+    confirm.u.confirm.policy = jv_policy_presets[JV_PRESET_FAST];
+    p.client->client->order = 7; /* would begin anew with the session */
+    assert_true(pair_frames(&p, true, &confirm, 1));
+    pair_run(&p, 100);
+    assert_int_equal(p.client->client->order, 7);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_SessionCreated, JV_WHY_NONE), 1);
+}
+
 /* ATK-26: births that are refused are a record a second with a count. */
 static void storm_of_refused_births_is_a_record_a_second(void **state)
 {
@@ -452,6 +480,8 @@ int main(void)
         cmocka_unit_test_teardown(data_before_the_birth_ack_is_not_delivered, end),
         cmocka_unit_test_teardown(birth_ack_with_an_invalid_policy_is_ignored, end),
         cmocka_unit_test_teardown(endpoint_of_another_gateway_is_left_out, end),
+        cmocka_unit_test_teardown(first_message_of_another_key_exchange_is_malformed, end),
+        cmocka_unit_test_teardown(second_birth_ack_changes_nothing, end),
         cmocka_unit_test_teardown(storm_of_refused_births_is_a_record_a_second, end),
     };
     return cmocka_run_group_tests_name("birth", tests, NULL, NULL);

@@ -99,8 +99,11 @@ static void job_has_a_clean_environment_and_nothing_open(void **state)
     assert_int_equal(setenv("LD_PRELOAD_OF_A_STRANGER", "1", 1), 0);
     struct jv_run_answer answer = run_sh("env | cut -d= -f1 | sort | tr '\\n' ' '", 20000);
     assert_string_equal(answer.text, "PATH PWD ");
+    int left_open = dup(STDERR_FILENO); /* by a library that knows nothing of O_CLOEXEC */
+    assert_in_range(left_open, 3, 9);
     answer = run_sh("for i in 3 4 5 6 7 8 9; do [ ! -e /proc/$$/fd/$i ] || echo $i; done", 20000);
     assert_string_equal(answer.text, "");
+    assert_int_equal(close(left_open), 0);
 }
 
 static void job_is_killed_at_its_limit_with_its_group(void **state)

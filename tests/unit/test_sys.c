@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -53,7 +55,11 @@ static void sys_forbids_dumps(void **state)
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0) {
-        _exit(jv_sys_forbid_dumps() == JV_E_OK ? 0 : 1);
+        struct rlimit core = {1, 1};
+        bool is_done = jv_sys_forbid_dumps() == JV_E_OK && getrlimit(RLIMIT_CORE, &core) == 0;
+        _exit(is_done && prctl(PR_GET_DUMPABLE) == 0 && core.rlim_cur == 0 && core.rlim_max == 0
+                  ? 0
+                  : 1);
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);

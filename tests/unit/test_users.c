@@ -74,6 +74,13 @@ static void users_beyond_the_maximum_change_nothing(void **state)
     assert_int_equal(jv_users_replace(solo.core, list, SOLO_USERS + 1, &solo.out), JV_E_FULL);
     assert_true(knows(0x11, &idx));
     assert_false(knows(0x55, &idx));
+    /* Nor do those go who are not in such a list. */
+    for (uint32_t i = 0; i < SOLO_USERS + 1; i++) {
+        list[i] = (struct jv_user){.public_key = solo_public((uint8_t)(0x60 + i))};
+    }
+    assert_int_equal(jv_users_replace(solo.core, list, SOLO_USERS + 1, &solo.out), JV_E_FULL);
+    assert_true(knows(0x11, &idx));
+    assert_false(knows(0x60, &idx));
 }
 
 static void users_fixed_address_passes_to_its_next_owner(void **state)
