@@ -172,6 +172,8 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
     p->events = take_block(p->events_cap * sizeof *p->events);
     p->heap = take_block(p->events_cap * sizeof *p->heap);
     p->heap_place = take_block(p->events_cap * sizeof *p->heap_place);
+    p->up.arrived = take_block(PAIR_ARRIVED / 8);
+    p->down.arrived = take_block(PAIR_ARRIVED / 8);
     p->log_c.records = take_block(PAIR_LOG * sizeof *p->log_c.records);
     p->log_g.records = take_block(PAIR_LOG * sizeof *p->log_g.records);
     p->links_len = cfg->links;
@@ -197,6 +199,8 @@ void pair_fini(struct pair *p)
     give_block(p->events);
     give_block(p->heap);
     give_block(p->heap_place);
+    give_block(p->up.arrived);
+    give_block(p->down.arrived);
     give_block(p->log_c.records);
     give_block(p->log_g.records);
 }

@@ -23,6 +23,7 @@
 #define PAIR_EVENTS 16384U
 #define PAIR_LOG 16384U
 #define PAIR_EXTRA 8U
+#define PAIR_ARRIVED (1U << 22)
 #define PAIR_IP_BYTES 28U /* headers of IPv4 and UDP */
 
 struct pair_link {
@@ -67,6 +68,8 @@ struct pair_flow { /* numbered inner packets at a fixed pace */
     uint64_t next_ns, sent, received, last_received_ns, longest_gap_ns;
     uint64_t first_after_ns, mark_ns; /* first arrival after the mark */
     uint64_t newest, late;            /* arrived after one that was sent later */
+    uint64_t first, twice;            /* numbers of the flows before; arrived more than once */
+    uint8_t *arrived;                 /* the last PAIR_ARRIVED numbers, a bit each */
 };
 
 struct pair_log {
@@ -122,6 +125,7 @@ struct pair {
         uint64_t datagrams, traffic;
         uint32_t largest;
     } stray;
+    void (*on_stray)(struct pair *, const struct pair_event *); /* `local` is whom it went to */
     void (*on_record)(struct pair *, bool client, const struct jv_record *);
     void *on_record_arg;
     void (*on_inner)(struct pair *, bool client, const uint8_t *packet,
@@ -196,6 +200,8 @@ bool pair_frames(struct pair *p, bool client, const struct jv_frame *frames, uin
 uint32_t pair_leaked(const struct pair *p, bool client);
 enum jv_err pair_command(struct pair *p, bool client, const struct jv_command *command);
 bool pair_status(const struct pair *p, bool client, struct jv_session_status *out);
+/* The client has offered new keys, and no answer has come. */
+bool pair_is_rekeying(const struct pair *p);
 enum jv_state pair_state(const struct pair *p, bool client);
 /* Records of this event in a log; `why` JV_WHY_NONE: any. */
 uint32_t pair_count(const struct pair_log *log, enum jv_event_type event, enum jv_why why);

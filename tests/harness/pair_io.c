@@ -18,12 +18,20 @@ struct jv_out pair_out(void)
 
 /* ---- what comes out ---- */
 
-/* The number that pair_packet() wrote behind the IP header. */
+/* The number that pair_packet() wrote behind the IP header: what came late, and what came twice. */
 static void note_order(struct pair_flow *flow, const struct jv_slot *slot)
 {
     struct jv_rd rd = jv_rd_init(slot->buf + slot->off + 20, 8);
     uint64_t number = jv_rd_u64(&rd);
     flow->late += number < flow->newest ? 1 : 0;
+    for (uint64_t n = flow->newest + 1; n <= number && n - flow->newest <= PAIR_ARRIVED; n++) {
+        flow->arrived[n % PAIR_ARRIVED / 8] &= (uint8_t) ~(1U << n % 8);
+    }
+    uint8_t *byte = &flow->arrived[number % PAIR_ARRIVED / 8];
+    uint8_t bit = (uint8_t)(1U << number % 8);
+    bool is_known = (*byte & bit) != 0 || number + PAIR_ARRIVED <= flow->newest;
+    flow->twice += is_known ? 1 : 0;
+    *byte |= bit;
     flow->newest = JV_MAX(flow->newest, number);
 }
 
@@ -200,12 +208,18 @@ void pair_packet(struct pair *p, bool from_client, uint32_t bytes)
     uint32_t len = JV_MIN(JV_MAX(bytes, 28U), JV_BUF_ROOM);
     inner_packet(p, from_client, packet, len);
     struct jv_wr wr = jv_wr_init(packet + 20, 8);
-    jv_wr_u64(&wr, from_client ? p->up.sent : p->down.sent);
+    const struct pair_flow *flow = from_client ? &p->up : &p->down;
+    jv_wr_u64(&wr, flow->first + flow->sent);
     pair_inner(p, from_client, packet, len);
 }
 
 void pair_flow_start(struct pair *p, struct pair_flow *flow, uint32_t interval_us, uint32_t bytes)
 {
-    *flow = (struct pair_flow){
-        .on = true, .interval_us = interval_us, .bytes = bytes, .next_ns = p->now_ns};
+    *flow = (struct pair_flow){.on = true,
+                               .interval_us = interval_us,
+                               .bytes = bytes,
+                               .next_ns = p->now_ns,
+                               .first = flow->first + flow->sent,
+                               .newest = flow->newest,
+                               .arrived = flow->arrived};
 }

@@ -24,6 +24,11 @@ uint32_t pair_leaked(const struct pair *p, bool client)
     return (uint32_t)(p->buffers - count.buffers_free - used);
 }
 
+bool pair_is_rekeying(const struct pair *p)
+{
+    return p->client->client->rekey.used;
+}
+
 enum jv_state pair_state(const struct pair *p, bool client)
 {
     struct jv_session_status status;

@@ -71,11 +71,25 @@ void pair_enqueue(struct pair *p, bool to_gateway, uint32_t link, const struct j
     (void)pair_event_add(p, &e, p->now_ns + delay_us * 1000ULL); /* a full network loses */
 }
 
+/* Who has the address may read what comes there. */
 static void note_stray(struct pair *p, const struct jv_slot *slot)
 {
+    struct pair_event *e = &p->passing;
     p->stray.datagrams++;
     p->stray.traffic += (slot->buf[slot->off] & 0x1f) == JV_TYPE_TRAFFIC ? 1 : 0;
     p->stray.largest = JV_MAX(p->stray.largest, slot->len);
+    if (p->on_stray == NULL) {
+        return;
+    }
+    e->due_ns = p->now_ns;
+    e->order = 0;
+    e->to_gateway = e->is_too_big = false;
+    e->link = 0;
+    e->remote = slot->local;
+    e->local = slot->remote;
+    e->len = slot->len;
+    memcpy(e->bytes, slot->buf + slot->off, slot->len);
+    p->on_stray(p, e);
 }
 
 /* The fate of a datagram, by the link's shape and what stands beside it. */

@@ -70,20 +70,37 @@ static const struct pair_event *captured(struct script *s, const struct script_l
     return NULL;
 }
 
+bool script_how(struct script *s, const struct script_line *line, uint32_t at,
+                struct script_how *out)
+{
+    *out = (struct script_how){.times = 1};
+    for (uint32_t i = at; i + 1 < line->len; i++) {
+        if (strcmp(line->words[i], "times") == 0 && !script_number(s, line, i + 1, &out->times)) {
+            return false;
+        }
+        if (strcmp(line->words[i], "every") == 0 && !script_time(s, line, i + 1, &out->every_us)) {
+            return false;
+        }
+        if (strcmp(line->words[i], "from") == 0) {
+            if (jv_endpoint_parse(line->words[i + 1], 0, &out->from) != JV_E_OK) {
+                return script_wrong(s, "'%s' is no address", line->words[i + 1]);
+            }
+            out->has_from = true;
+        }
+    }
+    return true;
+}
+
 /* "from ADDRESS" and "times N" anywhere behind the name. */
 static bool read_how(struct script *s, const struct script_line *line, struct jv_endpoint *from,
                      uint64_t *times)
 {
-    *times = 1;
-    for (uint32_t i = 1; i + 1 < line->len; i++) {
-        if (strcmp(line->words[i], "times") == 0 && !script_number(s, line, i + 1, times)) {
-            return false;
-        }
-        if (strcmp(line->words[i], "from") == 0 &&
-            jv_endpoint_parse(line->words[i + 1], 0, from) != JV_E_OK) {
-            return script_wrong(s, "'%s' is no address", line->words[i + 1]);
-        }
+    struct script_how how;
+    if (!script_how(s, line, 1, &how)) {
+        return false;
     }
+    *from = how.has_from ? how.from : *from;
+    *times = how.times;
     return true;
 }
 
@@ -93,9 +110,13 @@ static void inject(struct script *s, const struct pair_event *e, const uint8_t *
     pair_inject(&s->pair, e->to_gateway, arrives_at, &e->remote, bytes, len);
 }
 
-/* replay NAME, mangle NAME (one bit is another), truncate NAME (every length) [from ADDRESS] [times N] */
+/* replay NAME (or a whole tape), mangle NAME (one bit is another), truncate NAME (every length) [from ADDRESS] [times N] */
 static bool replay(struct script *s, const struct script_line *line)
 {
+    struct script_tape *tape = script_tape(s, word_at(line, 1));
+    if (tape != NULL && strcmp(line->words[0], "replay") == 0) {
+        return script_play(s, line, tape);
+    }
     const struct pair_event *found = captured(s, line);
     uint64_t times = 1;
     if (found == NULL) {

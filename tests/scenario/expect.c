@@ -108,13 +108,16 @@ static bool expect_drop(struct script *s, const struct script_line *line)
     return script_wrong(s, "there is no such drop");
 }
 
-/* expect gap|lost up|down OP N: whole milliseconds, packets */
+/* expect gap|lost|received|twice up|down OP N: whole milliseconds, packets */
 static bool expect_flow(struct script *s, const struct script_line *line)
 {
     bool is_up = line->len > 2 && strcmp(line->words[2], "up") == 0;
     const struct pair_flow *flow = is_up ? &s->pair.up : &s->pair.down;
     if (strcmp(line->words[1], "lost") == 0) {
         return compare(s, line, 3, flow->sent - JV_MIN(flow->received, flow->sent));
+    }
+    if (strcmp(line->words[1], "twice") == 0) {
+        return compare(s, line, 3, flow->twice);
     }
     if (strcmp(line->words[1], "received") == 0) {
         return compare(s, line, 3, flow->received);
@@ -190,6 +193,22 @@ static bool expect_stray(struct script *s, const struct script_line *line)
                                                   : s->pair.stray.datagrams);
 }
 
+/* expect taped NAME OP N; expect raced|relayed|played|claimed|cut OP N: what shadow, relay, replay, icmp and lose did */
+static bool expect_done(struct script *s, const struct script_line *line)
+{
+    if (strcmp(line->words[1], "taped") == 0) {
+        const struct script_tape *tape = line->len > 2 ? script_tape(s, line->words[2]) : NULL;
+        return tape != NULL ? compare(s, line, 3, tape->len)
+                            : script_wrong(s, "there is no such tape");
+    }
+    return compare(s, line, 2,
+                   strcmp(line->words[1], "raced") == 0     ? s->raced
+                   : strcmp(line->words[1], "played") == 0  ? s->played
+                   : strcmp(line->words[1], "cut") == 0     ? s->lose.lost
+                   : strcmp(line->words[1], "relayed") == 0 ? s->relay.passed
+                                                            : s->claimed);
+}
+
 static bool expect_ended(struct script *s, const struct script_line *line)
 {
     const char *have = s->pair.ended > 0 ? jv_why_name(s->pair.last_ended.reason) : "no end";
@@ -202,18 +221,16 @@ bool script_expect(struct script *s, const struct script_line *line)
     static const struct {
         const char *what;
         bool (*run)(struct script *, const struct script_line *);
-    } all[] = {{"state", expect_state},
-               {"same-session", expect_same_session},
-               {"count", expect_count},
-               {"drop", expect_drop},
-               {"gap", expect_flow},
-               {"lost", expect_flow},
-               {"received", expect_flow},
-               {"bound", expect_bound},
-               {"unchanged", expect_unchanged},
-               {"sessions", expect_sessions},
-               {"stray", expect_stray},
-               {"ended", expect_ended}};
+    } all[] = {{"state", expect_state},       {"same-session", expect_same_session},
+               {"count", expect_count},       {"drop", expect_drop},
+               {"gap", expect_flow},          {"lost", expect_flow},
+               {"received", expect_flow},     {"twice", expect_flow},
+               {"bound", expect_bound},       {"unchanged", expect_unchanged},
+               {"sessions", expect_sessions}, {"stray", expect_stray},
+               {"ended", expect_ended},       {"taped", expect_done},
+               {"raced", expect_done},        {"played", expect_done},
+               {"cut", expect_done},          {"relayed", expect_done},
+               {"claimed", expect_done}};
     for (uint32_t i = 0; line->len > 1 && i < JV_ARRAY_LEN(all); i++) {
         if (strcmp(line->words[1], all[i].what) == 0) {
             return all[i].run(s, line);

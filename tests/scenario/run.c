@@ -65,17 +65,26 @@ static char *read_line(char *at, char *copy, size_t cap, struct script_line *lin
     return at[len] == '\0' ? at + len : at + len + 1;
 }
 
-/* `repeat N` ... `end`, one level. */
+/* `repeat N` ... `end`, one level; `$round` counts from 1. */
 struct loop {
     char *from;
     uint32_t number;
-    uint64_t left;
+    uint64_t left, round;
+    char text[24];
 };
+
+static void put_round(struct loop *loop, struct script_line *line)
+{
+    (void)snprintf(loop->text, sizeof loop->text, "%" PRIu64, loop->round);
+    for (uint32_t i = 0; i < line->len; i++) {
+        line->words[i] = strcmp(line->words[i], "$round") == 0 ? loop->text : line->words[i];
+    }
+}
 
 static bool run_script(struct script *s, const struct scenario *sc, uint32_t *number_out)
 {
     struct script_line line = {.number = 0};
-    struct loop loop = {NULL, 0, 0};
+    struct loop loop = {.from = NULL};
     char copy[512];
     char *at = sc->script;
     while (*at != '\0') {
@@ -84,14 +93,17 @@ static bool run_script(struct script *s, const struct scenario *sc, uint32_t *nu
         if (line.len == 0) {
             continue;
         }
+        put_round(&loop, &line);
         if (strcmp(line.words[0], "repeat") == 0) {
             loop.from = at;
             loop.number = line.number;
+            loop.round = 1;
             if (!script_number(s, &line, 1, &loop.left) || loop.left > REPEATS_MAX) {
                 return script_wrong(s, "repeat: 1..%u", REPEATS_MAX);
             }
         } else if (strcmp(line.words[0], "end") == 0 && loop.from != NULL) {
             if (--loop.left > 0) {
+                loop.round++;
                 at = loop.from;
                 line.number = loop.number;
             }

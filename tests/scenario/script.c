@@ -9,6 +9,7 @@
 
 #define SESSIONS 256U
 #define ATTACH_MS 10000U
+#define REKEY_STEP_US 100U
 
 /* ---- words ---- */
 
@@ -53,6 +54,20 @@ bool script_number(struct script *s, const struct script_line *line, uint32_t at
         return script_wrong(s, "%s: '%s' is not a number", line->words[0], word);
     }
     return true;
+}
+
+bool script_time(struct script *s, const struct script_line *line, uint32_t at, uint64_t *us_out)
+{
+    const char *word = at < line->len ? line->words[at] : "";
+    char *end = NULL;
+    uint64_t n = word[0] >= '0' && word[0] <= '9' ? strtoull(word, &end, 10) : 0;
+    uint64_t unit = end == NULL                              ? 0
+                    : strcmp(end, "us") == 0                 ? 1
+                    : *end == '\0' || strcmp(end, "ms") == 0 ? 1000
+                    : strcmp(end, "s") == 0                  ? 1000000
+                                                             : 0;
+    *us_out = n * unit;
+    return unit != 0 || script_wrong(s, "%s: '%s' is no time", line->words[0], word);
 }
 
 bool script_side(struct script *s, const struct script_line *line, uint32_t at, bool *client_out)
@@ -154,13 +169,21 @@ static void on_record(struct pair *p, bool client, const struct jv_record *rec)
 
 static bool on_datagram(struct pair *p, const struct pair_event *e)
 {
-    const struct script *s = p->filter_arg;
-    uint32_t type = 1U << (e->bytes[0] & 0x1f);
-    if (e->to_gateway && (s->divert & type) != 0) {
-        pair_enqueue(p, true, e->link, &s->stranger, p->links[e->link].delay_us, e->bytes, e->len);
-        return false;
+    return script_pass(p->filter_arg, e);
+}
+
+/* An audit file begins, and so do the laws over it. */
+static void new_file(struct script *s, bool client)
+{
+    const struct jv_verify_cfg cfg = {.sessions_max = SESSIONS, .is_exact_time = true};
+    size_t bytes = (jv_verify_bytes(SESSIONS) + 15) & ~(size_t)15;
+    void *mem = aligned_alloc(16, bytes);
+    if (mem == NULL) {
+        abort();
     }
-    return (s->swallow[e->to_gateway ? 0 : 1] & type) == 0;
+    memset(mem, 0, bytes);
+    free(s->verify[client]);
+    s->verify[client] = jv_verify_init(mem, &cfg);
 }
 
 void script_init(struct script *s)
@@ -170,16 +193,11 @@ void script_init(struct script *s)
     s->cfg.seed = 1;
     s->prng.state = 1;
     s->text = calloc(1, SCRIPT_TEXT_BYTES);
-    for (int i = 0; i < 2; i++) {
-        const struct jv_verify_cfg cfg = {.sessions_max = SESSIONS, .is_exact_time = true};
-        size_t bytes = (jv_verify_bytes(SESSIONS) + 15) & ~(size_t)15;
-        void *mem = aligned_alloc(16, bytes);
-        if (mem == NULL || s->text == NULL) {
-            abort();
-        }
-        memset(mem, 0, bytes);
-        s->verify[i] = jv_verify_init(mem, &cfg);
+    if (s->text == NULL) {
+        abort();
     }
+    new_file(s, true);
+    new_file(s, false);
 }
 
 void script_fini(struct script *s)
@@ -190,6 +208,7 @@ void script_fini(struct script *s)
     free(s->verify[0]);
     free(s->verify[1]);
     free(s->text);
+    script_tapes_free(s);
 }
 
 static bool open_world(struct script *s)
@@ -209,6 +228,7 @@ static bool open_world(struct script *s)
     s->pair.on_record_arg = s;
     s->pair.filter = on_datagram;
     s->pair.filter_arg = s;
+    s->pair.on_stray = script_stray;
     return true;
 }
 
@@ -326,6 +346,12 @@ static bool prepare(struct script *s, const struct script_line *line, bool *know
     if (word_is(line, 0, "seed")) {
         return script_number(s, line, 1, &s->cfg.seed);
     }
+    if (word_is(line, 0, "buffers") || word_is(line, 0, "events")) {
+        uint64_t n = 0;
+        bool ok = script_number(s, line, 1, &n);
+        *(word_is(line, 0, "buffers") ? &s->cfg.buffers : &s->cfg.events) = (uint32_t)n;
+        return ok;
+    }
     if (word_is(line, 0, "rebirth")) {
         s->cfg.rebirth = true;
         return true;
@@ -352,7 +378,7 @@ static bool prepare(struct script *s, const struct script_line *line, bool *know
 
 static bool start_flow(struct script *s, const struct script_line *line)
 {
-    uint64_t ms = 0;
+    uint64_t us = 0;
     uint64_t bytes = 0;
     bool is_up = word_is(line, 1, "up") || word_is(line, 1, "both");
     bool is_down = word_is(line, 1, "down") || word_is(line, 1, "both");
@@ -361,16 +387,16 @@ static bool start_flow(struct script *s, const struct script_line *line)
         return true;
     }
     if (!(is_up || is_down) || !word_is(line, 2, "every") || !word_is(line, 4, "bytes")) {
-        return script_wrong(s, "flow: flow up|down|both every MS bytes N, flow stop");
+        return script_wrong(s, "flow: flow up|down|both every TIME bytes N, flow stop");
     }
-    if (!script_number(s, line, 3, &ms) || !script_number(s, line, 5, &bytes)) {
+    if (!script_time(s, line, 3, &us) || !script_number(s, line, 5, &bytes)) {
         return false;
     }
     if (is_up) {
-        pair_flow_start(&s->pair, &s->pair.up, (uint32_t)ms * 1000, (uint32_t)bytes);
+        pair_flow_start(&s->pair, &s->pair.up, (uint32_t)us, (uint32_t)bytes);
     }
     if (is_down) {
-        pair_flow_start(&s->pair, &s->pair.down, (uint32_t)ms * 1000, (uint32_t)bytes);
+        pair_flow_start(&s->pair, &s->pair.down, (uint32_t)us, (uint32_t)bytes);
     }
     return true;
 }
@@ -397,6 +423,17 @@ static bool move_link(struct script *s, const struct script_line *line)
     } else {
         pair_link_up(&s->pair, i);
     }
+    return true;
+}
+
+/* restart client: its process dies without a word, and another one knows nothing. */
+static bool restart(struct script *s, const struct script_line *line)
+{
+    if (!word_is(line, 1, "client")) {
+        return script_wrong(s, "restart: restart client");
+    }
+    new_file(s, true);
+    pair_restart_client(&s->pair, &s->cfg);
     return true;
 }
 
@@ -435,8 +472,27 @@ static bool command_side(struct script *s, const struct script_line *line)
     return err == JV_E_OK || script_wrong(s, "%s: %s", line->words[0], jv_err_text(err));
 }
 
+/* wait rekey MS: until the client has offered new keys. */
+static bool wait_for_rekey(struct script *s, const struct script_line *line)
+{
+    uint64_t ms = 0;
+    if (!script_number(s, line, 2, &ms)) {
+        return false;
+    }
+    for (uint64_t us = 0; us < ms * 1000; us += REKEY_STEP_US) {
+        if (pair_is_rekeying(&s->pair)) {
+            return true;
+        }
+        pair_run_us(&s->pair, REKEY_STEP_US);
+    }
+    return script_wrong(s, "wait: no offer of new keys within %" PRIu64 " ms", ms);
+}
+
 static bool wait_for(struct script *s, const struct script_line *line)
 {
+    if (word_is(line, 1, "rekey")) {
+        return wait_for_rekey(s, line);
+    }
     bool client = false;
     uint64_t ms = 0;
     const char *state = line->len > 2 ? line->words[2] : "";
@@ -487,7 +543,8 @@ static bool act(struct script *s, const struct script_line *line)
     } verbs[] = {{"flow", start_flow},        {"rebind", move_link}, {"switch", move_link},
                  {"link0", move_link},        {"link1", move_link},  {"link2", move_link},
                  {"link3", move_link},        {"pause", pause_side}, {"resume", pause_side},
-                 {"terminate", command_side}, {"up", command_side},  {"sleep", sleep_client}};
+                 {"terminate", command_side}, {"up", command_side},  {"sleep", sleep_client},
+                 {"restart", restart}};
     bool known = false;
     script_print(s, "%8" PRIu64 " *", script_ms(s));
     for (uint32_t i = 0; i < line->len; i++) {
@@ -502,6 +559,12 @@ static bool act(struct script *s, const struct script_line *line)
     bool ok = script_network(s, line, &known);
     if (!known) {
         ok = script_attack(s, line, &known);
+    }
+    if (!known) {
+        ok = script_race(s, line, &known);
+    }
+    if (!known) {
+        ok = script_tape_verb(s, line, &known);
     }
     return known ? ok : script_wrong(s, "'%s' is no command", line->words[0]);
 }

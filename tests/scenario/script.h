@@ -6,7 +6,7 @@
  *
  * Takes    one line at a time, split into words; docs/testing.md lists the commands.
  * Gives    lines of the transcript, whole milliseconds, and the first thing that is wrong.
- * Limits   SCRIPT_WORDS words a line, SCRIPT_SLOTS captured datagrams, SCRIPT_TEXT_BYTES of transcript.
+ * Limits   SCRIPT_WORDS words a line, SCRIPT_SLOTS captured datagrams, SCRIPT_TAPES tapes of them, SCRIPT_TEXT_BYTES of transcript.
  * Threads  one.
  */
 #include <stdbool.h>
@@ -17,6 +17,7 @@
 
 #define SCRIPT_WORDS 12U
 #define SCRIPT_SLOTS 8U
+#define SCRIPT_TAPES 8U
 #define SCRIPT_TEXT_BYTES 262144U
 #define SCRIPT_ERROR_BYTES 400U
 
@@ -29,6 +30,36 @@ struct script_line {
 struct script_slot { /* a captured datagram */
     char name[24];
     struct pair_event event;
+};
+
+struct script_taped {
+    bool to_gateway;
+    uint32_t link;
+    struct jv_endpoint remote, local;
+    uint32_t len;
+    uint8_t *bytes;
+};
+
+struct script_tape { /* every datagram of some types, as they passed */
+    char name[24];
+    uint32_t types[2]; /* on the way to the gateway, to the client: a bit each */
+    uint32_t left;     /* so many more are taken */
+    bool is_held;      /* what is taken does not arrive */
+    struct script_taped *taped;
+    uint32_t len, cap;
+};
+
+struct script_shadow { /* copies from another address that race the originals */
+    uint32_t types;
+    struct jv_endpoint from;
+    bool is_ahead;
+    uint64_t by_ns;
+};
+
+struct script_how { /* words behind a verb: "from ADDRESS", "times N", "every TIME" */
+    struct jv_endpoint from;
+    bool has_from;
+    uint64_t times, every_us;
 };
 
 struct script {
@@ -48,6 +79,21 @@ struct script {
         [2]; /* types that are swallowed on the way to the gateway, to the client: a bit each */
     uint32_t divert; /* types that arrive from `stranger` instead */
     struct jv_endpoint stranger;
+    struct script_tape tapes[SCRIPT_TAPES];
+    uint32_t tapes_len;
+    struct script_shadow shadow[2]; /* on the way to the gateway, to the client */
+    struct pair_event copy;         /* that is sent */
+    struct {
+        uint32_t types[2], nth;
+        uint64_t lost;
+    } lose;
+    struct {
+        bool on;
+        uint32_t link;
+        uint64_t by_us, passed;
+    } relay; /* of what the gateway sends to addresses of nobody */
+    uint64_t raced, played,
+        claimed; /* copies, datagrams of tapes, ICMP: so that a script can tell that there were any */
     struct emu_script emus[PAIR_LINKS]; /* of `emulate` */
     char *text;                         /* the transcript */
     uint32_t text_len;
@@ -68,10 +114,17 @@ JV_PRINTF(2, 3) void script_print(struct script *s, const char *form, ...);
 uint64_t script_ms(const struct script *s);
 /* A number of the line; a missing or malformed one is an error. */
 bool script_number(struct script *s, const struct script_line *line, uint32_t at, uint64_t *out);
+/* "20us", "3ms", "2s"; a bare number is milliseconds. */
+bool script_time(struct script *s, const struct script_line *line, uint32_t at, uint64_t *us_out);
+/* What follows the word at `at`. */
+bool script_how(struct script *s, const struct script_line *line, uint32_t at,
+                struct script_how *out);
 /* "client" or "gateway". */
 bool script_side(struct script *s, const struct script_line *line, uint32_t at, bool *client_out);
 /* The type that is called "request", "birth_init", "traffic"; 0: none. */
 uint8_t script_type(const char *word);
+/* A set of types, a bit each: one of these names, or "all". */
+bool script_types(struct script *s, const struct script_line *line, uint32_t at, uint32_t *out);
 /* "link0" and on, as many as the world has. */
 bool script_link(struct script *s, const struct script_line *line, uint32_t at, uint32_t *out);
 bool script_expect(struct script *s, const struct script_line *line);
@@ -79,4 +132,16 @@ bool script_expect(struct script *s, const struct script_line *line);
 bool script_network(struct script *s, const struct script_line *line, bool *known_out);
 /* capture, replay, forge, garbage, swallow, divert. False with no error: not a verb of an attack. */
 bool script_attack(struct script *s, const struct script_line *line, bool *known_out);
+/* shadow, relay, lose, icmp. False with no error: not a verb of a race. */
+bool script_race(struct script *s, const struct script_line *line, bool *known_out);
+/* tape, hold, release, stop. False with no error: not a verb of tapes. */
+bool script_tape_verb(struct script *s, const struct script_line *line, bool *known_out);
+struct script_tape *script_tape(struct script *s, const char *name);
+/* Send what is on the tape, as the words from the third on say. */
+bool script_play(struct script *s, const struct script_line *line, struct script_tape *tape);
+void script_tapes_free(struct script *s);
+/* Whether a datagram that is on its way goes on; copies and tapes are made here. */
+bool script_pass(struct script *s, const struct pair_event *e);
+void script_stray(struct pair *p, const struct pair_event *e);
+bool script_tapes(struct script *s, const struct pair_event *e);
 #endif /* JV_TESTS_SCENARIO_SCRIPT_H */
