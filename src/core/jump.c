@@ -399,8 +399,10 @@ void jv_jump_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
 {
     struct jv_client *cl = core->client;
     bool has_moved = has_moved_under_request(cl, path);
+    /* What left before the last commit does not know that this path is bound. */
+    bool is_stale = reply->version < s->v;
     if (path == s->bound) {
-        if (!reply->is_bound && reply->state != JV_ST_TERMINATED &&
+        if (!reply->is_bound && !is_stale && reply->state != JV_ST_TERMINATED &&
             (!cl->request.used || has_moved)) {
             const struct jv_hint mark = {.epoch = path->mark_epoch, .counter = path->mark_counter};
             jv_jump_rebind(core, s, reply->token, &mark, false, out);
