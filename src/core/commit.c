@@ -40,9 +40,11 @@ static void count_switch(struct jv_core *core, struct jv_session *s, enum jv_why
 }
 
 static void record_commit(struct jv_core *core, struct jv_session *s, const struct jv_path *from,
-                          const struct jv_path *to, struct jv_out *out)
+                          const struct jv_path *to, bool is_move, struct jv_out *out)
 {
     struct jv_client *cl = core->client;
+    /* A hint that was no rebinding, as a raced copy earns one, is answered in place: nothing to tell. */
+    bool is_rebind = cl->request.rebind && is_move;
     struct jv_instant heard = from != NULL && from->was_heard ? from->heard : cl->last_heard;
     bool was_out = cl->suspected || s->bound == NULL;
     /* Silence began with the last sign of life, a link that the host took away when it did: an idle path was no outage before. */
@@ -53,14 +55,14 @@ static void record_commit(struct jv_core *core, struct jv_session *s, const stru
     enum jv_why why = cl->request.why;
     uint64_t reattach_us = jv_since_us(cl->request.started, core->now);
     bool is_switch = !cl->request.rebind && to->number != cl->last_number;
-    enum jv_event_type event = is_switch            ? JV_REC_TransportSwitch
-                               : cl->request.rebind ? JV_REC_TransportRebound
-                                                    : JV_REC_TransportAttached;
+    enum jv_event_type event = is_switch   ? JV_REC_TransportSwitch
+                               : is_rebind ? JV_REC_TransportRebound
+                                           : JV_REC_TransportAttached;
     if (is_switch) {
         count_switch(core, s, why, outage_us);
         memcpy(s->switched_from, cl->last_name, sizeof s->switched_from);
         memcpy(s->switched_to, to->name, sizeof s->switched_to);
-    } else if (cl->request.rebind) {
+    } else if (is_rebind) {
         s->rebinds_total++;
         core->count.rebinds++;
     }
@@ -163,7 +165,7 @@ void jv_commit(struct jv_core *core, struct jv_session *s, struct jv_path *path,
                              cl->request.why == JV_WHY_POLICY_FORCED_RECOVERY;
         s->bind_next = path;
         jv_resend_begin(core, s, &ack->report, is_left_alive);
-        record_commit(core, s, old, path, out);
+        record_commit(core, s, old, path, ack->is_move, out);
         if (old != NULL && old != path) {
             retire(core, s, old, ack);
             jv_path_leave_locator(core, old);
