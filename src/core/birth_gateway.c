@@ -472,6 +472,7 @@ static void complete(struct jv_core *core, struct jv_session *s, struct jv_sessi
     note_birth(user, core->now);
     add_routes(core, s, out);
     jv_locator_adopt(core, s, s->own.locator);
+    s->commit.next_locator = s->own.locator;
     jv_locator_top_up(core, s);
     s->spares_arrived = true; /* a client asks for nothing before it has the BIRTH_ACK */
     s->bind_next = &s->own;

@@ -23,7 +23,8 @@ static struct jv_locator *find_place(struct jv_core *core, struct jv_session *s)
         if (l->value == 0) {
             return l;
         }
-        bool is_bound = s->bound != NULL && l->value == s->bound->locator;
+        bool is_bound = s->bound != NULL &&
+                        (l->value == s->bound->locator || l->value == s->commit.next_locator);
         if (!l->spare && !is_bound && (oldest == NULL || jv_is_before(l->at, oldest->at))) {
             oldest = l;
         }

@@ -128,7 +128,7 @@ static void send_ack(struct jv_core *core, struct jv_session *s, struct jv_out *
                          .path_id = s->commit.path_id,
                          .is_move = s->commit.is_move,
                          .observed = s->bound->remote,
-                         .locator = s->bound->locator,
+                         .locator = s->commit.next_locator,
                          .next_epoch = epoch->n,
                          .next_counter = s->commit.next_counter};
     uint8_t body[JV_ACK_BODY];
@@ -232,7 +232,10 @@ static void commit(struct jv_core *core, struct jv_session *s, const struct jv_h
         s->own.remote = slot->remote;
         s->own.local = slot->local;
         s->own.rtt.any = false;
-        s->own.locator = jv_locator_fresh(core, s);
+        /* Until the ACK has come, the client knows the locator it asked under and no other. Where that ACK is lost and the next
+         * commit is elsewhere, what was sealed meanwhile goes again as it is, and must be readable there. */
+        s->own.locator = header->locator;
+        s->commit.next_locator = jv_locator_fresh(core, s);
         count_move(core, s, cause_of(req), is_rebind);
     }
     s->own.was_heard = true;
@@ -515,6 +518,7 @@ void jv_reattach_on_bound(struct jv_core *core, struct jv_session *s,
     s->ack_due = JV_NEVER;
     s->ack_left = s->ack_ahead = 0;
     s->spares_arrived = true;
+    s->own.locator = s->commit.next_locator;
     if (s->retired.used) {
         s->retired.has_mark = true;
         s->retired.mark_epoch = f->next_epoch;

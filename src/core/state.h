@@ -299,6 +299,7 @@ struct jv_session {
             version; /* version of the commit: acknowledged versions from here on are accepted */
         uint64_t
             locator; /* of the request: the ACK goes under it, the client may not know the new one yet */
+        uint64_t next_locator; /* for traffic, once the client has the ACK; else that of the path */
         uint64_t next_counter; /* cut mark: the first counter sealed after the commit */
         uint8_t path_id, random[16];
         bool is_move;
