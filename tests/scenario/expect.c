@@ -126,6 +126,22 @@ static bool expect_flow(struct script *s, const struct script_line *line)
     return compare(s, line, 3, JV_MAX(flow->longest_gap_ns, open_ns) / JV_NS_PER_MS);
 }
 
+/* expect named up|down: no packet of the flow is missing that its sender did not name or count. */
+static bool expect_named(struct script *s, const struct script_line *line)
+{
+    bool is_up = line->len > 2 && strcmp(line->words[2], "up") == 0;
+    const struct pair_flow *flow = is_up ? &s->pair.up : &s->pair.down;
+    uint64_t lost = flow->sent - JV_MIN(flow->received, flow->sent);
+    struct jv_counters counters;
+    jv_core_counters(is_up ? s->pair.client : s->pair.gateway, &counters);
+    uint64_t waited = counters.drops[JV_DROP_WAITING_FULL] + counters.drops[JV_DROP_WAITING_OLD] +
+                      counters.drops[JV_DROP_NO_BUFFER];
+    return lost <= s->named[is_up] + waited ||
+           script_wrong(
+               s, "%" PRIu64 " are lost, %" PRIu64 " named, %" PRIu64 " dropped while they waited",
+               lost, s->named[is_up], waited);
+}
+
 /* expect bound linkN: the client sends there, and the gateway too. */
 static bool expect_bound(struct script *s, const struct script_line *line)
 {
@@ -221,15 +237,25 @@ bool script_expect(struct script *s, const struct script_line *line)
     static const struct {
         const char *what;
         bool (*run)(struct script *, const struct script_line *);
-    } all[] = {{"state", expect_state},       {"same-session", expect_same_session},
-               {"count", expect_count},       {"drop", expect_drop},
-               {"gap", expect_flow},          {"lost", expect_flow},
-               {"received", expect_flow},     {"twice", expect_flow},
-               {"bound", expect_bound},       {"unchanged", expect_unchanged},
-               {"sessions", expect_sessions}, {"stray", expect_stray},
-               {"ended", expect_ended},       {"taped", expect_done},
-               {"raced", expect_done},        {"played", expect_done},
-               {"cut", expect_done},          {"relayed", expect_done},
+    } all[] = {{"state", expect_state},
+               {"same-session", expect_same_session},
+               {"count", expect_count},
+               {"drop", expect_drop},
+               {"gap", expect_flow},
+               {"lost", expect_flow},
+               {"received", expect_flow},
+               {"twice", expect_flow},
+               {"named", expect_named},
+               {"bound", expect_bound},
+               {"unchanged", expect_unchanged},
+               {"sessions", expect_sessions},
+               {"stray", expect_stray},
+               {"ended", expect_ended},
+               {"taped", expect_done},
+               {"raced", expect_done},
+               {"played", expect_done},
+               {"cut", expect_done},
+               {"relayed", expect_done},
                {"claimed", expect_done}};
     for (uint32_t i = 0; line->len > 1 && i < JV_ARRAY_LEN(all); i++) {
         if (strcmp(line->words[1], all[i].what) == 0) {

@@ -155,6 +155,10 @@ static void on_record(struct pair *p, bool client, const struct jv_record *rec)
     struct jv_verify *v = s->verify[client];
     s->counts[client][rec->event]++;
     s->reasons[client][rec->event][rec->reason]++;
+    if (rec->event == JV_REC_TransportSwitch) {
+        s->named[client] +=
+            jv_record_get(rec, JV_FD_pushed_out, 0) + jv_record_get(rec, JV_FD_too_old, 0);
+    }
     if (is_shown(rec)) {
         print_record(s, client ? 'C' : 'G', rec);
     }

@@ -73,6 +73,7 @@ struct script {
     struct jv_session_status noted[2];
     uint32_t counts[2][JV_REC_END];              /* records by event */
     uint32_t reasons[2][JV_REC_END][JV_WHY_END]; /* and by reason */
+    uint64_t named[2]; /* packets that records of switches name as beyond the pool */
     struct script_slot slots[SCRIPT_SLOTS];
     uint32_t slots_len;
     uint32_t swallow
