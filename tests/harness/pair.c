@@ -174,7 +174,8 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
     p->heap_place = take_block(p->events_cap * sizeof *p->heap_place);
     p->up.arrived = take_block(PAIR_ARRIVED / 8);
     p->down.arrived = take_block(PAIR_ARRIVED / 8);
-    p->up.arrived[0] = p->down.arrived[0] = 0; /* the others are cleared as the numbers reach them */
+    p->up.arrived[0] = p->down.arrived[0] =
+        0; /* the others are cleared as the numbers reach them */
     p->log_c.records = take_block(PAIR_LOG * sizeof *p->log_c.records);
     p->log_g.records = take_block(PAIR_LOG * sizeof *p->log_g.records);
     p->links_len = cfg->links;

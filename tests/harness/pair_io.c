@@ -24,12 +24,17 @@ static void note_order(struct pair_flow *flow, const struct jv_slot *slot)
     struct jv_rd rd = jv_rd_init(slot->buf + slot->off + 20, 8);
     uint64_t number = jv_rd_u64(&rd);
     flow->late += number < flow->newest ? 1 : 0;
-    for (uint64_t n = flow->newest + 1; n <= number && n - flow->newest <= PAIR_ARRIVED; n++) {
-        flow->arrived[n % PAIR_ARRIVED / 8] &= (uint8_t) ~(1U << n % 8);
+    if (number > flow->newest && number - flow->newest >= PAIR_ARRIVED) {
+        memset(flow->arrived, 0, PAIR_ARRIVED / 8);
+    } else {
+        for (uint64_t n = flow->newest + 1; n <= number; n++) {
+            flow->arrived[n % PAIR_ARRIVED / 8] &= (uint8_t) ~(1U << n % 8);
+        }
     }
     uint8_t *byte = &flow->arrived[number % PAIR_ARRIVED / 8];
     uint8_t bit = (uint8_t)(1U << number % 8);
-    bool is_known = (*byte & bit) != 0 || number + PAIR_ARRIVED <= flow->newest;
+    bool is_known =
+        (*byte & bit) != 0 || flow->newest - JV_MIN(number, flow->newest) >= PAIR_ARRIVED;
     flow->twice += is_known ? 1 : 0;
     *byte |= bit;
     flow->newest = JV_MAX(flow->newest, number);
