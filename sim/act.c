@@ -2,13 +2,9 @@
 /* What each kind of fault does to a world, and how it is undone. */
 #include <string.h>
 
+#include "order.h"
 #include "plan.h"
 #include "world.h"
-
-static struct sim_node *peer_of(struct sim_world *w, const struct plan_step *s, bool is_gateway)
-{
-    return is_gateway ? &w->nodes[w->clients[s->client].gateway] : node_of_client(w, s->client);
-}
 
 static struct sim_link *link_of(struct sim_world *w, const struct plan_step *s)
 {
@@ -24,31 +20,6 @@ static struct nat *nat_of(struct sim_world *w, const struct plan_step *s)
 static struct emu_shape *shape_of(struct sim_world *w, const struct plan_step *s, uint32_t dir)
 {
     return &link_of(w, s)->emu.dirs[dir].shape;
-}
-
-static void command(struct sim_world *w, struct sim_node *node, const struct jv_command *command)
-{
-    if (node_is_running(node)) {
-        (void)node_command(w, node, command); /* refused as often as not */
-    }
-}
-
-/* The handle of the link's socket, or 0. */
-static uint32_t handle_of(struct sim_world *w, const struct plan_step *s)
-{
-    for (uint32_t i = 0; i < SIM_SOCKETS; i++) {
-        if (link_of(w, s)->sockets[i].handle != 0) {
-            return link_of(w, s)->sockets[i].handle;
-        }
-    }
-    return 0;
-}
-
-static void order(struct sim_world *w, const struct plan_step *s, enum jv_command_kind kind)
-{
-    const struct jv_command c = {
-        .kind = kind, .link = handle_of(w, s), .prefer = s->a, .hold_ms = s->a};
-    command(w, node_of_client(w, s->client), &c);
 }
 
 /* ---- shapes of links ---- */
@@ -151,106 +122,12 @@ static void jump_clock(struct sim_world *w, struct sim_node *node, uint64_t ms)
     node->clock.world_ns = w->now_ns;
 }
 
-/* ---- policies and people ---- */
-
-/* Other bounds under a session that runs; what the calm is measured by stays. */
-static void reload(struct sim_world *w, const struct plan_step *s)
-{
-    struct jv_prng prng = {s->seed};
-    enum jv_policy_field field;
-    const struct jv_policy *own = &w->plan->clients[s->client].policy;
-    const struct jv_policy *preset = &jv_policy_presets[s->a];
-    struct jv_command c = {.kind = JV_CMD_POLICY, .policy = *own};
-    c.is_grace = jv_prng_below(&prng, 3) == 0;
-    c.policy.heartbeat_interval_ms = preset->heartbeat_interval_ms;
-    c.policy.heartbeat_idle_ms = preset->heartbeat_idle_ms;
-    c.policy.silence_floor_ms = preset->silence_floor_ms;
-    c.policy.standby_probe_ms = preset->standby_probe_ms;
-    c.policy.metered_probe_ms = preset->metered_probe_ms;
-    c.policy.path_valid_ms = preset->path_valid_ms;
-    c.policy.quiet_after_ms =
-        jv_prng_below(&prng, 2) == 0 ? 0 : 500 + (uint32_t)jv_prng_below(&prng, 5000);
-    c.policy.stability_window_ms = JV_MIN(own->stability_window_ms, 500U);
-    if (jv_prng_below(&prng, 3) == 0) {
-        c.policy.waiting_age_ms = (uint32_t)jv_prng_below(&prng, 500);
-    }
-    if (jv_policy_check(&c.policy, &field) != NULL) {
-        return;
-    }
-    if (s->b != 0) {
-        c.clamp.has_bounds = jv_prng_below(&prng, 2) == 0;
-        c.clamp.bounds = *own;
-        c.clamp.heartbeat_min_ms =
-            jv_prng_below(&prng, 3) == 0 ? 20 + (uint32_t)jv_prng_below(&prng, 400) : 0;
-    }
-    command(w, peer_of(w, s, s->b != 0), &c); /* a clamp that fits nothing is refused */
-}
-
-static void restore_policy(struct sim_world *w, const struct plan_step *s, bool is_gateway)
-{
-    const struct jv_command c = {.kind = JV_CMD_POLICY,
-                                 .policy = is_gateway ? jv_policy_presets[JV_PRESET_FAST]
-                                                      : w->plan->clients[s->client].policy};
-    command(w, peer_of(w, s, is_gateway), &c);
-}
-
-/* The list of users without this one, or whole. */
-static void set_users(struct sim_world *w, const struct plan_step *s, bool is_whole)
-{
-    struct sim_node *gateway = peer_of(w, s, true);
-    struct jv_user users[SIM_CLIENTS];
-    struct jv_command c = {.kind = JV_CMD_USERS, .users = users};
-    for (uint32_t i = 0; i < w->clients_len; i++) {
-        if (is_whole || i != s->client) {
-            users[c.users_len++] = gateway->users[i];
-        }
-    }
-    command(w, gateway, &c);
-}
-
-static void end_session(struct sim_world *w, const struct plan_step *s)
-{
-    struct jv_command c = {.kind = JV_CMD_DOWN};
-    struct jv_session_status status;
-    struct sim_node *node = peer_of(w, s, s->a != 0);
-    if (s->a != 0 && node_session(w, node, s->client, &status)) {
-        c.sid = status.sid;
-    } else if (s->a != 0) {
-        return;
-    }
-    w->clients[s->client].is_wanted = w->clients[s->client].is_wanted && s->a != 0;
-    command(w, node, &c);
-}
-
-static void want_again(struct sim_world *w, uint32_t client)
-{
-    struct sim_node *node = node_of_client(w, client);
-    const struct jv_command up = {.kind = JV_CMD_UP};
-    if (node->incarnation > 0) {
-        w->clients[client].is_wanted = true;
-        command(w, node, &up); /* it may be up */
-    }
-}
-
 static void set_flows(struct sim_world *w, const struct plan_step *s, bool on)
 {
     struct sim_client *client = &w->clients[s->client];
     client->up.on = on && client->up.interval_us > 0;
     client->down.on = on && client->down.interval_us > 0;
     client->up.next_ns = client->down.next_ns = w->now_ns;
-}
-
-static void send_doubts(struct sim_world *w, const struct plan_step *s)
-{
-    const struct jv_endpoint about = path_gateway(w->clients[s->client].gateway, false);
-    for (uint32_t i = 0; i < s->a; i++) {
-        const struct jv_command doubt = {.kind = JV_CMD_LINK_DOUBTED,
-                                         .link = handle_of(w, s),
-                                         .remote = about,
-                                         .mtu = s->b,
-                                         .is_too_big = s->b != 0};
-        command(w, node_of_client(w, s->client), &doubt);
-    }
 }
 
 static void lose_type(struct sim_world *w, const struct plan_step *s, bool on)
@@ -320,13 +197,13 @@ void plan_spring(struct sim_world *w, const struct plan_step *s)
         break;
     case 4:
     case 5:
-        node_pause(w, peer_of(w, s, s->b == 5), w->now_ns + ms * JV_NS_PER_MS, false);
+        node_pause(w, order_peer(w, s, s->b == 5), w->now_ns + ms * JV_NS_PER_MS, false);
         break;
     case 6:
         adversary_replays(w, &prng, 20);
         break;
     default:
-        send_doubts(w, &(struct plan_step){.client = s->client, .link = s->link, .a = 50});
+        order_doubts(w, &(struct plan_step){.client = s->client, .link = s->link, .a = 50});
         break;
     }
 }
@@ -397,22 +274,22 @@ static bool begin_thing(struct sim_world *w, const struct plan_step *s)
         node_pause(w, node_of_client(w, s->client), until_ns, true);
         return true;
     case PLAN_STALL:
-        node_pause(w, peer_of(w, s, s->a != 0), until_ns, false);
+        node_pause(w, order_peer(w, s, s->a != 0), until_ns, false);
         return true;
     case PLAN_CRASH:
         node_kill(w, node_of_client(w, s->client));
         return true;
     case PLAN_RESTART:
-        node_kill(w, peer_of(w, s, true));
+        node_kill(w, order_peer(w, s, true));
         return true;
     case PLAN_CLOCK:
-        jump_clock(w, peer_of(w, s, s->b != 0), s->a);
+        jump_clock(w, order_peer(w, s, s->b != 0), s->a);
         return true;
     case PLAN_HOARD:
-        hoard(peer_of(w, s, s->b != 0), s->a);
+        hoard(order_peer(w, s, s->b != 0), s->a);
         return true;
     case PLAN_LAZY:
-        peer_of(w, s, s->b != 0)->lazy_us = s->a;
+        order_peer(w, s, s->b != 0)->lazy_us = s->a;
         return true;
     case PLAN_VERSION:
         link_of(w, s)->other_version = s->a;
@@ -431,37 +308,37 @@ static void begin_act(struct sim_world *w, const struct plan_step *s)
         set_flows(w, s, false);
         break;
     case PLAN_SWITCH:
-        order(w, s, JV_CMD_SWITCH);
+        order_link(w, s, JV_CMD_SWITCH);
         break;
     case PLAN_HOLD:
-        order(w, s, JV_CMD_HOLD);
+        order_link(w, s, JV_CMD_HOLD);
         break;
     case PLAN_PATH_OFF:
-        order(w, s, JV_CMD_PATH_OFF);
+        order_link(w, s, JV_CMD_PATH_OFF);
         break;
     case PLAN_PREFER:
-        order(w, s, JV_CMD_PATH_PREFER);
+        order_link(w, s, JV_CMD_PATH_PREFER);
         break;
     case PLAN_PROBE:
-        order(w, s, JV_CMD_PROBE);
+        order_link(w, s, JV_CMD_PROBE);
         break;
     case PLAN_POLICY:
-        reload(w, s);
+        order_reload(w, s);
         break;
     case PLAN_POLICY_BAD:
-        command(w, peer_of(w, s, true), &(struct jv_command){.kind = JV_CMD_POLICY_INVALID});
+        order_give(w, order_peer(w, s, true), &(struct jv_command){.kind = JV_CMD_POLICY_INVALID});
         break;
     case PLAN_USERS:
-        set_users(w, s, false);
+        order_users(w, s, false);
         break;
     case PLAN_END:
-        end_session(w, s);
+        order_end(w, s);
         break;
     case PLAN_ENDPOINTS:
         path_tell(w, s->client, s->a);
         break;
     case PLAN_DOUBT:
-        send_doubts(w, s);
+        order_doubts(w, s);
         break;
     case PLAN_REPLAY:
         adversary_replays(w, &prng, s->a);
@@ -547,15 +424,15 @@ void plan_end(struct sim_world *w, const struct plan_step *s)
         }
         break;
     case PLAN_RESTART:
-        if (!peer_of(w, s, true)->is_alive) {
-            node_start(w, peer_of(w, s, true));
+        if (!order_peer(w, s, true)->is_alive) {
+            node_start(w, order_peer(w, s, true));
         }
         break;
     case PLAN_HOARD:
-        give_back(peer_of(w, s, s->b != 0));
+        give_back(order_peer(w, s, s->b != 0));
         break;
     case PLAN_LAZY:
-        peer_of(w, s, s->b != 0)->lazy_us = 0;
+        order_peer(w, s, s->b != 0)->lazy_us = 0;
         break;
     case PLAN_VERSION:
         link_of(w, s)->other_version = 0;
@@ -564,19 +441,19 @@ void plan_end(struct sim_world *w, const struct plan_step *s)
         set_flows(w, s, true);
         break;
     case PLAN_PATH_OFF:
-        order(w, s, JV_CMD_PATH_ON);
+        order_link(w, s, JV_CMD_PATH_ON);
         break;
     case PLAN_POLICY:
-        restore_policy(w, s, s->b != 0);
+        order_policy_back(w, s, s->b != 0);
         break;
     case PLAN_POLICY_BAD:
-        restore_policy(w, s, true);
+        order_policy_back(w, s, true);
         break;
     case PLAN_USERS:
-        set_users(w, s, true);
+        order_users(w, s, true);
         break;
     case PLAN_END:
-        want_again(w, s->client);
+        order_again(w, s->client);
         break;
     case PLAN_ENDPOINTS:
         path_tell(w, s->client, 3);
@@ -606,13 +483,13 @@ static void calm_client(struct sim_world *w, uint32_t c)
         reset_shape(w, c, l);
         link->late_ppm = link->corrupt_ppm = link->other_version = 0;
         path_link_up(w, c, l);
-        order(w, &here, JV_CMD_PATH_ON);
+        order_link(w, &here, JV_CMD_PATH_ON);
     }
     node->lazy_us = 0;
     give_back(node);
-    command(w, node, &policy);
+    order_give(w, node, &policy);
     path_tell(w, c, 3);
-    want_again(w, c);
+    order_again(w, c);
 }
 
 void plan_calm(struct sim_world *w)
@@ -639,8 +516,8 @@ void plan_calm(struct sim_world *w)
     for (uint32_t g = 0; g < w->gateways_len; g++) {
         const struct plan_step whole = {.client = g, .b = 1}; /* client g uses gateway g */
         if (g < w->clients_len) {
-            set_users(w, &whole, true);
-            restore_policy(w, &whole, true);
+            order_users(w, &whole, true);
+            order_policy_back(w, &whole, true);
         }
     }
     for (uint32_t c = 0; c < w->clients_len; c++) {
