@@ -33,6 +33,7 @@ const char *plan_kind_text(enum plan_kind kind)
 
 static uint32_t draw(struct jv_prng *prng, uint32_t bound)
 {
+    JV_ASSERT(bound > 0);
     return (uint32_t)jv_prng_below(prng, bound);
 }
 

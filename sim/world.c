@@ -477,8 +477,8 @@ static bool is_served(struct sim_world *w, uint32_t c, uint64_t up, uint64_t dow
 
 static void data_flows(struct sim_world *w)
 {
-    uint64_t up[SIM_CLIENTS];
-    uint64_t down[SIM_CLIENTS];
+    uint64_t up[SIM_CLIENTS] = {0};
+    uint64_t down[SIM_CLIENTS] = {0};
     for (uint32_t c = 0; c < w->clients_len; c++) {
         struct sim_client *client = &w->clients[c];
         up[c] = client->up.received;
