@@ -11,8 +11,9 @@ uint64_t node_now(const struct sim_world *w, const struct sim_node *node)
     const struct sim_clock *c = &node->clock;
     int64_t elapsed = (int64_t)(w->now_ns - c->world_ns);
     int64_t drift = elapsed / 1000000 * c->drift_ppm + elapsed % 1000000 * c->drift_ppm / 1000000;
-    int64_t shown = elapsed + drift;
-    return c->node_ns + (uint64_t)shown;
+    int64_t base = (int64_t)c->node_ns;
+    base += elapsed + drift;
+    return (uint64_t)base;
 }
 
 /* The first moment of the world at which the node's clock shows `node_ns` or later. */
