@@ -47,8 +47,7 @@ static void clear(struct jv_replay *window, uint64_t first, uint64_t last)
 {
     while (first <= last) {
         uint64_t end = JV_MIN(first | 63U, last);
-        uint64_t width = end - first + 1;
-        uint64_t mask = width == 64 ? UINT64_MAX : ((1ULL << width) - 1) << first % 64;
+        uint64_t mask = (UINT64_MAX << first % 64) & (UINT64_MAX >> (63 - end % 64));
         *word_of(window, first) &= ~mask;
         first = end + 1;
     }
