@@ -19,6 +19,7 @@ GROUPS = {
     "build": "gcc and clang, warnings are errors",
     "unit": "unit tests, property tests, replayed corpora",
     "exhaustive": "every case of small worlds against naive models",
+    "framac": "Frama-C: EVA and WP over the real sources",
     "sim": "simulator: golden scenarios; 2000 seeds (20000 with --long); one trace from three compilations",
     "mutants": "one defence at a time is taken out: a named test must miss it (as many as a minute allows; all with --long)",
     "models": "Spin: the models of models/, each property proved and each mutant caught",
@@ -178,6 +179,7 @@ def group_exhaustive(args):
         meson_tests("build-asan", {"exhaustive"}, 10)
 
 
+    for name, cmd in (("framac self-test", ["tests/framac/run", "--self-test"]), ("framac", ["tests/framac/run"] + (["--long"] if args.long else []))):
 def group_sim(args):
     if not build("build"):
         return

@@ -5,6 +5,7 @@
  * wire -- read and write cursors over bytes, big-endian, that remember their first error (after Knot DNS's wire_ctx).
  *
  * After an error reads give zeroes and writes nothing, so a codec is a straight line with one test of `err` at its end.
+ * Comments that begin with @ are for the proof of this file (tests/framac/wp_wire.c).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,6 +61,9 @@ static inline uint64_t jv_rd_be(struct jv_rd *rd, size_t len)
 {
     const uint8_t *p = jv_rd_take(rd, len);
     uint64_t v = 0;
+    /*@ loop invariant i <= len && (p == \null ==> v == 0);
+        loop assigns i, v;
+        loop variant len - i; */
     for (size_t i = 0; p != NULL && i < len; i++) {
         v = v << 8 | p[i];
     }
@@ -95,6 +99,11 @@ static inline uint64_t jv_rd_u64(struct jv_rd *rd)
 static inline void jv_rd_zero(struct jv_rd *rd, size_t len)
 {
     const uint8_t *p = jv_rd_take(rd, len);
+    /*@ loop invariant i <= len;
+        loop invariant \forall integer k; p != \null && 0 <= k < i && p[k] != 0 ==> rd->err;
+        loop invariant p == \null ==> rd->err == \at(rd->err, LoopEntry);
+        loop assigns i, rd->err;
+        loop variant len - i; */
     for (size_t i = 0; p != NULL && i < len; i++) {
         rd->err = rd->err || p[i] != 0;
     }
@@ -138,6 +147,9 @@ static inline void jv_wr_zero(struct jv_wr *wr, size_t len)
 static inline void jv_wr_be(struct jv_wr *wr, uint64_t v, size_t len)
 {
     uint8_t *p = jv_wr_take(wr, len);
+    /*@ loop invariant i <= len;
+        loop assigns i, p[0 .. len - 1];
+        loop variant len - i; */
     for (size_t i = 0; p != NULL && i < len; i++) {
         p[i] = (uint8_t)(v >> (8 * (len - 1 - i)));
     }

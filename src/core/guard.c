@@ -34,6 +34,7 @@ static uint64_t credit_at(const struct jv_bucket *bucket, const struct jv_rate *
     if (passed_ns > missing / rate->count) {
         return max;
     }
+    //@ assert passed_ns * rate->count <= missing;
     return bucket->credit + passed_ns * rate->count;
 }
 
