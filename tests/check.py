@@ -179,7 +179,13 @@ def group_exhaustive(args):
         meson_tests("build-asan", {"exhaustive"}, 10)
 
 
+def group_framac(args):
+    say("Frama-C")
     for name, cmd in (("framac self-test", ["tests/framac/run", "--self-test"]), ("framac", ["tests/framac/run"] + (["--long"] if args.long else []))):
+        status, log = run(name, cmd, 3600 if args.long else 600)
+        count(name, *parse_tap(log, status), log, " ".join(cmd))
+
+
 def group_sim(args):
     if not build("build"):
         return
