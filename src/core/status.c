@@ -96,7 +96,8 @@ static void path_status(const struct jv_core *core, const struct jv_session *s,
     out->probes_sent = path->probes_sent;
     out->probes_answered = path->probes_answered;
     out->probe_rtt_us = path->probe_rtt_us;
-    out->inner_mtu = jv_pmtu_bytes(&path->size.search) - JV_TRAFFIC_OVERHEAD;
+    uint32_t bytes = jv_pmtu_bytes(&path->size.search);
+    out->inner_mtu = bytes > JV_TRAFFIC_OVERHEAD ? bytes - JV_TRAFFIC_OVERHEAD : 0;
     out->fit = fit_of(path);
     out->heard_ms = path->was_heard ? jv_since_ms(path->heard, core->now) : UINT64_MAX;
     out->loss_up_ppm = out->loss_down_ppm = out->loss_probe_ppm = UINT32_MAX;

@@ -12,6 +12,8 @@
 
 #include "pair.h"
 #include "path.h"
+#include "session.h"
+#include "state.h"
 
 static struct pair pair;
 
@@ -338,9 +340,136 @@ static void size_is_raised_again_while_data_flows(void **state)
     assert_int_equal(pair_count(&pair.log_c, JV_REC_PathMtu, JV_WHY_PATH_MTU_ROSE), 1);
 }
 
+static struct jv_path *bound(void)
+{
+    struct jv_session *s = jv_core_session_at(pair.client, 0);
+    assert_non_null(s);
+    assert_non_null(s->bound);
+    return s->bound;
+}
+
+static void pathsize_of_a_device_without_an_mtu_is_that_of_the_session(void **state)
+{
+    attach(2);
+    struct jv_session *s = jv_core_session_at(pair.client, 0);
+    assert_non_null(s);
+    jv_path_link_mtu(pair.client, pair.links[1].handle, 0);
+    assert_int_equal(pair.client->client->paths[1].size.search.top, s->mtu + JV_TRAFFIC_OVERHEAD);
+    /* One that is less than the headers carries nothing, and is no candidate. */
+    pair_run(&pair, 3000);
+    pair_link_mtu(&pair, 1, 20);
+    pair_run(&pair, 1000);
+    assert_int_equal(status_of(1).inner_mtu, 0);
+    assert_false(jv_path_is_proven(pair.client, s, &pair.client->client->paths[1]));
+    pair_link_mtu(&pair, 1, 1500);
+    pair_run(&pair, 5000);
+    assert_true(jv_path_is_proven(pair.client, s, &pair.client->client->paths[1]));
+    assert_int_equal(status_of(1).inner_mtu, s->mtu);
+}
+
+static void pathsize_doubts_begin_anew_after_minutes_of_peace(void **state)
+{
+    attach(1);
+    pair_run(&pair, 3000);
+    for (uint32_t i = 0; i < 3; i++) {
+        pair.client->now = (struct jv_instant){pair.now_ns};
+        jv_pathsize_doubt(pair.client, jv_core_session_at(pair.client, 0), bound(), 0);
+        pair_run(&pair, 10000);
+    }
+    assert_int_equal(bound()->size.doubts, 3);
+    pair_run(&pair, 300000);
+    pair.client->now = (struct jv_instant){pair.now_ns};
+    jv_pathsize_doubt(pair.client, jv_core_session_at(pair.client, 0), bound(), 0);
+    assert_int_equal(bound()->size.doubts, 1);
+}
+
+static void pathsize_answer_to_a_probe_never_sent_proves_nothing(void **state)
+{
+    struct jv_out none = {0};
+    attach(1);
+    struct jv_path_size *size = &bound()->size;
+    pair_run(&pair, 3);
+    assert_true(size->search.asked != 0 && size->search.tries > 0);
+    uint32_t asked = size->search.asked;
+    uint16_t carried = size->search.size;
+    struct jv_session *s = jv_core_session_at(pair.client, 0);
+    jv_pathsize_on_reply(pair.client, s, bound(), size->last_us + 1, asked, &none);
+    jv_pathsize_on_reply(pair.client, s, bound(), size->first_us - 1, asked, &none);
+    jv_pathsize_on_reply(pair.client, s, bound(), size->last_us, asked + 4, &none);
+    assert_int_equal(size->search.asked, asked);
+    assert_int_equal(size->search.size, carried);
+}
+
+static void pathsize_says_nothing_while_nothing_comes_back(void **state)
+{
+    attach(1);
+    pair_run(&pair, 3000);
+    struct jv_session *s = jv_core_session_at(pair.client, 0);
+    assert_non_null(s);
+    s->policy.silence_floor_ms = s->policy.silence_ceiling_ms = 100000;
+    s->policy.max_consecutive_drops = 1000000;
+    uint32_t before = status_of(0).inner_mtu;
+    pair.links[0].hole_up = true;
+    pair.client->now = (struct jv_instant){pair.now_ns};
+    jv_pathsize_doubt(pair.client, s, bound(), 0);
+    jv_core_touch(pair.client, s);
+    pair_run(&pair, 20000);
+    assert_int_equal(status_of(0).inner_mtu, before);
+    pair.links[0].hole_up = false;
+    pair_run(&pair, 30000);
+    assert_int_equal(status_of(0).inner_mtu, before);
+    assert_int_equal(bound()->size.search.asked, 0);
+    assert_int_equal(pair_count(&pair.log_c, JV_REC_PathMtu, JV_WHY_PATH_MTU_FELL), 0);
+}
+
+static void pathsize_small_packet_that_arrived_does_not_clear_large_ones(void **state)
+{
+    struct jv_out none = {0};
+    attach(1);
+    pair_run(&pair, 3000);
+    struct jv_session *s = jv_core_session_at(pair.client, 0);
+    assert_non_null(s);
+    jv_pathsize_rebound(s);
+    jv_pathsize_watch(pair.client, s, 1, 100, 1400);
+    struct jv_report report = {.epoch = 1, .highest = 110, .received = 109, .gaps_len = 1};
+    report.gaps[0] = (struct jv_gap){100, 100};
+    jv_pathsize_on_report(pair.client, s, &report, &none);
+    assert_int_equal(s->watch.streak, 1);
+    report = (struct jv_report){.epoch = 1, .highest = 120, .received = 119};
+    jv_pathsize_watch(pair.client, s, 1, 115, 600);
+    jv_pathsize_on_report(pair.client, s, &report, &none);
+    assert_int_equal(s->watch.streak, 1); /* it was smaller than what was lost */
+    jv_pathsize_watch(pair.client, s, 1, 116, 1400);
+    jv_pathsize_on_report(pair.client, s, &report, &none);
+    assert_int_equal(s->watch.streak, 0);
+}
+
+static void pathsize_gateway_doubt_below_the_floor_is_none(void **state)
+{
+    attach(1);
+    pair_run(&pair, 3000);
+    struct jv_session *s = jv_core_session_at(pair.client, 0);
+    assert_non_null(s);
+    uint8_t doubts = bound()->size.doubts;
+    jv_pathsize_on_frame(pair.client, s,
+                         &(struct jv_frame_size){s->size_told_us + 1, JV_PMTU_FLOOR});
+    assert_int_equal(bound()->size.doubts, doubts);
+    pair.client->now = (struct jv_instant){pair.now_ns};
+    jv_pathsize_on_frame(pair.client, s,
+                         &(struct jv_frame_size){s->size_told_us + 1, JV_PMTU_FLOOR + 1});
+    assert_int_equal(bound()->size.doubts, doubts + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(pathsize_of_a_device_without_an_mtu_is_that_of_the_session, stop),
+        cmocka_unit_test_teardown(pathsize_doubts_begin_anew_after_minutes_of_peace, stop),
+        cmocka_unit_test_teardown(pathsize_answer_to_a_probe_never_sent_proves_nothing, stop),
+        cmocka_unit_test_teardown(pathsize_says_nothing_while_nothing_comes_back, stop),
+        cmocka_unit_test_teardown(pathsize_small_packet_that_arrived_does_not_clear_large_ones,
+                                  stop),
+        cmocka_unit_test_teardown(pathsize_gateway_doubt_below_the_floor_is_none, stop),
         cmocka_unit_test_teardown(path_that_carries_all_is_found_by_one_probe, stop),
         cmocka_unit_test_teardown(limit_on_the_way_is_found_in_each_direction, stop),
         cmocka_unit_test_teardown(device_of_the_link_is_a_fact_and_told_to_the_gateway, stop),
