@@ -400,10 +400,122 @@ static void gateway_that_forgot_all_is_noticed(void **state)
     assert_int_not_equal(pair_state(&p, true), JV_ST_ATTACHED);
 }
 
+static bool is_offered_with(void (*change)(bool on))
+{
+    struct jv_frame frame;
+    struct jv_session *s = client();
+    s->quiet.on = false;
+    p.client->now = (struct jv_instant){p.now_ns};
+    change(true);
+    bool is_offered = jv_quiet_offer(p.client, s, &frame);
+    change(false);
+    return is_offered;
+}
+
+static void nothing(bool on)
+{
+}
+static void waiting(bool on)
+{
+    client()->waiting_len = on ? 1 : 0;
+}
+static void pacing(bool on)
+{
+    client()->pace.on = on;
+}
+static void suspicion(bool on)
+{
+    p.client->client->suspected = on;
+}
+static void request(bool on)
+{
+    p.client->client->request.used = on;
+}
+static void rekey(bool on)
+{
+    p.client->client->rekey.used = on;
+}
+static void wish(bool on)
+{
+    client()->snapshot.is_due = on;
+}
+
+static void quiet_is_not_offered_while_anything_is_under_way(void **state)
+{
+    void (*const ways[])(bool) = {waiting, pacing, suspicion, request, rekey, wish};
+    (void)state;
+    assert_true(is_offered_with(nothing));
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(ways); i++) {
+        assert_false(is_offered_with(ways[i]));
+    }
+    assert_true(is_offered_with(nothing));
+}
+
+static void quiet_answer_to_a_client_in_doubt_is_none(void **state)
+{
+    struct jv_session *s = client();
+    const struct jv_frame_quiet yes = {s->quiet.n, 60000};
+    (void)state;
+    s->quiet.on = false;
+    s->quiet.is_offered = true;
+    s->live.outstanding = true;
+    jv_quiet_on_frame(p.client, s, &yes);
+    assert_false(s->quiet.on);
+    s->quiet.is_offered = true;
+    s->live.outstanding = false;
+    s->state = JV_ST_VOLATILE;
+    jv_quiet_on_frame(p.client, s, &yes);
+    assert_false(s->quiet.on);
+    s->state = JV_ST_ATTACHED;
+    jv_quiet_on_frame(p.client, s, &yes); /* it answers nothing any more */
+    assert_false(s->quiet.on);
+    s->quiet.is_offered = true;
+    jv_quiet_on_frame(p.client, s, &yes);
+    assert_true(s->quiet.on);
+}
+
+static void quiet_is_refused_by_a_gateway_that_owes_a_report(void **state)
+{
+    struct jv_session *s = gateway();
+    struct jv_frame answer;
+    (void)state;
+    for (int owed = 0; owed < 2; owed++) {
+        s->is_newest = true;
+        s->live.outstanding = false;
+        s->live.report_owed = owed == 1;
+        jv_quiet_on_frame(p.gateway, s, &(struct jv_frame_quiet){9, 1000});
+        assert_true(jv_quiet_answer(p.gateway, s, &answer));
+        assert_int_equal(answer.u.quiet.for_ms, owed == 1 ? 0 : 1000);
+        s->quiet.is_answer_owed = false;
+    }
+}
+
+static void quiet_without_a_buffer_ends_in_heartbeats_and_no_doubt(void **state)
+{
+    static struct jv_slot slots[4096];
+    (void)state;
+    uint32_t n = jv_core_take(p.client, slots, 4096);
+    assert_true(n > 0);
+    pair_run(&p, 28000); /* the renewal comes and finds none */
+    assert_true(is_quiet(true));
+    jv_core_give(p.client, slots, n);
+    pair_run(&p, 120000);
+    assert_int_equal(pair_state(&p, true), JV_ST_ATTACHED);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_SessionStateChange, JV_WHY_NONE), 1);
+    assert_true(is_quiet(true) && is_quiet(false));
+}
+
 int main(void)
 {
 #define QUIET(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(quiet_is_not_offered_while_anything_is_under_way, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(quiet_answer_to_a_client_in_doubt_is_none, begin, end),
+        cmocka_unit_test_setup_teardown(quiet_is_refused_by_a_gateway_that_owes_a_report, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(quiet_without_a_buffer_ends_in_heartbeats_and_no_doubt,
+                                        begin, end),
         cmocka_unit_test(idle_mobile_costs_one_packet_each_way_in_25_seconds),
         cmocka_unit_test(idle_strict_costs_two_packets_each_way_a_second),
         cmocka_unit_test(idle_fast_costs_one_packet_each_way_a_second_and_path),
