@@ -8,6 +8,8 @@
 #include <cmocka.h>
 
 #include "pair.h"
+#include "session.h"
+#include "state.h"
 
 static struct pair p;
 
@@ -264,9 +266,124 @@ static void core_marks_datagrams_as_told(void **state)
     assert_true(p.dscp_seen[0] > 0);
 }
 
+static void core_takes_as_many_packets_as_there_is_room_for(void **state)
+{
+    static struct jv_record records[JV_OUT_RECORDS_MIN];
+    static struct jv_order orders[JV_OUT_ORDERS_MIN];
+    static struct jv_slot tx[JV_ROOM_TX + 1], tun[JV_OUT_TUN_MIN];
+    struct jv_slot slots[3];
+    (void)state;
+    struct jv_out out = {.tx = tx,
+                         .tx_cap = JV_ROOM_TX + 1,
+                         .tun = tun,
+                         .tun_cap = JV_OUT_TUN_MIN,
+                         .records = records,
+                         .records_cap = JV_OUT_RECORDS_MIN,
+                         .orders = orders,
+                         .orders_cap = JV_OUT_ORDERS_MIN};
+    assert_int_equal(jv_core_take(p.client, slots, 3), 3);
+    const struct jv_ip own = p.last_configure.address4.ip;
+    for (uint32_t i = 0; i < 3; i++) {
+        slots[i].off = JV_BUF_HEADROOM;
+        slots[i].len = 60;
+        uint8_t *packet = slots[i].buf + slots[i].off;
+        memset(packet, 0, 60);
+        packet[0] = 0x45;
+        packet[3] = 60;
+        packet[8] = 64;
+        packet[9] = 17;
+        memcpy(packet + 12, own.b, 4);
+        packet[16] = 10;
+        packet[17] = 80;
+        packet[19] = 1;
+    }
+    struct jv_batch batch = {slots, 3, 0};
+    const struct jv_instant now = {p.now_ns};
+    assert_int_equal(jv_core_packets(p.client, now, &batch, &out), JV_E_AGAIN);
+    assert_int_equal(batch.done, 2);
+    assert_int_equal(out.tx_len, 2);
+    jv_core_give(p.client, out.tx, out.tx_len);
+    out.tx_len = 0;
+    assert_int_equal(jv_core_packets(p.client, now, &batch, &out), JV_E_OK);
+    assert_int_equal(batch.done, 3);
+    assert_int_equal(counters(true).rx_packets, 3);
+    jv_core_give(p.client, out.tx, out.tx_len);
+}
+
+static void core_names_every_drop_and_no_other(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < JV_DROPS; i++) {
+        assert_true(strlen(jv_drop_name((enum jv_drop)i)) > 0);
+        assert_true(strlen(jv_drop_text((enum jv_drop)i)) > 0);
+        for (uint32_t k = 0; k < i; k++) {
+            assert_string_not_equal(jv_drop_name((enum jv_drop)i), jv_drop_name((enum jv_drop)k));
+        }
+    }
+    assert_string_equal(jv_drop_name(JV_DROPS), jv_drop_name((enum jv_drop)(JV_DROPS + 7)));
+    assert_string_equal(jv_drop_text(JV_DROPS), jv_drop_text((enum jv_drop)(JV_DROPS + 7)));
+}
+
+static void core_keeps_inner_packets_within_what_is_allowed(void **state)
+{
+    (void)state;
+    /* Out of the tunnel: a source that AllowedIPs do not name. Into it: a destination that they do not. */
+    p.client->cfg.allowed_len = 1;
+    assert_int_equal(jv_prefix_parse("172.16.0.0/12", false, &p.client->cfg.allowed[0]), JV_E_OK);
+    pair_packet(&p, true, 100);
+    assert_int_equal(counters(true).drops[JV_DROP_INNER_DESTINATION], 1);
+    pair_packet(&p, false, 100);
+    pair_run(&p, 50);
+    assert_int_equal(counters(true).drops[JV_DROP_INNER_SOURCE], 1);
+    assert_int_equal(p.delivered_c + p.delivered_g, 0);
+    /* A family in which the session has no address is a foreign source. */
+    uint8_t v6[60] = {0x60, [5] = 20, [6] = 17, [7] = 64, [8] = 0xfd, [24] = 0xfd};
+    struct jv_session *s = jv_core_session_at(p.client, 0);
+    assert_non_null(s);
+    s->address6.ip.family = JV_AF_NONE;
+    pair_inner(&p, true, v6, sizeof v6);
+    assert_int_equal(counters(true).drops[JV_DROP_INNER_SOURCE], 2);
+    pair_inner(&p, true, v6, 39); /* less than its header */
+    assert_int_equal(counters(true).drops[JV_DROP_INNER_MALFORMED], 1);
+}
+
+static void core_traffic_of_the_path_left_counts_for_its_own_addresses_only(void **state)
+{
+    struct pair_cfg cfg = two_links;
+    (void)state;
+    pair_fini(&p);
+    cfg.has_second = true;
+    pair_init(&p, &cfg);
+    p.endpoint_hole[0] = true; /* the session is born at the second address of the gateway */
+    assert_true(pair_attach(&p, 3000));
+    p.endpoint_hole[0] = false;
+    pair_run(&p, 1000);
+    pair_packet(&p, true, 200);
+    struct pair_event sent = p.seen[JV_TYPE_TRAFFIC];
+    const struct jv_command move = {.kind = JV_CMD_SWITCH, .link = p.links[1].handle};
+    pair_run(&p, 100);
+    assert_int_equal(pair_command(&p, true, &move), JV_E_OK);
+    pair_run(&p, 60);
+    const struct jv_session *g = jv_core_session_at(p.gateway, 0);
+    assert_non_null(g);
+    assert_true(g->retired.used);
+    uint64_t unbound = counters(false).drops[JV_DROP_UNBOUND];
+    uint64_t seen = counters(false).drops[JV_DROP_REPLAY_SEEN];
+    pair_inject(&p, true, 1, &sent.remote, sent.bytes, sent.len); /* at the first address */
+    assert_int_equal(counters(false).drops[JV_DROP_UNBOUND], unbound + 1);
+    assert_int_equal(counters(false).drops[JV_DROP_REPLAY_SEEN], seen);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(core_takes_as_many_packets_as_there_is_room_for, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(core_names_every_drop_and_no_other, begin, end),
+        cmocka_unit_test_setup_teardown(core_keeps_inner_packets_within_what_is_allowed, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(
+            core_traffic_of_the_path_left_counts_for_its_own_addresses_only, begin, end),
         cmocka_unit_test_setup_teardown(core_delivers_both_ways, begin, end),
         cmocka_unit_test_setup_teardown(core_counts_every_datagram_once, begin, end),
         cmocka_unit_test_setup_teardown(core_gives_every_buffer_back, begin, end),

@@ -10,6 +10,7 @@
 #include "degraded.h"
 #include "pair.h"
 #include "session.h"
+#include "state.h"
 
 static struct pair pair;
 static struct jv_policy policy;
@@ -168,9 +169,22 @@ static void degraded_time_adds_up_over_recoveries(void **state)
     assert_int_equal(jv_since_ms(pair.client->now, s->degraded_max_at), 5000);
 }
 
+static void degraded_count_of_failures_does_not_wrap(void **state)
+{
+    begin();
+    struct jv_session *s = jv_core_session_at(pair.client, 0);
+    assert_non_null(s);
+    pair.client->client->failed_recoveries = UINT32_MAX;
+    uint64_t wait = jv_degraded_failed(pair.client, s);
+    assert_int_equal(pair.client->client->failed_recoveries, UINT32_MAX);
+    assert_in_range(wait, policy.degraded_retry_max_ms * 3ULL / 4 - 1,
+                    policy.degraded_retry_max_ms);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(degraded_count_of_failures_does_not_wrap, start, stop),
         cmocka_unit_test_setup_teardown(degraded_pause_doubles_and_differs_by_session, start, stop),
         cmocka_unit_test_setup_teardown(degraded_thousand_sessions_are_no_wave, start, stop),
         cmocka_unit_test_setup_teardown(degraded_recoveries_come_ever_more_seldom, start, stop),

@@ -12,6 +12,8 @@
 #include "inner.h"
 #include "packets.h"
 #include "pair.h"
+#include "session.h"
+#include "state.h"
 
 static struct pair pair;
 
@@ -154,9 +156,66 @@ static void fit_tells_ipv6_nothing_below_1280(void **state)
     assert_int_equal(pair.too_big_mtu, 1240);
 }
 
+static void fit_splits_into_no_more_than_it_may(void **state)
+{
+    struct jv_slot slot;
+    struct jv_slot parts[JV_FRAGMENTS_MAX];
+    struct jv_counters before;
+    struct jv_counters after;
+    assert_int_equal(jv_core_take(pair.client, &slot, 1), 1);
+    slot.off = JV_BUF_HEADROOM;
+    slot.len = make(slot.buf + slot.off, 4, true, 1400);
+    packet_put16(slot.buf + slot.off + 6, 0); /* it may be split */
+    packet_put16(slot.buf + slot.off + 10, 0);
+    packet_put16(slot.buf + slot.off + 10, ~packet_sum(slot.buf + slot.off, 20, 0) & 0xffff);
+    jv_core_counters(pair.client, &before);
+    assert_int_equal(jv_fit_split(pair.client, &slot, 100, parts), 0);
+    jv_core_counters(pair.client, &after);
+    assert_int_equal(after.buffers_free, before.buffers_free); /* a part of it helps nobody */
+    assert_int_equal(after.fragmented, before.fragmented);
+    assert_int_equal(jv_fit_split(pair.client, &slot, 512, parts), 3);
+    jv_core_give(pair.client, parts, 3);
+    jv_core_give(pair.client, &slot, 1);
+}
+
+static void fit_tells_nothing_where_there_is_nobody_nothing_or_no_room_to_tell_with(void **state)
+{
+    static struct jv_slot tun[4];
+    static struct jv_slot taken[4096];
+    struct jv_out out = {.tun = tun, .tun_cap = 4};
+    struct jv_slot slot;
+    struct jv_core *core = pair.client;
+    struct jv_session *s = jv_core_session_at(core, 0);
+    assert_non_null(s);
+    assert_int_equal(jv_core_take(core, &slot, 1), 1);
+    slot.off = JV_BUF_HEADROOM;
+    slot.len = make(slot.buf + slot.off, 4, true, 1400);
+    out.tun_cap = 0;
+    jv_fit_tell(core, s, &slot, 1300, &out);
+    out.tun_cap = 4;
+    uint32_t n = jv_core_take(core, taken, 4096);
+    jv_fit_tell(core, s, &slot, 1300, &out);
+    jv_core_give(core, taken, n);
+    core->client->gateway4.family = JV_AF_NONE; /* a gateway without an address of this family */
+    jv_fit_tell(core, s, &slot, 1300, &out);
+    core->client->gateway4.family = JV_AF_4;
+    slot.buf[slot.off + 9] = 1; /* ICMP, an error: it is not answered by another one */
+    slot.buf[slot.off + 20] = 3;
+    jv_fit_tell(core, s, &slot, 1300, &out);
+    assert_int_equal(out.tun_len, 0);
+    slot.buf[slot.off + 9] = 17;
+    jv_fit_tell(core, s, &slot, 1300, &out);
+    assert_int_equal(out.tun_len, 1);
+    jv_core_give(core, out.tun, out.tun_len);
+    jv_core_give(core, &slot, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(fit_splits_into_no_more_than_it_may, start, stop),
+        cmocka_unit_test_setup_teardown(
+            fit_tells_nothing_where_there_is_nobody_nothing_or_no_room_to_tell_with, start, stop),
         cmocka_unit_test_setup_teardown(fit_tells_the_sender_what_passes, start, stop),
         cmocka_unit_test_setup_teardown(fit_answers_are_bounded_and_drops_counted, start, stop),
         cmocka_unit_test_setup_teardown(fit_cuts_what_may_be_cut, start, stop),

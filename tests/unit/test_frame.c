@@ -201,9 +201,24 @@ static void frame_types_never_look_like_an_inner_packet(void **state)
     assert_true(JV_FRAME_LAST < 16);
 }
 
+static void frame_behind_an_error_is_none(void **state)
+{
+    struct jv_frame frame = {.type = JV_FRAME_LAST + 1};
+    size_t len = encode(&frame);
+    frame.type = JV_FRAME_REKEY_ASK;
+    struct jv_wr wr = jv_wr_init(buf + len, sizeof buf - len);
+    jv_frame_encode(&wr, &frame);
+    struct jv_rd rd = jv_rd_init(buf, len + JV_FRAME_HEAD);
+    assert_false(jv_frame_decode(&rd, &frame));
+    assert_true(rd.err);
+    assert_false(jv_frame_decode(&rd, &frame));
+    assert_true(rd.err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frame_behind_an_error_is_none),
         cmocka_unit_test(frame_comes_back_as_it_was),
         cmocka_unit_test(frame_bodies_have_their_sizes),
         cmocka_unit_test(frame_largest_fits_one_datagram),

@@ -303,9 +303,24 @@ static void guard_cookie_is_never_valid_without_a_secret(void **state)
     assert_false(is_valid(&cookies, &a, cookie));
 }
 
+static void minute_counts_no_further_than_it_can_and_never_back(void **state)
+{
+    struct jv_minute minute = {0};
+    const struct jv_instant now = {100 * JV_NS_PER_S};
+    for (uint32_t i = 0; i < UINT16_MAX + 10U; i++) {
+        jv_minute_add(&minute, now);
+    }
+    assert_int_equal(jv_minute_count(&minute, now), UINT16_MAX);
+    /* What comes with an older moment counts with the newest. */
+    jv_minute_add(&minute, (struct jv_instant){50 * JV_NS_PER_S});
+    assert_int_equal(jv_minute_count(&minute, now), UINT16_MAX);
+    assert_int_equal(minute.slot, 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(minute_counts_no_further_than_it_can_and_never_back),
         cmocka_unit_test(guard_bucket_gives_its_burst_and_no_more),
         cmocka_unit_test(guard_bucket_refills_at_its_rate_exactly),
         cmocka_unit_test(guard_bucket_holds_at_most_its_burst),

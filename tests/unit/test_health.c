@@ -9,6 +9,7 @@
 
 #include "health.h"
 #include "pair.h"
+#include "state.h"
 
 static struct pair pair;
 static struct jv_path *path;
@@ -139,9 +140,43 @@ static void health_is_measured_in_both_directions(void **state)
     assert_in_range(status.paths[0].loss_down_ppm, 50000, 160000);
 }
 
+static void health_of_a_round_trip_beyond_the_scale_is_its_end(void **state)
+{
+    jv_health_round_trip(pair.client, path, (uint64_t)UINT32_MAX * 3);
+    assert_int_equal(jv_health_p95_us(pair.client, path, always), UINT32_MAX);
+    jv_health_round_trip(pair.client, path, 0); /* and none is so short that it says nothing */
+    assert_int_equal(jv_health_best_us(pair.client, path), 1);
+}
+
+static void health_best_is_the_lesser_of_two_periods(void **state)
+{
+    jv_health_round_trip(pair.client, path, 40000);
+    pass_ms(JV_HEALTH_BEST_MS + 1);
+    jv_health_round_trip(pair.client, path, 20000);
+    assert_int_equal(jv_health_best_us(pair.client, path), 20000);
+    pass_ms(JV_HEALTH_BEST_MS + 1);
+    jv_health_round_trip(pair.client, path, 30000);
+    assert_int_equal(jv_health_best_us(pair.client, path), 20000);
+}
+
+static void health_of_the_bound_path_is_not_steady_in_doubt(void **state)
+{
+    const struct jv_session *s = jv_core_session_at(pair.client, 0);
+    assert_non_null(s);
+    pass_ms(500);
+    assert_true(jv_health_stable_ms(pair.client, s, s->bound) > 0);
+    pair.client->client->suspected = true;
+    assert_int_equal(jv_health_stable_ms(pair.client, s, s->bound), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(health_of_a_round_trip_beyond_the_scale_is_its_end, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(health_best_is_the_lesser_of_two_periods, start, stop),
+        cmocka_unit_test_setup_teardown(health_of_the_bound_path_is_not_steady_in_doubt, start,
+                                        stop),
         cmocka_unit_test_setup_teardown(health_p95_is_the_nearest_rank_of_the_ring, start, stop),
         cmocka_unit_test_setup_teardown(health_only_samples_after_the_moment_count, start, stop),
         cmocka_unit_test_setup_teardown(health_few_probes_are_no_ratio, start, stop),

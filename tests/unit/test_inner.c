@@ -368,9 +368,33 @@ static void inner_fragments_carry_the_options_that_must_be_copied(void **state)
     assert_int_equal(jv_inner_fragment(packet, 1428, 30, &at, part), 0); /* no room for eight */
 }
 
+static void inner_error_without_a_body_is_answered_like_an_error(void **state)
+{
+    /* ICMP of which nothing is left but the header of IP: to be on the safe side, no answer. */
+    packet_make(packet, 4, 20, 20, 1, 0);
+    packet_put16(packet + 6, 0x4000);
+    assert_int_equal(jv_inner_excess(packet, 20), JV_EXCESS_SILENT);
+    packet_make(packet, 6, 40, 40, 58, 0);
+    assert_int_equal(jv_inner_excess(packet, 40), JV_EXCESS_SILENT);
+}
+
+static void inner_fragment_of_no_room_is_none(void **state)
+{
+    static uint8_t out[2048];
+    size_t at = 0;
+    packet_make(packet, 4, 20, 200, 17, 0);
+    assert_int_equal(jv_inner_fragment(packet, 200, 20, &at, out), 0);
+    assert_int_equal(jv_inner_fragment(packet, 200, 27, &at, out), 0);
+    assert_int_equal(at, 0);
+    assert_int_equal(jv_inner_fragment(packet, 200, 28, &at, out), 28);
+    assert_int_equal(at, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(inner_error_without_a_body_is_answered_like_an_error),
+        cmocka_unit_test(inner_fragment_of_no_room_is_none),
         cmocka_unit_test(inner_excess_is_cut_told_or_neither),
         cmocka_unit_test(inner_too_big_is_a_whole_answer),
         cmocka_unit_test(inner_fragments_carry_the_options_that_must_be_copied),

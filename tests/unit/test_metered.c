@@ -9,6 +9,8 @@
 
 #include "metered.h"
 #include "pair.h"
+#include "session.h"
+#include "state.h"
 
 static struct pair pair;
 static struct pair_cfg cfg;
@@ -94,9 +96,24 @@ static void metered_alarm_is_given_once_and_ends_with_its_cause(void **state)
     assert_int_equal(status.metered_ms, 0);
 }
 
+static void metered_without_an_alarm_is_never_due(void **state)
+{
+    struct jv_session *s = jv_core_session_at(pair.client, 0);
+    assert_non_null(s);
+    pair_link_down(&pair, 0);
+    pair_run(&pair, 2000);
+    assert_true(bound()->is_metered);
+    assert_false(jv_is_never(jv_metered_deadline(pair.client, s)));
+    s->policy.metered_alarm_ms = 0;
+    assert_true(jv_is_never(jv_metered_deadline(pair.client, s)));
+    pair.client->now = pair.client->client->metered_since;
+    assert_int_equal(jv_metered_ms(pair.client), 1); /* in use, if only just */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(metered_without_an_alarm_is_never_due, start, stop),
         cmocka_unit_test_setup_teardown(metered_path_is_probed_seldom, start, stop),
         cmocka_unit_test_setup_teardown(metered_path_is_left_for_a_free_one_of_equal_preference,
                                         start, stop),

@@ -788,10 +788,144 @@ static void switches_and_rebindings_above_the_gateways_cap_are_refused_with_a_ti
     assert_int_equal(g->v, 1);
 }
 
+static void probe_longer_than_any_datagram_is_malformed(void **state)
+{
+    static uint8_t body[JV_PROBE_BODY_MAX + 4];
+    uint64_t before = drops(false, JV_DROP_MALFORMED);
+    forge(true, JV_TYPE_PROBE, 1, client()->paths[1].locator, body, sizeof body, 0);
+    assert_int_equal(drops(false, JV_DROP_MALFORMED), before + 1);
+    before = drops(true, JV_DROP_MALFORMED);
+    memset(body, 0, sizeof body);
+    body[33] = 1;
+    forge(false, JV_TYPE_PROBE_REPLY, 1, client()->paths[1].locator, body, JV_PROBE_BODY, 0);
+    assert_int_equal(drops(true, JV_DROP_MALFORMED), before + 1);
+}
+
+static void ack_whose_spares_are_in_use_gives_none(void **state)
+{
+    const struct jv_path *path = ask_in_vain();
+    struct jv_ack msg = ack_of(&client()->request, path);
+    uint64_t used = client()->paths[0].locator;
+    msg.spares_len = 2;
+    msg.spares[0] = used;
+    msg.spares[1] = 0x1234567;
+    give_ack(path, &msg);
+    assert_int_equal(client()->spares_len, 1);
+    assert_int_equal(client()->spares[0], 0x1234567);
+    assert_int_equal(pair_state(&p, true), JV_ST_ATTACHED);
+}
+
+static void ack_with_the_number_of_the_last_and_another_random_is_stale(void **state)
+{
+    const struct jv_path *path = ask_in_vain();
+    struct jv_ack msg = ack_of(&client()->request, path);
+    give_ack(path, &msg);
+    assert_int_equal(pair_state(&p, true), JV_ST_ATTACHED);
+    uint64_t stale = drops(true, JV_DROP_CONTROL_STALE);
+    msg.random[15] ^= 1;
+    msg.spares_len = 0;
+    client()->paths[1].locator = 77;
+    give_ack(path, &msg);
+    assert_int_equal(drops(true, JV_DROP_CONTROL_STALE), stale + 1);
+}
+
+static void hint_while_only_the_peer_is_in_doubt_is_answered(void **state)
+{
+    const struct jv_epoch *epoch = &session(true)->keys->epochs[JV_EPOCH_CURRENT];
+    send_into_the_void();
+    client()->request = (struct jv_request_out){
+        .used = true, .quiet = true, .in_place = true, .retry_at = JV_NEVER};
+    const struct jv_hint msg = {
+        .epoch = epoch->n, .counter = epoch->tx_next - 1, .observed = gateway_at};
+    give_hint(&msg);
+    assert_true(client()->request.used && client()->request.rebind);
+    assert_false(client()->request.quiet);
+}
+
+static void reject_of_a_question_for_the_peers_sake_changes_no_row(void **state)
+{
+    uint64_t rows = session(true)->local;
+    client()->request = (struct jv_request_out){
+        .used = true, .quiet = true, .in_place = true, .order = 9, .retry_at = JV_NEVER};
+    struct jv_reject msg = reject_of(&client()->request, JV_WHY_POLICY_DENIED);
+    uint8_t body[JV_REJECT_BODY];
+    jv_reject_encode(&msg, body);
+    forge(false, JV_TYPE_REJECT, 0, client()->paths[0].locator, body, sizeof body, 0);
+    assert_false(client()->request.used);
+    assert_int_equal(session(true)->local, rows);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_TransportSwitchFailed, JV_WHY_NONE), 0);
+}
+
+static void rebinding_above_the_clients_own_cap_waits_for_the_next_hint(void **state)
+{
+    const struct jv_epoch *epoch = &session(true)->keys->epochs[JV_EPOCH_CURRENT];
+    send_into_the_void();
+    session(true)->rebinds = (struct jv_bucket){.at = {p.now_ns + 600 * JV_NS_PER_S}};
+    const struct jv_hint msg = {
+        .epoch = epoch->n, .counter = epoch->tx_next - 1, .observed = gateway_at};
+    give_hint(&msg);
+    assert_false(client()->request.used);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_AddressObserved, JV_WHY_NONE), 1);
+}
+
+static void probe_answer_of_a_session_that_is_over_there_moves_nothing(void **state)
+{
+    struct jv_path *path = &client()->paths[0];
+    struct jv_probe_reply reply = {.state = JV_ST_TERMINATED, .version = 1, .observed = gateway_at};
+    path->newest_us = jv_core_time_us(p.client);
+    reply.time_us = path->newest_us;
+    uint8_t body[JV_PROBE_BODY];
+    jv_probe_reply_encode(&reply, body);
+    forge(false, JV_TYPE_PROBE_REPLY, 0, path->locator, body, sizeof body, 0);
+    assert_false(client()->request.used);
+    assert_int_equal(session(true)->state, JV_ST_ATTACHED);
+}
+
+static void traffic_whose_ecn_breaks_the_rules_is_dropped(void **state)
+{
+    /* The outer header says "congested", the inner one that its ends know nothing of that: RFC 6040 drops it. */
+    pair_packet(&p, true, 100);
+    struct pair_event sent = p.seen[JV_TYPE_TRAFFIC];
+    p.events_len = 0; /* the original is lost */
+    struct jv_slot slot;
+    static struct jv_order orders[JV_OUT_ORDERS_MIN];
+    static struct jv_record records[JV_OUT_RECORDS_MIN];
+    static struct jv_slot tx[JV_OUT_TX_MIN], tun[JV_OUT_TUN_MIN];
+    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,      tun,    0, JV_OUT_TUN_MIN,
+                         records, 0, JV_OUT_RECORDS_MIN, orders, 0, JV_OUT_ORDERS_MIN};
+    assert_int_equal(jv_core_take(p.gateway, &slot, 1), 1);
+    slot.off = JV_BUF_HEADROOM;
+    slot.len = sent.len;
+    memcpy(slot.buf + slot.off, sent.bytes, sent.len);
+    slot.link = 1;
+    slot.remote = sent.remote;
+    slot.local = sent.local;
+    slot.ecn = 3;
+    struct jv_batch batch = {&slot, 1, 0};
+    assert_int_equal(jv_core_datagrams(p.gateway, (struct jv_instant){p.now_ns}, &batch, &out),
+                     JV_E_OK);
+    jv_core_give(p.gateway, out.tx, out.tx_len);
+    assert_int_equal(out.tun_len, 0);
+    assert_int_equal(drops(false, JV_DROP_INNER_ECN), 1);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(probe_longer_than_any_datagram_is_malformed, begin, end),
+        cmocka_unit_test_setup_teardown(ack_whose_spares_are_in_use_gives_none, begin, end),
+        cmocka_unit_test_setup_teardown(ack_with_the_number_of_the_last_and_another_random_is_stale,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(hint_while_only_the_peer_is_in_doubt_is_answered, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(reject_of_a_question_for_the_peers_sake_changes_no_row,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(rebinding_above_the_clients_own_cap_waits_for_the_next_hint,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(probe_answer_of_a_session_that_is_over_there_moves_nothing,
+                                        begin, end),
+        cmocka_unit_test_setup_teardown(traffic_whose_ecn_breaks_the_rules_is_dropped, begin, end),
         T(frames_of_the_other_direction_move_nothing),
         T(frame_behind_which_bytes_are_malformed_is_counted_so),
         T(padding_frame_is_nothing),

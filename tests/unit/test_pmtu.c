@@ -177,9 +177,37 @@ static void pmtu_top_is_a_fact(void **state)
     assert_int_equal(p.top, JV_DATAGRAM_MAX);
 }
 
+static void pmtu_step_counts_end(void **state)
+{
+    begin(1452);
+    jv_pmtu_search(&p);
+    for (uint32_t i = 0; i < 300; i++) {
+        assert_int_equal(jv_pmtu_sent(&p), i > 0);
+    }
+    assert_int_equal(p.tries, UINT8_MAX);
+    /* A search that runs is not begun anew. */
+    uint32_t asked = p.asked;
+    jv_pmtu_raise(&p);
+    assert_int_equal(p.asked, asked);
+    assert_int_equal(p.tries, UINT8_MAX);
+}
+
+static void pmtu_of_what_passed_once_does_not_shrink_by_a_smaller_answer(void **state)
+{
+    begin(1452);
+    jv_pmtu_search(&p);
+    (void)search(1452);
+    assert_int_equal(p.size, 1452);
+    p.asked = 600; /* a smaller one that was asked before */
+    jv_pmtu_passed(&p);
+    assert_int_equal(p.size, 1452);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pmtu_step_counts_end),
+        cmocka_unit_test(pmtu_of_what_passed_once_does_not_shrink_by_a_smaller_answer),
         cmocka_unit_test(pmtu_good_path_costs_one_probe),
         cmocka_unit_test(pmtu_finds_what_usual_links_leave),
         cmocka_unit_test(pmtu_true_claim_shortens_the_search_and_a_false_one_decides_nothing),

@@ -341,9 +341,67 @@ static void record_names_come_from_the_tables(void **state)
     assert_int_equal(jv_event_lane(JV_REC_SessionCreated), JV_LANE_T);
 }
 
+static void record_text_of_every_edge_of_utf8_comes_back(void **state)
+{
+    static const char *const good[] = {"\xe0\xa0\x80", "\xed\x9f\xbf", "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf", "\xef\xbf\xbf"};
+    static const char *const bad[] = {"\xe0\x9f\xbf",     "\xed\xa0\x80",     "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xe1\x80"};
+    struct jv_record_line got;
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(good) + JV_ARRAY_LEN(bad); i++) {
+        bool is_good = i < JV_ARRAY_LEN(good);
+        const char *text = is_good ? good[i] : bad[i - JV_ARRAY_LEN(good)];
+        struct jv_record rec = {.seq = 1, .event = JV_REC_DaemonStarted};
+        memcpy(rec.text, text, strlen(text) + 1);
+        size_t len = write_line(&rec, 0);
+        assert_true(len > 0);
+        assert_int_equal(strstr(line, text) != NULL, is_good); /* what is none is escaped */
+        assert_int_equal(jv_record_read(line, len, &got), JV_E_OK);
+        assert_string_equal(got.rec.text, text);
+    }
+}
+
+static void record_that_does_not_fit_is_not_written_at_any_length(void **state)
+{
+    struct jv_record rec = full_record();
+    size_t len = write_line(&rec, 1795252361402183999ULL);
+    char *small = line;
+    for (size_t cap = 0; cap <= len; cap++) {
+        memset(hash, 'x', sizeof hash);
+        assert_int_equal(
+            jv_record_write(&rec, 1795252361402183999ULL, "home", STREAM_ZERO, small, cap, hash),
+            0);
+        assert_int_equal(hash[0], 'x');
+    }
+    assert_int_equal(
+        jv_record_write(&rec, 1795252361402183999ULL, "home", STREAM_ZERO, small, len + 1, hash),
+        len);
+}
+
+static void record_groups_are_asked_of_known_keys_only(void **state)
+{
+    assert_false(jv_field_is_limit(JV_FD_END));
+    assert_int_equal(jv_event_lane(JV_REC_END), jv_event_lane(JV_REC_NONE));
+}
+
+static void record_line_cut_anywhere_is_refused(void **state)
+{
+    struct jv_record rec = full_record();
+    struct jv_record_line got;
+    size_t len = write_line(&rec, 1795252361402183999ULL);
+    assert_int_equal(jv_record_read(line, len, &got), JV_E_OK);
+    for (size_t cut = 0; cut + 1 < len; cut++) { /* the newline is the file's */
+        assert_int_not_equal(jv_record_read(line, cut, &got), JV_E_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(record_text_of_every_edge_of_utf8_comes_back),
+        cmocka_unit_test(record_that_does_not_fit_is_not_written_at_any_length),
+        cmocka_unit_test(record_groups_are_asked_of_known_keys_only),
+        cmocka_unit_test(record_line_cut_anywhere_is_refused),
         cmocka_unit_test(record_writes_the_golden_lines),
         cmocka_unit_test(record_reads_back_every_member),
         cmocka_unit_test(record_escapes_what_is_no_text),

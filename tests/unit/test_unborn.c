@@ -829,11 +829,123 @@ static void frames_before_the_ack_are_for_no_session(void **state)
     assert_int_equal(s->v, 1);
 }
 
+static void cookie_of_the_secret_before_is_good_for_one_rotation(void **state)
+{
+    uint8_t cookie[JV_COOKIE_BYTES];
+    uint8_t msg[JV_BIRTH_INIT_BYTES];
+    const struct jv_key secret = solo_key(0x5a);
+    const struct jv_key later = solo_key(0x5b);
+    gate.cfg.half_open_max = 2;
+    solo_start(&gate);
+    struct newcomer first = newcomer(0x11);
+    knock(&first);
+    struct newcomer c = newcomer(0x12);
+    jv_cookies_make(&gate.core->cookies, &c.from, cookie);
+    memcpy(c.sealed_cookie, cookie, sizeof cookie);
+    jv_cookies_rotate(&gate.core->cookies, gate.core->now, &secret);
+    write_message1(&c, 1, cookie, msg);
+    jv_cookies_rotate(&gate.core->cookies, gate.core->now, &later);
+    send(&c, msg, sizeof msg); /* two rotations are too many */
+    assert_int_equal(drops(JV_DROP_COOKIE), 1);
+    assert_true(jv_cookies_make_previous(&gate.core->cookies, &c.from, cookie));
+    memcpy(c.sealed_cookie, cookie, sizeof cookie);
+    c.n++;
+    write_message1(&c, 1, cookie, msg);
+    send(&c, msg, sizeof msg);
+    assert_int_equal(drops(JV_DROP_COOKIE), 1);
+    assert_int_equal(gate.core->half_open.used, 2);
+}
+
+static void ephemerals_of_one_hash_are_told_apart(void **state)
+{
+    uint8_t msg[JV_BIRTH_INIT_BYTES];
+    solo_start(&gate);
+    struct newcomer c = newcomer(0x11);
+    knock(&c);
+    solo_drain(&gate);
+    c.n++;
+    write_message1(&c, 5, NULL, msg);
+    uint64_t hash = jv_siphash(gate.core->hash_key, msg + JV_HEADER_BYTES, JV_KEY_BYTES);
+    assert_int_equal(jv_map_add(&gate.core->ephemerals, hash, 0), JV_E_OK);
+    send(&c, msg, sizeof msg);
+    assert_int_equal(gate.core->half_open.used, 2);
+    assert_true(is_answered(&c));
+    forget(&c);
+}
+
+static void policy_valid_again_before_the_birth_began_delays_nothing(void **state)
+{
+    const struct jv_command invalid = {.kind = JV_CMD_POLICY_INVALID};
+    const struct jv_command valid = {.kind = JV_CMD_POLICY,
+                                     .policy = jv_policy_presets[JV_PRESET_FAST]};
+    assert_int_equal(pair_command(&p, true, &invalid), JV_E_OK);
+    assert_int_equal(pair_command(&p, true, &valid), JV_E_OK);
+    assert_true(pair_attach(&p, 100));
+}
+
+static void traffic_of_another_path_under_no_locator_is_no_answer(void **state)
+{
+    uint8_t msg[100] = {0};
+    struct pair_cfg cfg = two_links;
+    pair_fini(&p);
+    cfg.has_second = true;
+    pair_init(&p, &cfg);
+    wait_for_the_ack();
+    const struct jv_header header = {JV_TYPE_TRAFFIC, 1, 0, 0};
+    jv_header_encode(&header, msg);
+    uint64_t before = client_drops(JV_DROP_NOT_ATTACHED);
+    struct jv_attempt *attempt = &p.client->client->attempt;
+    assert_true(attempt->confirming);
+    pair_inject(&p, false, p.links[1].handle, &attempt->remote, msg, sizeof msg);
+    bool is_first = jv_endpoint_is_equal(&attempt->remote, &p.endpoints[0]);
+    pair_inject(&p, false, attempt->link, &p.endpoints[is_first ? 1 : 0], msg, sizeof msg);
+    assert_int_equal(client_drops(JV_DROP_NOT_ATTACHED), before + 2);
+}
+
+static void birth_that_failed_often_waits_a_minute_and_a_bit(void **state)
+{
+    struct pair_cfg cfg = two_links;
+    pair_fini(&p);
+    cfg.wrong_psk = cfg.rebirth = true;
+    pair_init(&p, &cfg);
+    p.client->client->attempt.failures = 20;
+    for (uint32_t i = 0; i < 60000 && p.ended == 0; i++) {
+        pair_run(&p, 1);
+    }
+    assert_int_equal(p.ended, 1);
+    assert_true(p.last_ended.rebirth);
+    uint64_t wait = p.client->client->attempt.begin_at.ns - p.now_ns;
+    assert_in_range(wait, 60 * JV_NS_PER_S, 75 * JV_NS_PER_S);
+}
+
+static void socket_beside_another_that_nobody_ordered_is_closed_again(void **state)
+{
+    struct jv_command added = {.kind = JV_CMD_LINK_ADDED, .link = 77, .twin_of = 5, .mtu = 1500};
+    static struct jv_order orders[JV_OUT_ORDERS_MIN];
+    static struct jv_record records[JV_OUT_RECORDS_MIN];
+    static struct jv_slot tx[JV_OUT_TX_MIN], tun[JV_OUT_TUN_MIN];
+    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,      tun,    0, JV_OUT_TUN_MIN,
+                         records, 0, JV_OUT_RECORDS_MIN, orders, 0, JV_OUT_ORDERS_MIN};
+    assert_int_equal(jv_core_command(p.client, (struct jv_instant){p.now_ns}, &added, &out),
+                     JV_E_OK);
+    assert_int_equal(out.orders_len, 1);
+    assert_int_equal(orders[0].kind, JV_ORDER_LINK_CLOSE);
+    assert_int_equal(orders[0].link, 77);
+    assert_true(jv_is_zero(orders[0].sid.b, JV_SID_BYTES)); /* there is no session yet */
+    assert_true(pair_attach(&p, 500));
+}
+
 int main(void)
 {
 #define GATE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 #define PAIR(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        GATE(cookie_of_the_secret_before_is_good_for_one_rotation),
+        GATE(ephemerals_of_one_hash_are_told_apart),
+        PAIR(policy_valid_again_before_the_birth_began_delays_nothing),
+        PAIR(traffic_of_another_path_under_no_locator_is_no_answer),
+        PAIR(birth_that_failed_often_waits_a_minute_and_a_bit),
+        PAIR(socket_beside_another_that_nobody_ordered_is_closed_again),
         PAIR(frames_before_the_ack_are_for_no_session),
         GATE(first_message_of_another_form_is_malformed),
         GATE(suite_is_what_both_are_quick_at),
