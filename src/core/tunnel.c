@@ -371,10 +371,6 @@ static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv
                      struct jv_out *out)
 {
     bool is_client = jv_core_is_client(core);
-    bool is_answer = frame->type == JV_FRAME_BIRTH_ACK || frame->type == JV_FRAME_TERMINATE;
-    if (s->state == JV_ST_BIRTH && !is_answer) {
-        return; /* there is no session that it could be about, and no path that is bound */
-    }
     if (frame->type != JV_FRAME_QUIET) {
         jv_quiet_broken(core, s, false);
     }
@@ -388,6 +384,9 @@ static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv
         jv_liveness_on_heartbeat(core, s, &frame->u.heartbeat);
         break;
     case JV_FRAME_REPORT:
+        if (s->bound == NULL) {
+            break; /* not born yet: there is no path that it could be about */
+        }
         if (jv_resend_is_false(s, &frame->u.report.report)) {
             jv_session_end(core, s, JV_EV_FATAL_FOUND, JV_WHY_FATAL_PROTOCOL_ERROR, JV_RULE_NONE,
                            out);
