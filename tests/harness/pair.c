@@ -62,8 +62,8 @@ static void give_block(const void *at)
     }
 }
 
-static void *start(const struct pair *p, const struct jv_core_cfg *cfg, struct jv_prng *prng,
-                   struct jv_core **core)
+void *pair_core_start(const struct jv_core_cfg *cfg, struct jv_prng *entropy, struct jv_instant now,
+                      struct jv_core **core_out)
 {
     size_t bytes = jv_core_bytes(cfg);
     if (bytes == 0) {
@@ -71,10 +71,16 @@ static void *start(const struct pair *p, const struct jv_core_cfg *cfg, struct j
     }
     void *mem = take_block(bytes);
     memset(mem, 0, bytes);
-    if (jv_core_init(mem, cfg, (struct jv_entropy){fill, prng}, pair_now(p), core) != JV_E_OK) {
+    if (jv_core_init(mem, cfg, (struct jv_entropy){fill, entropy}, now, core_out) != JV_E_OK) {
         abort();
     }
     return mem;
+}
+
+void pair_core_end(struct jv_core *core, const void *mem)
+{
+    jv_core_fini(core);
+    give_block(mem);
 }
 
 static struct jv_key key_of(uint8_t n)
@@ -127,14 +133,16 @@ static void start_gateway(struct pair *p, const struct pair_cfg *cfg)
     g.users_len = 1;
     g.pool4 = (struct jv_prefix){{{10, 80, 0, 0}, JV_AF_4, {0}}, 24};
     g.pool6 = (struct jv_prefix){{{0xfd, 0x80, 0x4a, 0x56}, JV_AF_6, {0}}, 64};
-    p->gateway_mem = start(p, &g, &p->entropy_g, &p->gateway);
+    pair_journal_begin(p, false, &g, p->entropy_g.state);
+    p->gateway_mem = pair_core_start(&g, &p->entropy_g, pair_now(p), &p->gateway);
 }
 
 /* The client's core with its links and its wish for a session. */
 static void start_client(struct pair *p, const struct pair_cfg *cfg)
 {
     const struct jv_core_cfg c = client_cfg(cfg);
-    p->client_mem = start(p, &c, &p->entropy_c, &p->client);
+    pair_journal_begin(p, true, &c, p->entropy_c.state);
+    p->client_mem = pair_core_start(&c, &p->entropy_c, pair_now(p), &p->client);
     p->endpoints_len = 0;
     p->endpoints[p->endpoints_len++] = gateway_endpoints[0];
     if (cfg->has_second) {
@@ -152,8 +160,7 @@ static void start_client(struct pair *p, const struct pair_cfg *cfg)
 
 void pair_restart_client(struct pair *p, const struct pair_cfg *cfg)
 {
-    jv_core_fini(p->client);
-    give_block(p->client_mem);
+    pair_core_end(p->client, p->client_mem);
     start_client(p, cfg);
 }
 
@@ -165,6 +172,7 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
     }
     p->now_ns = JV_NS_PER_S;
     p->seed = cfg->seed;
+    p->has_journal = cfg->has_journal;
     p->buffers = cfg->buffers != 0 ? cfg->buffers : PAIR_BUFFERS;
     p->entropy_c.state = cfg->seed * 3 + 1;
     p->entropy_g.state = cfg->seed * 3 + 2;
@@ -194,10 +202,10 @@ void pair_init(struct pair *p, const struct pair_cfg *cfg)
 
 void pair_fini(struct pair *p)
 {
-    jv_core_fini(p->client);
-    jv_core_fini(p->gateway);
-    give_block(p->client_mem);
-    give_block(p->gateway_mem);
+    pair_core_end(p->client, p->client_mem);
+    pair_core_end(p->gateway, p->gateway_mem);
+    pair_clone_end(p);
+    pair_journal_free(p);
     give_block(p->events);
     give_block(p->heap);
     give_block(p->heap_place);

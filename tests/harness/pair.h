@@ -55,6 +55,7 @@ struct pair_socket { /* beside that of its link: a twin, or of IPv6 */
 struct pair_event {
     uint64_t due_ns, order; /* the filter sees the moment at which it will arrive */
     bool to_gateway;
+    bool to_clone;   /* where it is not to the gateway */
     bool is_too_big; /* no datagram, but ICMP that says so */
     uint32_t link;
     struct jv_endpoint remote, local;
@@ -75,6 +76,45 @@ struct pair_flow { /* numbered inner packets at a fixed pace */
 struct pair_log {
     struct jv_record *records;
     uint32_t len;
+};
+
+enum pair_side { PAIR_GATEWAY, PAIR_CLIENT, PAIR_CLONE };
+
+enum pair_input_kind { PAIR_IN_DATAGRAM, PAIR_IN_PACKET, PAIR_IN_COMMAND, PAIR_IN_EXPIRE };
+
+struct pair_input {
+    uint64_t now_ns;
+    enum pair_input_kind kind;
+    uint32_t len;
+    size_t at; /* in the journal's bytes */
+};
+
+struct pair_journal { /* everything that went into a core */
+    struct jv_core_cfg cfg;
+    uint64_t start_ns, entropy; /* where it began */
+    uint64_t given;             /* a hash of what it gave out */
+    struct pair_input *inputs;
+    uint32_t len;
+    size_t cap;
+    uint8_t *bytes;
+    size_t bytes_len, bytes_cap;
+};
+
+struct pair_snapshot { /* of the memory of a core */
+    bool client;
+    uint32_t len; /* of its journal */
+    uint64_t given;
+};
+
+struct pair_clone {
+    struct jv_core *core; /* NULL: there is none */
+    void *mem;
+    struct jv_prng entropy;
+    uint32_t handles[PAIR_LINKS];
+    struct jv_endpoint outer[PAIR_LINKS];
+    uint32_t interval_us, bytes; /* of the packets that it sends; 0: none */
+    uint64_t next_ns;
+    uint64_t received, delivered; /* inner packets: by it, of it by the gateway */
 };
 
 struct pair {
@@ -128,6 +168,12 @@ struct pair {
     void (*on_stray)(struct pair *, const struct pair_event *); /* `local` is whom it went to */
     void (*on_record)(struct pair *, bool client, const struct jv_record *);
     void *on_record_arg;
+    struct pair_journal journals[2]; /* by client */
+    bool has_journal;
+    uint64_t copies; /* of cores, by restore and clone */
+    struct pair_clone clone;
+    /* A record of a core that is made again from its journal, and each one of the clone. */
+    void (*on_replay)(struct pair *, enum pair_side, const struct jv_record *);
     void (*on_inner)(struct pair *, bool client, const uint8_t *packet,
                      uint32_t len); /* what a TUN device is given */
 };
@@ -146,6 +192,7 @@ struct pair_cfg {
     uint32_t buffers;               /* of each core; 0: 2048 */
     uint32_t events;                /* that may be under way at once; 0: PAIR_EVENTS */
     bool rebirth, no_aes;
+    bool has_journal;        /* snapshots can be taken */
     bool has_second, has_v6; /* endpoints of the gateway */
     uint8_t dscp;            /* of outer datagrams, at both ends */
     bool wrong_psk, unknown_user, wrong_gateway_key;
@@ -196,6 +243,18 @@ void pair_pause(struct pair *p, bool client, bool on);
 void pair_sleep(struct pair *p, uint64_t ms);
 /* Frames that the other end would never send, sealed under this side's keys: what an authenticated peer may try. */
 bool pair_frames(struct pair *p, bool client, const struct jv_frame *frames, uint32_t n);
+/* The memory of a core, as of now; the pair keeps a journal. */
+struct pair_snapshot pair_snapshot(const struct pair *p, bool client);
+/*
+ * That side's memory is what it was. The network, the clock and the random source of its host are not: what was drawn since will be
+ * drawn otherwise. No snapshot is taken after that.
+ */
+void pair_restore(struct pair *p, const struct pair_snapshot *snapshot);
+/* Another client from a snapshot of the first one, with sockets of its own. */
+void pair_clone_start(struct pair *p, const struct pair_snapshot *snapshot);
+void pair_clone_flow(struct pair *p, uint32_t interval_us, uint32_t bytes); /* 0: it ends */
+enum jv_err pair_clone_command(struct pair *p, const struct jv_command *command);
+enum jv_state pair_clone_state(const struct pair *p);
 /* Buffers that are neither free nor hold something that waits: a leak. */
 uint32_t pair_leaked(const struct pair *p, bool client);
 enum jv_err pair_command(struct pair *p, bool client, const struct jv_command *command);

@@ -73,6 +73,9 @@ void pair_drain(struct pair *p, bool client, struct jv_out *out)
 {
     struct jv_core *core = pair_core(p, client);
     struct pair_log *log = client ? &p->log_c : &p->log_g;
+    if (p->has_journal) {
+        p->journals[client].given = pair_journal_given(p->journals[client].given, out);
+    }
     for (uint32_t i = 0; i < out->tx_len; i++) {
         p->dscp_seen[out->tx[i].dscp]++;
         pair_transmit(p, client, &out->tx[i]);
@@ -83,6 +86,11 @@ void pair_drain(struct pair *p, bool client, struct jv_out *out)
             p->on_inner(p, client, out->tun[i].buf + out->tun[i].off, out->tun[i].len);
         }
         if (is_too_big(p, client, &out->tun[i])) {
+            continue;
+        }
+        if (!client && p->clone.core != NULL &&
+            out->tun[i].buf[out->tun[i].off + 8] == PAIR_CLONE_TTL) {
+            p->clone.delivered++;
             continue;
         }
         note_order(client ? &p->down : &p->up, &out->tun[i]);
@@ -138,6 +146,7 @@ void pair_deliver(struct pair *p, const struct pair_event *e, const uint8_t *byt
         slot.local = e->local;
     }
     struct jv_batch batch = {&slot, 1, 0};
+    pair_journal_slot(p, !to_gateway, false, &slot);
     while (jv_core_datagrams(core, pair_now(p), &batch, &out) == JV_E_AGAIN) {
         pair_drain(p, !to_gateway, &out);
     }
@@ -158,6 +167,7 @@ void pair_inject(struct pair *p, bool to_gateway, uint32_t link, const struct jv
 enum jv_err pair_command(struct pair *p, bool client, const struct jv_command *command)
 {
     struct jv_out out = pair_out();
+    pair_journal_command(p, client, command);
     enum jv_err err = jv_core_command(pair_core(p, client), pair_now(p), command, &out);
     pair_drain(p, client, &out);
     return err;
@@ -167,6 +177,7 @@ bool pair_frames(struct pair *p, bool client, const struct jv_frame *frames, uin
 {
     struct jv_core *core = pair_core(p, client);
     struct jv_session *s = jv_core_session_at(core, 0);
+    JV_ASSERT(!p->has_journal); /* this is no input */
     struct jv_out out = pair_out();
     core->now = pair_now(p);
     bool is_sent = s != NULL && jv_tunnel_frames(core, s, frames, n, 0, &out);
@@ -174,9 +185,10 @@ bool pair_frames(struct pair *p, bool client, const struct jv_frame *frames, uin
     return is_sent;
 }
 
-static void inner_packet(const struct pair *p, bool from_client, uint8_t *out, uint32_t len)
+uint32_t pair_inner_packet(const struct pair *p, bool from_client, uint8_t *out, uint32_t bytes)
 {
     static const uint8_t server[4] = {10, 80, 0, 1};
+    uint32_t len = JV_MIN(JV_MAX(bytes, 28U), JV_BUF_ROOM);
     memset(out, 0, len);
     out[0] = 0x45;
     out[1] = 46 << 2; /* expedited forwarding */
@@ -186,6 +198,7 @@ static void inner_packet(const struct pair *p, bool from_client, uint8_t *out, u
     out[9] = 17;
     memcpy(out + 12, from_client ? p->last_configure.address4.ip.b : server, 4);
     memcpy(out + 16, from_client ? server : p->last_configure.address4.ip.b, 4);
+    return len;
 }
 
 void pair_inner(struct pair *p, bool from_client, const uint8_t *bytes, uint32_t len)
@@ -201,6 +214,7 @@ void pair_inner(struct pair *p, bool from_client, const uint8_t *bytes, uint32_t
     memset(slot.buf, p->fill, JV_BUF_BYTES);
     memcpy(slot.buf + slot.off, bytes, len);
     struct jv_batch batch = {&slot, 1, 0};
+    pair_journal_slot(p, from_client, true, &slot);
     while (jv_core_packets(core, pair_now(p), &batch, &out) == JV_E_AGAIN) {
         pair_drain(p, from_client, &out);
     }
@@ -210,8 +224,7 @@ void pair_inner(struct pair *p, bool from_client, const uint8_t *bytes, uint32_t
 void pair_packet(struct pair *p, bool from_client, uint32_t bytes)
 {
     uint8_t packet[JV_BUF_ROOM];
-    uint32_t len = JV_MIN(JV_MAX(bytes, 28U), JV_BUF_ROOM);
-    inner_packet(p, from_client, packet, len);
+    uint32_t len = pair_inner_packet(p, from_client, packet, bytes);
     struct jv_wr wr = jv_wr_init(packet + 20, 8);
     const struct pair_flow *flow = from_client ? &p->up : &p->down;
     jv_wr_u64(&wr, flow->first + flow->sent);

@@ -15,14 +15,20 @@ struct jv_endpoint pair_client_endpoint(uint32_t link, uint8_t family, uint16_t 
 static struct pair_wire main_wire(struct pair *p, uint32_t i)
 {
     struct pair_link *link = &p->links[i];
-    return (struct pair_wire){link, i, link->handle,
-                              pair_client_endpoint(i, JV_AF_4, link->mapped_port), link->is_dead};
+    return (struct pair_wire){.link = link,
+                              .idx = i,
+                              .handle = link->handle,
+                              .outer = pair_client_endpoint(i, JV_AF_4, link->mapped_port),
+                              .is_dead = link->is_dead};
 }
 
 static struct pair_wire extra_wire(struct pair *p, const struct pair_socket *s)
 {
-    return (struct pair_wire){&p->links[s->link], s->link, s->handle,
-                              pair_client_endpoint(s->link, s->family, s->mapped_port), s->is_dead};
+    return (struct pair_wire){.link = &p->links[s->link],
+                              .idx = s->link,
+                              .handle = s->handle,
+                              .outer = pair_client_endpoint(s->link, s->family, s->mapped_port),
+                              .is_dead = s->is_dead};
 }
 
 struct pair_wire pair_wire_of(struct pair *p, uint32_t handle)
@@ -54,7 +60,7 @@ static struct pair_wire by_mapping(struct pair *p, const struct jv_endpoint *ep)
             return wire;
         }
     }
-    return (struct pair_wire){0};
+    return pair_clone_wire(p, 0, ep);
 }
 
 void pair_enqueue(struct pair *p, bool to_gateway, uint32_t link, const struct jv_endpoint *remote,
@@ -62,7 +68,7 @@ void pair_enqueue(struct pair *p, bool to_gateway, uint32_t link, const struct j
 {
     struct pair_event e;
     e.to_gateway = to_gateway;
-    e.is_too_big = false;
+    e.to_clone = e.is_too_big = false;
     e.link = to_gateway ? 1 : p->links[link].handle;
     e.remote = *remote;
     e.local = p->endpoints[0];
@@ -83,7 +89,7 @@ static void note_stray(struct pair *p, const struct jv_slot *slot)
     }
     e->due_ns = p->now_ns;
     e->order = 0;
-    e->to_gateway = e->is_too_big = false;
+    e->to_gateway = e->to_clone = e->is_too_big = false;
     e->link = 0;
     e->remote = slot->local;
     e->local = slot->remote;
@@ -130,6 +136,7 @@ static void tell_too_big(struct pair *p, bool to_gateway, uint32_t link,
 {
     struct pair_event e;
     e.to_gateway = to_gateway;
+    e.to_clone = false;
     e.is_too_big = true;
     e.link = link;
     e.remote = *about;
@@ -138,23 +145,17 @@ static void tell_too_big(struct pair *p, bool to_gateway, uint32_t link,
     (void)pair_event_add(p, &e, p->now_ns);
 }
 
-void pair_transmit(struct pair *p, bool from_client, const struct jv_slot *slot)
+void pair_transmit_on(struct pair *p, const struct pair_wire *wire, bool to_gateway,
+                      const struct jv_slot *slot)
 {
-    struct pair_wire wire =
-        from_client ? pair_wire_of(p, slot->link) : by_mapping(p, &slot->remote);
-    const struct jv_endpoint *endpoint = from_client ? &slot->remote : &slot->local;
-    p->datagrams_to_gateway += from_client ? 1 : 0;
-    p->datagrams_to_client += from_client ? 0 : 1;
-    if (wire.link == NULL && !from_client && slot->remote.ip.b[0] != 192) {
-        note_stray(p, slot);
-    }
-    if (wire.link == NULL || wire.is_dead || !is_reached(p, endpoint)) {
+    const struct jv_endpoint *endpoint = to_gateway ? &slot->remote : &slot->local;
+    if (wire->link == NULL || wire->is_dead || !is_reached(p, endpoint)) {
         return;
     }
-    struct emu_fate fate = decide(p, wire.link, from_client, slot->len);
-    if (fate.verdict == EMU_TOO_BIG) {
-        tell_too_big(p, !from_client, from_client ? wire.handle : 1,
-                     from_client ? endpoint : &wire.outer);
+    struct emu_fate fate = decide(p, wire->link, to_gateway, slot->len);
+    if (fate.verdict == EMU_TOO_BIG && !wire->is_clone) {
+        tell_too_big(p, !to_gateway, to_gateway ? wire->handle : 1,
+                     to_gateway ? endpoint : &wire->outer);
     }
     if (fate.copies == 0) {
         return;
@@ -162,22 +163,35 @@ void pair_transmit(struct pair *p, bool from_client, const struct jv_slot *slot)
     struct pair_event *e = &p->passing;
     e->due_ns = fate.due_ns[0];
     e->order = 0;
-    e->to_gateway = from_client;
+    e->to_gateway = to_gateway;
+    e->to_clone = !to_gateway && wire->is_clone;
     e->is_too_big = false;
-    e->link = wire.idx;
-    e->remote = from_client ? wire.outer : *endpoint;
-    e->local = from_client ? *endpoint : wire.outer;
+    e->link = wire->idx;
+    e->remote = to_gateway ? wire->outer : *endpoint;
+    e->local = to_gateway ? *endpoint : wire->outer;
     e->len = slot->len;
     memcpy(e->bytes, slot->buf + slot->off, slot->len);
-    pair_event_copy(from_client ? &p->seen[e->bytes[0] & 0x1f] : &p->seen_down[e->bytes[0] & 0x1f],
+    pair_event_copy(to_gateway ? &p->seen[e->bytes[0] & 0x1f] : &p->seen_down[e->bytes[0] & 0x1f],
                     e);
     if (p->filter != NULL && !p->filter(p, e)) {
         return;
     }
-    e->link = from_client ? 1 : wire.handle;
+    e->link = to_gateway ? 1 : wire->handle;
     for (uint32_t i = 0; i < fate.copies; i++) {
         (void)pair_event_add(p, e, fate.due_ns[i]); /* a full network loses */
     }
+}
+
+void pair_transmit(struct pair *p, bool from_client, const struct jv_slot *slot)
+{
+    struct pair_wire wire =
+        from_client ? pair_wire_of(p, slot->link) : by_mapping(p, &slot->remote);
+    p->datagrams_to_gateway += from_client ? 1 : 0;
+    p->datagrams_to_client += from_client ? 0 : 1;
+    if (wire.link == NULL && !from_client && slot->remote.ip.b[0] != 192) {
+        note_stray(p, slot);
+    }
+    pair_transmit_on(p, &wire, from_client, slot);
 }
 
 void pair_emulate(struct pair *p, uint32_t link, const struct emu_script *script)

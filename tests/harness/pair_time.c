@@ -11,6 +11,7 @@ static uint64_t next_ns(const struct pair *p, bool *is_event_out)
 {
     uint64_t t = p->paused_c ? UINT64_MAX : jv_core_deadline(p->client).ns;
     t = p->paused_g ? t : JV_MIN(t, jv_core_deadline(p->gateway).ns);
+    t = JV_MIN(t, pair_clone_due_ns(p));
     t = JV_MAX(t, p->now_ns);
     if (p->up.on) {
         t = JV_MIN(t, p->up.next_ns);
@@ -31,6 +32,7 @@ static void expire(struct pair *p, bool client)
         return;
     }
     *(client ? &p->wakes_c : &p->wakes_g) += 1;
+    pair_journal_expire(p, client);
     while (jv_core_expire(core, pair_now(p), &out) == JV_E_AGAIN) {
         pair_drain(p, client, &out);
     }
@@ -53,6 +55,12 @@ static void arrive(struct pair *p)
 {
     uint32_t at = p->heap[0];
     struct pair_event e;
+    if (p->events[at].to_clone && !p->events[at].to_gateway) {
+        pair_event_copy(&e, &p->events[at]);
+        pair_event_drop(p, at);
+        pair_clone_deliver(p, &e);
+        return;
+    }
     if (p->is_asleep && !p->events[at].to_gateway) {
         pair_event_drop(p, at);
         return;
@@ -121,6 +129,7 @@ void pair_run_us(struct pair *p, uint64_t us)
         run_flow(p, &p->down, false);
         expire(p, true);
         expire(p, false);
+        pair_clone_run(p);
     }
     p->now_ns = end;
 }

@@ -32,10 +32,14 @@ static const char *state_text(const struct script *s, bool client)
 static bool expect_state(struct script *s, const struct script_line *line)
 {
     bool client = false;
-    if (!script_side(s, line, 2, &client)) {
+    bool is_clone = line->len > 2 && strcmp(line->words[2], "clone") == 0;
+    if (!is_clone && !script_side(s, line, 2, &client)) {
         return false;
     }
-    const char *have = state_text(s, client);
+    enum jv_state state = pair_clone_state(&s->pair);
+    const char *have = !is_clone            ? state_text(s, client)
+                       : state == JV_ST_END ? "NONE"
+                                            : jv_state_name(state);
     return (line->len > 3 && strcmp(have, line->words[3]) == 0) ||
            script_wrong(s, "the %s is %s", line->words[2], have);
 }
@@ -187,6 +191,13 @@ static bool expect_unchanged(struct script *s, const struct script_line *line)
                         state_text(s, client), have.v, was->v, have.rebinds, was->rebinds);
 }
 
+/* expect clone received|delivered OP N: inner packets that it got, and of it that the gateway let through */
+static bool expect_clone(struct script *s, const struct script_line *line)
+{
+    bool is_received = line->len > 2 && strcmp(line->words[2], "received") == 0;
+    return compare(s, line, 3, is_received ? s->pair.clone.received : s->pair.clone.delivered);
+}
+
 static bool expect_sessions(struct script *s, const struct script_line *line)
 {
     struct jv_session_status status;
@@ -237,25 +248,16 @@ bool script_expect(struct script *s, const struct script_line *line)
     static const struct {
         const char *what;
         bool (*run)(struct script *, const struct script_line *);
-    } all[] = {{"state", expect_state},
-               {"same-session", expect_same_session},
-               {"count", expect_count},
-               {"drop", expect_drop},
-               {"gap", expect_flow},
-               {"lost", expect_flow},
-               {"received", expect_flow},
-               {"twice", expect_flow},
-               {"named", expect_named},
-               {"bound", expect_bound},
-               {"unchanged", expect_unchanged},
-               {"sessions", expect_sessions},
-               {"stray", expect_stray},
-               {"ended", expect_ended},
-               {"taped", expect_done},
-               {"raced", expect_done},
-               {"played", expect_done},
-               {"cut", expect_done},
-               {"relayed", expect_done},
+    } all[] = {{"state", expect_state},       {"same-session", expect_same_session},
+               {"count", expect_count},       {"drop", expect_drop},
+               {"gap", expect_flow},          {"lost", expect_flow},
+               {"received", expect_flow},     {"twice", expect_flow},
+               {"named", expect_named},       {"clone", expect_clone},
+               {"bound", expect_bound},       {"unchanged", expect_unchanged},
+               {"sessions", expect_sessions}, {"stray", expect_stray},
+               {"ended", expect_ended},       {"taped", expect_done},
+               {"raced", expect_done},        {"played", expect_done},
+               {"cut", expect_done},          {"relayed", expect_done},
                {"claimed", expect_done}};
     for (uint32_t i = 0; line->len > 1 && i < JV_ARRAY_LEN(all); i++) {
         if (strcmp(line->words[1], all[i].what) == 0) {

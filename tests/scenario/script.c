@@ -135,8 +135,11 @@ static bool is_shown(const struct jv_record *rec)
     return false;
 }
 
-static void print_record(struct script *s, char side, const struct jv_record *rec)
+void script_record(struct script *s, char side, const struct jv_record *rec)
 {
+    if (!is_shown(rec)) {
+        return;
+    }
     uint64_t ms = (rec->at.ns - JV_NS_PER_S) / JV_NS_PER_MS;
     const char *why = rec->reason != 0 ? jv_why_name((enum jv_why)rec->reason) : "";
     script_print(s, "%8" PRIu64 " %c ", ms, side);
@@ -159,9 +162,7 @@ static void on_record(struct pair *p, bool client, const struct jv_record *rec)
         s->named[client] +=
             jv_record_get(rec, JV_FD_pushed_out, 0) + jv_record_get(rec, JV_FD_too_old, 0);
     }
-    if (is_shown(rec)) {
-        print_record(s, client ? 'C' : 'G', rec);
-    }
+    script_record(s, client ? 'C' : 'G', rec);
     if (!jv_verify_record(v, rec, client ? "C" : "G")) {
         const struct jv_verify_report *r = jv_verify_result(v);
         (void)script_wrong(s, "record %" PRIu64 " of the %s breaks %s: %s", r->first_wrong,
@@ -176,8 +177,7 @@ static bool on_datagram(struct pair *p, const struct pair_event *e)
     return script_pass(p->filter_arg, e);
 }
 
-/* An audit file begins, and so do the laws over it. */
-static void new_file(struct script *s, bool client)
+void script_new_file(struct script *s, enum pair_side side)
 {
     const struct jv_verify_cfg cfg = {.sessions_max = SESSIONS, .is_exact_time = true};
     size_t bytes = (jv_verify_bytes(SESSIONS) + 15) & ~(size_t)15;
@@ -186,8 +186,8 @@ static void new_file(struct script *s, bool client)
         abort();
     }
     memset(mem, 0, bytes);
-    free(s->verify[client]);
-    s->verify[client] = jv_verify_init(mem, &cfg);
+    free(s->verify[side]);
+    s->verify[side] = jv_verify_init(mem, &cfg);
 }
 
 void script_init(struct script *s)
@@ -200,8 +200,8 @@ void script_init(struct script *s)
     if (s->text == NULL) {
         abort();
     }
-    new_file(s, true);
-    new_file(s, false);
+    script_new_file(s, PAIR_CLIENT);
+    script_new_file(s, PAIR_GATEWAY);
 }
 
 void script_fini(struct script *s)
@@ -211,11 +211,12 @@ void script_fini(struct script *s)
     }
     free(s->verify[0]);
     free(s->verify[1]);
+    free(s->verify[PAIR_CLONE]);
     free(s->text);
     script_tapes_free(s);
 }
 
-static bool open_world(struct script *s)
+bool script_open(struct script *s)
 {
     enum jv_policy_field field;
     const char *must = jv_policy_check(&s->policy, &field);
@@ -233,13 +234,14 @@ static bool open_world(struct script *s)
     s->pair.filter = on_datagram;
     s->pair.filter_arg = s;
     s->pair.on_stray = script_stray;
+    s->pair.on_replay = script_replayed;
     return true;
 }
 
-static bool attach(struct script *s)
+bool script_attach(struct script *s)
 {
     struct jv_session_status status;
-    if (!open_world(s)) {
+    if (!script_open(s)) {
         return false;
     }
     if (!pair_attach(&s->pair, ATTACH_MS)) {
@@ -247,134 +249,6 @@ static bool attach(struct script *s)
     }
     (void)pair_status(&s->pair, true, &status); /* it is ATTACHED, so it is there */
     s->sid = status.sid;
-    return true;
-}
-
-/* ---- commands before the world runs ---- */
-
-static bool set_links(struct script *s, const struct script_line *line)
-{
-    uint64_t n = 0;
-    if (!script_number(s, line, 1, &n) || n < 1 || n > PAIR_LINKS || !word_is(line, 2, "rtt")) {
-        return script_wrong(s, "links: links N rtt MS ...");
-    }
-    s->cfg.links = (uint32_t)n;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t ms = 0;
-        if (!script_number(s, line, 3 + i, &ms)) {
-            return false;
-        }
-        s->cfg.rtt_us[i] = (uint32_t)ms * 1000;
-    }
-    return true;
-}
-
-/* terms LINK [prefer N] [cost N] [cold] [metered] */
-static bool set_terms(struct script *s, const struct script_line *line)
-{
-    uint32_t i = 0;
-    if (!script_link(s, line, 1, &i)) {
-        return false;
-    }
-    for (uint32_t at = 2; at < line->len; at++) {
-        uint64_t value = 0;
-        bool is_number = word_is(line, at, "prefer") || word_is(line, at, "cost");
-        if (is_number && !script_number(s, line, at + 1, &value)) {
-            return false;
-        }
-        if (word_is(line, at, "prefer")) {
-            s->cfg.terms[i].prefer = (uint32_t)value;
-        } else if (word_is(line, at, "cost")) {
-            s->cfg.terms[i].cost = (uint32_t)value;
-        } else if (word_is(line, at, "cold")) {
-            s->cfg.terms[i].is_cold = true;
-        } else if (word_is(line, at, "metered")) {
-            s->cfg.terms[i].is_metered = true;
-        } else {
-            return script_wrong(s, "terms: terms LINK [prefer N] [cost N] [cold] [metered]");
-        }
-        at += is_number ? 1 : 0;
-    }
-    return true;
-}
-
-static bool set_preset(struct script *s, const struct script_line *line)
-{
-    for (uint32_t i = 0; i < JV_PRESETS; i++) {
-        if (word_is(line, 1, jv_preset_names[i])) {
-            s->policy = jv_policy_presets[i];
-            return true;
-        }
-    }
-    return script_wrong(s, "preset: there is no such preset");
-}
-
-static bool set_field(struct script *s, const struct script_line *line)
-{
-    uint64_t value = 0;
-    for (uint32_t i = 0; i < JV_POLICY_FIELDS; i++) {
-        if (word_is(line, 1, jv_policy_rows[i].name)) {
-            if (!script_number(s, line, 2, &value)) {
-                return false;
-            }
-            jv_policy_set(&s->policy, (enum jv_policy_field)i, (uint32_t)value);
-            return true;
-        }
-    }
-    return script_wrong(s, "set: there is no such field");
-}
-
-static bool set_wrong(struct script *s, const struct script_line *line)
-{
-    s->cfg.wrong_psk = s->cfg.wrong_psk || word_is(line, 1, "psk");
-    s->cfg.unknown_user = s->cfg.unknown_user || word_is(line, 1, "user");
-    s->cfg.wrong_gateway_key = s->cfg.wrong_gateway_key || word_is(line, 1, "gateway-key");
-    return true;
-}
-
-static bool prepare(struct script *s, const struct script_line *line, bool *known_out)
-{
-    *known_out = true;
-    if (word_is(line, 0, "links")) {
-        return set_links(s, line);
-    }
-    if (word_is(line, 0, "terms")) {
-        return set_terms(s, line);
-    }
-    if (word_is(line, 0, "preset")) {
-        return set_preset(s, line);
-    }
-    if (word_is(line, 0, "set")) {
-        return set_field(s, line);
-    }
-    if (word_is(line, 0, "seed")) {
-        return script_number(s, line, 1, &s->cfg.seed);
-    }
-    if (word_is(line, 0, "buffers") || word_is(line, 0, "events")) {
-        uint64_t n = 0;
-        bool ok = script_number(s, line, 1, &n);
-        *(word_is(line, 0, "buffers") ? &s->cfg.buffers : &s->cfg.events) = (uint32_t)n;
-        return ok;
-    }
-    if (word_is(line, 0, "rebirth")) {
-        s->cfg.rebirth = true;
-        return true;
-    }
-    if (word_is(line, 0, "gateway")) {
-        s->cfg.has_second = s->cfg.has_second || word_is(line, 1, "second");
-        s->cfg.has_v6 = s->cfg.has_v6 || word_is(line, 1, "v6");
-        return true;
-    }
-    if (word_is(line, 0, "wrong")) {
-        return set_wrong(s, line);
-    }
-    if (word_is(line, 0, "attach")) {
-        return attach(s);
-    }
-    if (word_is(line, 0, "start")) {
-        return open_world(s);
-    }
-    *known_out = false;
     return true;
 }
 
@@ -390,11 +264,20 @@ static bool start_flow(struct script *s, const struct script_line *line)
         s->pair.up.on = s->pair.down.on = false;
         return true;
     }
-    if (!(is_up || is_down) || !word_is(line, 2, "every") || !word_is(line, 4, "bytes")) {
+    if (word_is(line, 1, "clone") && word_is(line, 2, "stop")) {
+        pair_clone_flow(&s->pair, 0, 0);
+        return true;
+    }
+    bool is_clone = word_is(line, 1, "clone") && s->pair.clone.core != NULL;
+    if (!(is_up || is_down || is_clone) || !word_is(line, 2, "every") ||
+        !word_is(line, 4, "bytes")) {
         return script_wrong(s, "flow: flow up|down|both every TIME bytes N, flow stop");
     }
     if (!script_time(s, line, 3, &us) || !script_number(s, line, 5, &bytes)) {
         return false;
+    }
+    if (is_clone) {
+        pair_clone_flow(&s->pair, (uint32_t)us, (uint32_t)bytes);
     }
     if (is_up) {
         pair_flow_start(&s->pair, &s->pair.up, (uint32_t)us, (uint32_t)bytes);
@@ -436,7 +319,7 @@ static bool restart(struct script *s, const struct script_line *line)
     if (!word_is(line, 1, "client")) {
         return script_wrong(s, "restart: restart client");
     }
-    new_file(s, true);
+    script_new_file(s, PAIR_CLIENT);
     pair_restart_client(&s->pair, &s->cfg);
     return true;
 }
@@ -466,6 +349,10 @@ static bool command_side(struct script *s, const struct script_line *line)
 {
     bool client = false;
     struct jv_command command = {.kind = JV_CMD_DOWN};
+    if (word_is(line, 1, "clone") && s->pair.clone.core != NULL) {
+        enum jv_err err = pair_clone_command(&s->pair, &command);
+        return err == JV_E_OK || script_wrong(s, "terminate: %s", jv_err_text(err));
+    }
     if (word_is(line, 0, "up")) {
         client = true;
         command.kind = JV_CMD_UP;
@@ -568,6 +455,9 @@ static bool act(struct script *s, const struct script_line *line)
         ok = script_race(s, line, &known);
     }
     if (!known) {
+        ok = script_snapshot(s, line, &known);
+    }
+    if (!known) {
         ok = script_tape_verb(s, line, &known);
     }
     return known ? ok : script_wrong(s, "'%s' is no command", line->words[0]);
@@ -577,7 +467,7 @@ bool script_run(struct script *s, const struct script_line *line)
 {
     bool known = false;
     if (!s->is_open) {
-        bool ok = prepare(s, line, &known);
+        bool ok = script_prepare(s, line, &known);
         if (!known) {
             return script_wrong(s, "'%s' before 'attach'", line->words[0]);
         }
@@ -607,12 +497,13 @@ bool script_run(struct script *s, const struct script_line *line)
 
 bool script_end(struct script *s)
 {
-    for (int client = 0; client < 2; client++) {
-        struct jv_verify *v = s->verify[client];
-        if (!jv_verify_end(v)) {
+    static const char *const names[] = {"gateway", "client", "clone"};
+    for (uint32_t side = 0; side < JV_ARRAY_LEN(names); side++) {
+        struct jv_verify *v = s->verify[side];
+        if (v != NULL && !jv_verify_end(v)) {
             const struct jv_verify_report *r = jv_verify_result(v);
-            return script_wrong(s, "the end of the %s's stream breaks %s: %s",
-                                client ? "client" : "gateway", jv_verify_law_text(r->law), r->text);
+            return script_wrong(s, "the end of the %s's stream breaks %s: %s", names[side],
+                                jv_verify_law_text(r->law), r->text);
         }
     }
     return s->is_open || script_wrong(s, "nothing was attached");

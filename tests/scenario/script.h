@@ -66,10 +66,12 @@ struct script {
     struct pair pair;
     struct pair_cfg cfg;
     struct jv_policy policy;
-    struct jv_prng prng;         /* of what the script makes up: garbage and forgeries */
-    bool is_open;                /* the world runs */
-    struct jv_verify *verify[2]; /* by client */
-    struct jv_sid sid;           /* of the first session */
+    struct jv_prng prng; /* of what the script makes up: garbage and forgeries */
+    bool is_open;        /* the world runs */
+    struct jv_verify
+        *verify[3]; /* by enum pair_side; that of the gateway is where client is false */
+    struct pair_snapshot snapshots[2]; /* by client */
+    struct jv_sid sid;                 /* of the first session */
     struct jv_session_status noted[2];
     uint32_t counts[2][JV_REC_END];              /* records by event */
     uint32_t reasons[2][JV_REC_END][JV_WHY_END]; /* and by reason */
@@ -143,6 +145,18 @@ bool script_play(struct script *s, const struct script_line *line, struct script
 void script_tapes_free(struct script *s);
 /* Whether a datagram that is on its way goes on; copies and tapes are made here. */
 bool script_pass(struct script *s, const struct pair_event *e);
+/* Make the world, and in it a session. */
+bool script_open(struct script *s);
+bool script_attach(struct script *s);
+/* links, preset, set and the others. False with no error: not a verb of before. */
+bool script_prepare(struct script *s, const struct script_line *line, bool *known_out);
+/* snapshot, restore, clone. False with no error: not one of these. */
+bool script_snapshot(struct script *s, const struct script_line *line, bool *known_out);
+void script_replayed(struct pair *p, enum pair_side side, const struct jv_record *rec);
+/* Into the transcript, where it is of a kind that is shown. */
+void script_record(struct script *s, char side, const struct jv_record *rec);
+/* An audit file begins, and so do the laws over it. */
+void script_new_file(struct script *s, enum pair_side side);
 void script_stray(struct pair *p, const struct pair_event *e);
 bool script_tapes(struct script *s, const struct pair_event *e);
 #endif /* JV_TESTS_SCENARIO_SCRIPT_H */
