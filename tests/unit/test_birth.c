@@ -427,6 +427,51 @@ static void first_message_of_another_key_exchange_is_malformed(void **state)
     assert_int_equal(counters(false).drops[JV_DROP_BIRTH_AUTH], 0);
 }
 
+/* ATK-37: whoever knows the gateway's public key can write MAC1, and nothing else of a first message. */
+static void first_message_that_does_not_verify_leaves_nothing(void **state)
+{
+    const size_t len = JV_BIRTH_INIT_BYTES - JV_BIRTH_MACS_BYTES;
+    begin(&plain);
+    steal_first(JV_TYPE_BIRTH_INIT);
+    for (size_t at = JV_HEADER_BYTES; at < len; at += 50) {
+        struct pair_event forged = held;
+        forged.bytes[at] ^= 0x80;
+        const struct jv_bytes body = {forged.bytes, len};
+        jv_mac(p.gateway->mac1_key, JV_HASH_BYTES, &body, 1, forged.bytes + len);
+        uint64_t before = counters(false).drops[JV_DROP_BIRTH_AUTH];
+        pair_inject(&p, true, 1, &forged.remote, forged.bytes, forged.len);
+        assert_int_equal(counters(false).drops[JV_DROP_BIRTH_AUTH], before + 1);
+    }
+    assert_int_equal(counters(false).half_open, 0);
+}
+
+/* ATK-23: a confirmation of each length, from the right address. */
+static void confirmation_that_is_cut_makes_no_session(void **state)
+{
+    begin(&plain);
+    steal_first(JV_TYPE_TRAFFIC);
+    for (uint32_t len = JV_HEADER_BYTES; len < 64; len++) {
+        uint64_t opened = counters(false).drops[JV_DROP_AUTH];
+        pair_inject(&p, true, 1, &held.remote, held.bytes, len);
+        assert_int_equal(pair_state(&p, false), JV_ST_END);
+        assert_true(counters(false).drops[JV_DROP_AUTH] >= opened);
+        pair_run(&p, 40); /* tries have a pace of their own */
+    }
+}
+
+/* ATK-21: a confirmation that finds no place left. */
+static void birth_without_a_place_is_refused(void **state)
+{
+    begin(&plain);
+    uint32_t cap = p.gateway->sessions.cap;
+    steal_first(JV_TYPE_TRAFFIC);
+    p.gateway->sessions.cap = 0;
+    pair_inject(&p, true, 1, &held.remote, held.bytes, held.len);
+    p.gateway->sessions.cap = cap;
+    assert_int_equal(counters(false).drops[JV_DROP_BIRTH_FULL], 1);
+    assert_int_equal(pair_state(&p, false), JV_ST_END);
+}
+
 /* A session is created once, however often it is acknowledged. */
 static void second_birth_ack_changes_nothing(void **state)
 {
@@ -481,6 +526,9 @@ int main(void)
         cmocka_unit_test_teardown(birth_ack_with_an_invalid_policy_is_ignored, end),
         cmocka_unit_test_teardown(endpoint_of_another_gateway_is_left_out, end),
         cmocka_unit_test_teardown(first_message_of_another_key_exchange_is_malformed, end),
+        cmocka_unit_test_teardown(first_message_that_does_not_verify_leaves_nothing, end),
+        cmocka_unit_test_teardown(confirmation_that_is_cut_makes_no_session, end),
+        cmocka_unit_test_teardown(birth_without_a_place_is_refused, end),
         cmocka_unit_test_teardown(second_birth_ack_changes_nothing, end),
         cmocka_unit_test_teardown(storm_of_refused_births_is_a_record_a_second, end),
     };
