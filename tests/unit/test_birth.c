@@ -472,6 +472,33 @@ static void birth_without_a_place_is_refused(void **state)
     assert_int_equal(pair_state(&p, false), JV_ST_END);
 }
 
+/* Who has a fixed inner address is given that one. */
+static void fixed_address_is_given_to_its_user(void **state)
+{
+    const struct jv_ip fixed = {{10, 80, 0, 77}, JV_AF_4, {0}};
+    struct jv_session_status c;
+    begin(&plain);
+    p.gateway->users[0].user.address4 = fixed;
+    assert_true(pair_attach(&p, 200));
+    assert_true(pair_status(&p, true, &c));
+    assert_true(jv_ip_is_equal(&c.address4.ip, &fixed));
+}
+
+/* The newer session of a key has the older one's inner address in the same commit: connections inside live on. */
+static void newer_birth_takes_the_inner_address_over(void **state)
+{
+    struct jv_session_status before;
+    struct jv_session_status after;
+    begin(&plain);
+    assert_true(pair_attach(&p, 200));
+    assert_true(pair_status(&p, true, &before));
+    pair_restart_client(&p, &plain);
+    assert_true(pair_attach(&p, 500));
+    assert_true(pair_status(&p, true, &after));
+    assert_memory_not_equal(&before.sid, &after.sid, sizeof before.sid);
+    assert_true(jv_ip_is_equal(&before.address4.ip, &after.address4.ip));
+}
+
 /* A session is created once, however often it is acknowledged. */
 static void second_birth_ack_changes_nothing(void **state)
 {
@@ -529,6 +556,8 @@ int main(void)
         cmocka_unit_test_teardown(first_message_that_does_not_verify_leaves_nothing, end),
         cmocka_unit_test_teardown(confirmation_that_is_cut_makes_no_session, end),
         cmocka_unit_test_teardown(birth_without_a_place_is_refused, end),
+        cmocka_unit_test_teardown(fixed_address_is_given_to_its_user, end),
+        cmocka_unit_test_teardown(newer_birth_takes_the_inner_address_over, end),
         cmocka_unit_test_teardown(second_birth_ack_changes_nothing, end),
         cmocka_unit_test_teardown(storm_of_refused_births_is_a_record_a_second, end),
     };
