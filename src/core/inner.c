@@ -175,7 +175,9 @@ enum jv_inner_excess jv_inner_excess(const uint8_t *packet, size_t len)
     size_t header = (size_t)(packet[0] & 0xf) * 4;
     uint32_t fragment = be16(packet + 6);
     if ((fragment & DONT_FRAGMENT) == 0) {
-        return JV_EXCESS_SPLIT;
+        /* Bytes beyond the 65535th have no offset: it would run over into the flags. */
+        bool has_offsets = (size_t)(fragment & OFFSET_MASK) * 8 + len - header <= UINT16_MAX;
+        return has_offsets ? JV_EXCESS_SPLIT : JV_EXCESS_SILENT;
     }
     bool is_silent = (fragment & OFFSET_MASK) != 0 || is_no_host(packet + 12, 4) ||
                      packet[16] >= 224 || is_icmp_error(packet[9], packet + header, len - header);

@@ -27,7 +27,7 @@ bool jv_inner_set_ecn(uint8_t *packet, const struct jv_inner *inner, uint8_t out
 enum jv_inner_excess {
     JV_EXCESS_SPLIT, /* IPv4 that may be fragmented */
     JV_EXCESS_TELL,  /* its sender must be told, and can do something about it */
-    JV_EXCESS_SILENT /* nobody may be told: an ICMP error, a later fragment, a source that is no host (RFC 1122 §3.2.2) */
+    JV_EXCESS_SILENT /* nobody may be told: an ICMP error, a later fragment, a source that is no host (RFC 1122 §3.2.2), a fragment that ends beyond what IPv4 can count */
 };
 enum jv_inner_excess jv_inner_excess(const uint8_t *packet, size_t len);
 

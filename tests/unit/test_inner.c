@@ -279,6 +279,9 @@ static void inner_excess_is_cut_told_or_neither(void **state)
 {
     assert_int_equal(excess4(17, 0, 0), JV_EXCESS_SPLIT);
     assert_int_equal(excess4(17, 0x2000, 0), JV_EXCESS_SPLIT);
+    /* A fragment whose bytes go up to the 65535th may be cut again; beyond, they have no offset. */
+    assert_int_equal(excess4(17, 0x1ff5, 0), JV_EXCESS_SPLIT);
+    assert_int_equal(excess4(17, 0x1ff6, 0), JV_EXCESS_SILENT);
     assert_int_equal(excess4(17, 0x4000, 0), JV_EXCESS_TELL);
     assert_int_equal(excess4(17, 0x4001, 0), JV_EXCESS_SILENT); /* a later fragment */
     assert_int_equal(excess4(1, 0x4000, 8), JV_EXCESS_TELL);    /* an echo request */
