@@ -525,6 +525,27 @@ static void note_observed(struct jv_core *core, struct jv_session *s, struct jv_
     path->observed = *observed;
 }
 
+/*
+ * Answers come under the locator of what they answer. Two paths may be asked at one moment, and their times are no names: an answer
+ * that somebody saw on one path and carries to the socket of another would prove that one. Sockets beside the same one share what each
+ * leaves.
+ */
+static bool is_own_locator(const struct jv_client *cl, const struct jv_path *path, uint64_t locator)
+{
+    bool is_own = false;
+    for (uint32_t i = 0; i < JV_PATH_MAX && !is_own; i++) {
+        const struct jv_path *other = &cl->paths[i];
+        struct jv_left left = {.local = other->local.ip, .remote = other->remote};
+        memcpy(left.name, other->name, JV_NAME_BYTES);
+        is_own =
+            other->used && other->locator == locator && likeness_of(&left, path) == SAME_TRANSPORT;
+    }
+    for (uint32_t i = 0; i < JV_LEFT_MAX && !is_own; i++) {
+        is_own = cl->left[i].value == locator && likeness_of(&cl->left[i], path) == SAME_TRANSPORT;
+    }
+    return is_own;
+}
+
 void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct jv_path *path,
                             const struct jv_header *header, struct jv_slot *slot,
                             struct jv_out *out)
@@ -540,6 +561,10 @@ void jv_path_on_probe_reply(struct jv_core *core, struct jv_session *s, struct j
     }
     if (!jv_probe_reply_decode(body, JV_PROBE_BODY, &reply)) {
         jv_core_drop(core, slot, JV_DROP_MALFORMED);
+        return;
+    }
+    if (!is_own_locator(core->client, path, header->locator)) {
+        jv_core_drop(core, slot, JV_DROP_CONTROL_STALE);
         return;
     }
     if (bytes > JV_PROBE_BYTES) {

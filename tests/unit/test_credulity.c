@@ -245,6 +245,29 @@ static void recorded_probe_reply_is_no_life(void **state)
     assert_int_equal(standby->heard.ns, heard.ns);
 }
 
+/* ATK-39: an answer that came to one path is none for another, though both were asked at the same moment. */
+static void probe_reply_of_one_path_proves_no_other(void **state)
+{
+    const struct jv_command probe = {.kind = JV_CMD_PROBE};
+    begin(JV_PRESET_FAST);
+    const struct jv_path *bound = &world.client->client->paths[0];
+    const struct jv_path *standby = &world.client->client->paths[1];
+    steal(1U << JV_TYPE_PROBE_REPLY);
+    world.links[1].hole_up = true;
+    assert_int_equal(pair_command(&world, true, &probe), JV_E_OK);
+    pair_run(&world, 25);
+    assert_int_equal(bound->newest_us, standby->newest_us);
+    const struct pair_event reply = thief.held[JV_TYPE_PROBE_REPLY];
+    assert_true(reply.len > 0);
+    const uint64_t answered = standby->probes_answered;
+    const uint64_t answered_bound = bound->probes_answered;
+    hear(1, &reply);
+    assert_int_equal(standby->probes_answered, answered);
+    assert_int_equal(drops(JV_DROP_CONTROL_STALE), 1);
+    hear(0, &reply);
+    assert_int_equal(bound->probes_answered, answered_bound + 1);
+}
+
 /* ---- hints ---- */
 
 static void seal_hint(uint64_t counter, struct pair_event *out)
@@ -574,6 +597,7 @@ int main(void)
         T(ack_of_another_request_commits_nothing),
         T(challenge_is_answered_once),
         T(recorded_probe_reply_is_no_life),
+        T(probe_reply_of_one_path_proves_no_other),
         T(hint_that_is_right_is_answered),
         T(recorded_hint_is_answered_once),
         T(hint_about_what_was_reported_is_stale),
