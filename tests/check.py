@@ -260,7 +260,7 @@ def group_interop(_):
         count("interop", passed, failed, log, "tests/interop/run build")
 
 
-FUZZ_CORES = ["datagram", "pair", "sealed"]  # whole cores: slower, and worth more time
+FUZZ_CORES = ["birth", "datagram", "pair", "sealed"]  # whole cores: slower, and worth more time
 FUZZ_SMOKE = ["pair", "msg"]  # by AFL++ too, to see that it works
 
 

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Forged datagrams against two cores with one live session between them.
+ * Forged datagrams against two cores and what there is between them: a session that is well, one in trouble, one that is being born,
+ * one that has ended.
  *
- * The input is a list of datagrams: one byte says whom it is for, where it comes from and whether its bytes stand in the input or
- * are a recorded datagram of this very session with some bytes changed (or none: a replay). Nothing of it verifies for the first
- * time, so nothing of it may move the session: state, version, binding, epochs and buffers stay what they were.
+ * The first byte says which; the rest is a list of datagrams: one byte says whom it is for, where it comes from and whether its bytes
+ * stand in the input or are a recorded datagram of this very session with some bytes changed (or none: a replay). Nothing of it
+ * verifies for the first time, so nothing of it may move the session: state, version, binding, epochs and buffers stay what they were.
  */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "pair.h"
-#include "state.h"
+#include "judge.h"
 #include "wire.h"
 
 #define RECORDED 24U
@@ -25,6 +25,8 @@ struct recorded {
 };
 static struct recorded recorded[RECORDED];
 static struct pair pair;
+
+enum standing_of { WELL, UNANSWERED, BOTH_IN_DOUBT, QUIET, CONFIRMING, ENDED, STANDINGS };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,18 +43,41 @@ static bool record(struct pair *p, const struct pair_event *e)
     return true;
 }
 
-/* Attach over two links, talk, move to the second, so that datagrams of nearly every type have been seen. */
-static void begin(void)
+/* The datagrams that are under way arrive, before anything is forged: what is sent again later has been there. */
+static bool lose(struct pair *p, const struct pair_event *e)
 {
+    (void)p;
+    (void)e;
+    return false;
+}
+
+static bool lose_traffic(struct pair *p, const struct pair_event *e)
+{
+    return (e->bytes[0] & 0x1f) != JV_TYPE_TRAFFIC && record(p, e);
+}
+
+static void start(enum standing_of standing)
+{
+    static struct jv_policy policy;
+    policy = jv_policy_presets[standing == QUIET ? JV_PRESET_MOBILE : JV_PRESET_FAST];
+    policy.quiet_after_ms = standing == QUIET ? 500 : policy.quiet_after_ms;
     const struct pair_cfg cfg = {.seed = 7,
                                  .links = 2,
                                  .rtt_us = {20000, 30000},
-                                 .preset = JV_PRESET_FAST,
+                                 .policy = &policy,
                                  .buffers = 512,
                                  .events = 1024,
                                  .no_aes = true};
+    memset(recorded, 0, sizeof recorded);
+    judge_begin(true);
     pair_init(&pair, &cfg);
-    pair.filter = record;
+    judge_watch(&pair);
+    pair.filter = standing == CONFIRMING ? lose_traffic : record;
+}
+
+/* Attach over two links, talk, move to the second, so that datagrams of nearly every type have been seen. */
+static void live(void)
+{
     JV_ASSERT(pair_attach(&pair, 5000));
     pair_run(&pair, 3000);
     struct jv_command move = {.kind = JV_CMD_SWITCH, .link = pair.links[1].handle};
@@ -62,13 +87,48 @@ static void begin(void)
         pair_packet(&pair, false, 100);
         pair_run(&pair, 30);
     }
-    pair.filter = NULL;
     pair_run(&pair, 200);
     JV_ASSERT(pair_state(&pair, true) == JV_ST_ATTACHED);
     JV_ASSERT(pair_state(&pair, false) == JV_ST_ATTACHED);
     JV_ASSERT(recorded[JV_TYPE_TRAFFIC].len > 0 && recorded[JV_TYPE_PROBE].len > 0);
     JV_ASSERT(recorded[JV_TYPE_REQUEST].len > 0 && recorded[JV_TYPE_BIRTH_INIT].len > 0);
     JV_ASSERT(recorded[RECORDED / 2 + JV_TYPE_ACK].len > 0);
+}
+
+static void begin(enum standing_of standing)
+{
+    const struct jv_command down = {.kind = JV_CMD_DOWN};
+    start(standing);
+    if (standing == CONFIRMING) { /* the client has keys, the gateway half a session */
+        pair_run(&pair, 60);
+        pair.filter = lose;
+        return;
+    }
+    live();
+    switch (standing) {
+    case WELL:
+    case CONFIRMING:
+    case STANDINGS:
+        break;
+    case UNANSWERED: /* requests get no answer any more; what they were has not been recorded */
+        pair.filter = lose;
+        pair_run(&pair, 150);
+        break;
+    case BOTH_IN_DOUBT:
+        pair.filter = lose;
+        pair_run(&pair, 2000);
+        break;
+    case QUIET:
+        pair_run(&pair, 2500);
+        break;
+    case ENDED:
+        JV_ASSERT(pair_command(&pair, true, &down) == JV_E_OK);
+        pair_run(&pair, 200);
+        pair.filter = lose;
+        break;
+    }
+    /* Nothing is under way that would be delivered in the middle of it. */
+    pair.filter = pair.filter == record ? NULL : pair.filter;
 }
 
 struct standing { /* what no forged datagram may change */
@@ -86,16 +146,20 @@ static struct standing look(const struct jv_core *core)
     memset(&now, 0, sizeof now);
     jv_core_counters(core, &count);
     const struct jv_session *s = jv_core_session_at(core, 0);
-    JV_ASSERT(s != NULL && s->bound != NULL);
-    now.state = s->state;
-    now.v = s->v;
-    now.local = s->local;
-    now.order = s->order;
-    now.epoch = s->keys->epochs[JV_EPOCH_CURRENT].n;
-    now.packets = s->rx_packets;
-    now.bound = s->bound->remote;
-    now.sid = s->sid;
-    now.buffers_free = count.buffers_free;
+    if (s != NULL) {
+        now.state = s->state;
+        now.v = s->v;
+        now.local = s->local;
+        now.order = s->order;
+        now.epoch = s->keys != NULL ? s->keys->epochs[JV_EPOCH_CURRENT].n : 0;
+        now.packets = s->rx_packets;
+        now.sid = s->sid;
+    }
+    if (s != NULL && s->bound != NULL) {
+        now.bound = s->bound->remote;
+    }
+    /* What overtakes an ACK waits unopened for it, in a queue of its own. */
+    now.buffers_free = count.buffers_free + (jv_core_is_client(core) ? core->client->held_len : 0);
     for (uint32_t i = 0; i < JV_ST_END; i++) {
         now.sessions += count.sessions[i];
         for (uint32_t k = 0; k < JV_ST_END; k++) {
@@ -107,8 +171,13 @@ static struct standing look(const struct jv_core *core)
 
 static struct jv_endpoint origin(uint32_t which, bool to_gateway)
 {
-    struct jv_endpoint ep = to_gateway ? jv_core_session_at(pair.gateway, 0)->bound->remote
-                                       : jv_core_session_at(pair.client, 0)->bound->remote;
+    const struct jv_session *s = jv_core_session_at(to_gateway ? pair.gateway : pair.client, 0);
+    struct jv_endpoint ep = {.ip = {{192, 0, 2, 1}, JV_AF_4, {0}},
+                             .port = pair.links[0].mapped_port};
+    ep = to_gateway ? ep : pair.endpoints[0];
+    if (s != NULL && s->bound != NULL) {
+        ep = s->bound->remote;
+    }
     if (which == 1) {
         ep.port ^= 1;
     } else if (which == 2) {
@@ -145,7 +214,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t bytes[JV_BUF_BYTES];
     struct jv_rd rd = jv_rd_init(data, size);
-    begin();
+    enum standing_of standing = (enum standing_of)(jv_rd_u8(&rd) % STANDINGS);
+    begin(standing);
     for (uint32_t n = 0; n < DATAGRAMS_MAX && rd.left > 0; n++) {
         uint8_t how = jv_rd_u8(&rd);
         bool to_gateway = (how & 2) == 0;
@@ -161,10 +231,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         JV_ASSERT(memcmp(&client, &client_after, sizeof client) == 0);
         JV_ASSERT(memcmp(&gateway, &gateway_after, sizeof gateway) == 0);
     }
-    /* What the cores do next is theirs: the session must still be alive a second later. */
+    judge_both(&pair);
+    /* What the cores do next is theirs: a session that was well is alive a second later. */
     pair_run(&pair, 1000);
-    JV_ASSERT(pair_state(&pair, true) == JV_ST_ATTACHED);
-    JV_ASSERT(pair_state(&pair, false) == JV_ST_ATTACHED);
+    judge_both(&pair);
+    if (standing == WELL) {
+        JV_ASSERT(pair_state(&pair, true) == JV_ST_ATTACHED);
+        JV_ASSERT(pair_state(&pair, false) == JV_ST_ATTACHED);
+    }
     pair_fini(&pair);
     return 0;
 }

@@ -44,6 +44,27 @@ def sealed():
         yield "end-and-again-%x" % liar, bytes([0x40 | liar]) + lie(0, 0, [8]) + wait(400) + lie(0, 0, [4, 3]) + control(0, 2) + wait(400)
 
 
+def birth():
+    def init(how, header=(), payload=()):
+        return bytes([0, how, len(header)]) + b"".join(bytes(c) for c in header) + bytes([len(payload)]) + b"".join(bytes(c) for c in payload)
+
+    def reply(how, header=(), payload=()):
+        return bytes([1]) + init(how, header, payload)[1:]
+
+    def run(ms):
+        return bytes([3, ms if ms < 200 else 200 + min(ms // 100, 55)])
+
+    yield "user", bytes([1]) + init(0) + run(20) + init(0x04) + run(20)
+    yield "nobody", bytes([1]) + init(1) + run(20) + init(2) + run(20)
+    yield "again", bytes([8]) + init(0x80) + run(5) + init(0x40 | 0x80) + run(600)
+    yield "full", bytes([8]) + b"".join(init(k << 3) for k in range(8, 16)) + run(200) + run(5000)
+    yield "replies", bytes([8]) + run(15) + reply(0) + run(15) + reply(1) + run(600) + reply(4) + run(5)
+    yield "replies-changed", bytes([8]) + run(15) + reply(0, (), [(24, 3)]) + reply(0, [(0, 1)]) + reply(0, (), [(30, 1)]) + run(600)
+    yield "cookies", bytes([8]) + run(15) + bytes([2, 7, 0, 0]) + run(600) + bytes([2, 9, 0, 1, 20, 1]) + run(600) + init(0) + run(20)
+    yield "payloads", bytes([8]) + init(0, (), [(0, 1)]) + init(0, (), [(0, 2)]) + init(0, (), [(1, 1)]) + init(0, (), [(100, 1)]) + run(20)
+    yield "orders", bytes([3]) + bytes([4, 1]) + run(50) + bytes([4, 0]) + run(200) + bytes([4, 3]) + run(300) + bytes([4, 8]) + run(400) + init(0)
+
+
 def ops(*pairs):
     return b"".join(bytes(p) for p in pairs)
 
@@ -66,7 +87,7 @@ def pair():
 
 
 def main():
-    for entry in (sealed, pair):
+    for entry in (birth, sealed, pair):
         folder = os.path.join(sys.argv[1], entry.__name__)
         os.makedirs(folder, exist_ok=True)
         for name, data in entry():
