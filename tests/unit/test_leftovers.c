@@ -140,6 +140,25 @@ static void path_left_long_ago_delivers_nothing(void **state)
 
 /* ---- what is said again ---- */
 
+/* A confirmation is for the commit that it names: one of an earlier one ends no repetition and sets no mark. */
+static void bound_of_an_earlier_commit_confirms_nothing(void **state)
+{
+    struct jv_frame bound = {.type = JV_FRAME_BOUND};
+    begin();
+    order_switch(1);
+    pair_run(&world, 1000);
+    struct jv_session *g = session(false);
+    bound.u.bound = (struct jv_frame_bound){g->commit.order - 1, 1, 0};
+    g->ack_left = 5;
+    assert_true(pair_frames(&world, true, &bound, 1));
+    pair_run(&world, 20);
+    assert_int_equal(g->ack_left, 5);
+    bound.u.bound.order = g->commit.order;
+    assert_true(pair_frames(&world, true, &bound, 1));
+    pair_run(&world, 20);
+    assert_int_equal(g->ack_left, 0);
+}
+
 /* ATK-32: whoever swallows what a client sends gets the ACK so often. */
 static void ack_is_repeated_so_often_and_no_more(void **state)
 {
@@ -237,6 +256,7 @@ int main(void)
         T(path_just_left_delivers_what_was_sealed_before),
         T(path_just_left_delivers_nothing_behind_the_mark),
         T(path_left_long_ago_delivers_nothing),
+        T(bound_of_an_earlier_commit_confirms_nothing),
         T(ack_is_repeated_so_often_and_no_more),
         T(rebindings_are_bounded_whatever_is_hinted),
         T(answer_from_before_a_sleep_is_no_sample),
