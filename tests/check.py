@@ -290,6 +290,9 @@ def group_fuzz(args):
         # The schedule of rare features costs more than a run of whole cores does. A busy machine stops a process for long.
         cmd = ["build-asan/tests/fuzz_" + entry, "-max_total_time=%d" % seconds, "-timeout=60", "-rss_limit_mb=4096", "-entropic=0",
                "-print_final_stats=1", "-artifact_prefix=%s/crash-%s-" % (os.path.relpath(LOGS, ROOT), entry), found]
+        words = "tests/fuzz/%s.dict" % entry
+        if os.path.exists(os.path.join(ROOT, words)):
+            cmd.insert(1, "-dict=" + words)
         corpus = os.path.join("tests/fuzz/corpus", entry)
         if os.path.isdir(os.path.join(ROOT, corpus)):
             cmd.append(corpus)
