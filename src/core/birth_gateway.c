@@ -222,6 +222,7 @@ static enum jv_drop add_half_open(struct jv_core *core, struct first_message *m,
         return JV_DROP_BIRTH_FULL;
     }
     half_open->handle = handle;
+    half_open->number = ++core->half_opens;
     half_open->ephemeral_hash = hash;
     if (!make_half_open(core, m, header, slot, half_open)) {
         jv_slab_remove(&core->half_open, handle);
@@ -511,9 +512,16 @@ void jv_birth_on_confirm(struct jv_core *core, struct jv_half_open *half_open,
         jv_core_drop(core, slot, JV_DROP_AUTH);
         return;
     }
-    jv_core_drop(core, slot, JV_DROP_CONSUMED);
-    jv_birth_half_open_expire(core, half_open);
     struct jv_user_state *user = &core->users[s->user];
+    uint64_t number = half_open->number;
+    jv_birth_half_open_expire(core, half_open);
+    if (number < user->newest_birth) {
+        /* Its client has begun anew since and forgotten these keys: what was held on the way must not end the session that it has. */
+        jv_session_close(core, s);
+        jv_core_drop(core, slot, JV_DROP_BIRTH_LATE);
+        return;
+    }
+    jv_core_drop(core, slot, JV_DROP_CONSUMED);
     struct jv_session *old = jv_slab_get(&core->sessions, user->session);
     enum jv_why why = JV_WHY_NONE;
     if (old == NULL && core->sessions.used > core->sessions_limit) {
@@ -530,6 +538,7 @@ void jv_birth_on_confirm(struct jv_core *core, struct jv_half_open *half_open,
         refuse(core, s, why, out);
         return;
     }
+    user->newest_birth = number;
     s->policy_id = jv_policy_id(&s->policy);
     s->commit.path_id = frame.u.confirm.path_id;
     struct jv_rate rate = jv_session_switch_rate(s);

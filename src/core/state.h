@@ -484,6 +484,7 @@ struct jv_half_open {
     uint8_t reply[JV_BIRTH_REPLY_BYTES];
     struct jv_instant until;
     struct jv_bucket opens; /* of what says to be the confirmation */
+    uint64_t number;        /* one more with each entry */
 };
 
 struct jv_user_state {
@@ -493,6 +494,7 @@ struct jv_user_state {
     struct jv_handle session;
     struct jv_instant births[JV_BIRTHS_PER_MIN]; /* ring */
     uint32_t births_len, births_next;
+    uint64_t newest_birth; /* number of the newest half-open entry that was confirmed */
 };
 
 struct jv_core {
@@ -533,9 +535,10 @@ struct jv_core {
     struct jv_sources sources; /* of first messages, whoever wrote the address */
     struct jv_sources proven;  /* of those that showed a cookie: their sender receives there */
     struct jv_bucket births;
-    bool denies_births; /* the operator's last policy was invalid (P-04) */
-    struct {            /* after a change of the clamp */
-        uint32_t next;  /* session to be reviewed; UINT32_MAX: none */
+    uint64_t half_opens; /* that there ever were */
+    bool denies_births;  /* the operator's last policy was invalid (P-04) */
+    struct {             /* after a change of the clamp */
+        uint32_t next;   /* session to be reviewed; UINT32_MAX: none */
         bool is_grace;
         struct jv_instant at;
     } sweep;

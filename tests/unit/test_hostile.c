@@ -528,6 +528,35 @@ static void forged_cookies_do_not_pin_a_birth_to_one_path(void **state)
     assert_int_equal(pair_state(&world, true), JV_ST_ATTACHED);
 }
 
+/* Confirmations under the first locator that comes by are held: the client begins anew, and that birth succeeds. */
+static bool hold_confirmations_of_the_first_birth(struct pair *p, const struct pair_event *e)
+{
+    if (!e->to_gateway || !is_of_interest(e)) {
+        return true;
+    }
+    attack.held = attack.held_len == 0 ? *e : attack.held;
+    attack.held_len = 1;
+    return memcmp(e->bytes + 8, attack.held.bytes + 8, 8) != 0;
+}
+
+static void confirmation_that_was_held_back_does_not_supersede_the_session(void **state)
+{
+    const struct pair_cfg cfg = two_links(JV_PRESET_FAST);
+    begin(&cfg);
+    attack.types = TYPE(JV_TYPE_TRAFFIC);
+    world.filter = hold_confirmations_of_the_first_birth;
+    assert_true(pair_attach(&world, 4000));
+    assert_int_equal(attack.held_len, 1);
+    assert_int_equal(world.gateway->half_open.used, 1); /* that of the first birth */
+    const struct jv_sid sid = jv_core_session_at(world.client, 0)->sid;
+    pair_inject(&world, true, 1, &attack.held.remote, attack.held.bytes, attack.held.len);
+    pair_run(&world, 1000);
+    assert_both_attached();
+    assert_memory_equal(&sid, &jv_core_session_at(world.client, 0)->sid, sizeof sid);
+    assert_int_equal(pair_count(&world.log_g, JV_REC_SessionCreated, JV_WHY_NONE), 1);
+    assert_int_equal(world.gateway->half_open.used, 0);
+}
+
 /* Each try derives all keys of a session that is none: as dear as it gets, and under a name that is on the wire. */
 static void garbage_in_place_of_a_confirmation_is_opened_a_few_times(void **state)
 {
@@ -643,6 +672,7 @@ int main(void)
         T(replayed_probe_tells_that_its_session_lives_and_no_more),
         T(spoofed_first_messages_do_not_stop_a_birth),
         T(first_messages_in_the_clients_name_do_not_stop_its_birth),
+        T(confirmation_that_was_held_back_does_not_supersede_the_session),
         T(garbage_in_place_of_a_confirmation_is_opened_a_few_times),
         T(raced_first_message_does_not_stop_the_birth),
         T(forged_cookies_do_not_pin_a_birth_to_one_path),
