@@ -45,7 +45,11 @@
 #define X 3
 #define NOWHERE 4
 #define NONE 2 /* no path */
+#ifdef TRACE
+#define BIT(n) 1 /* addresses without bound: who is where is in the trace */
+#else
 #define BIT(n) (1 << (n))
+#endif
 
 #define ATTACHED 1
 #define VOLATILE 2
@@ -86,10 +90,16 @@ bit end_c, end_g; /* TERMINATE, to the client, to the gateway */
 byte heard = 0; /* what the gateway was told is given up */
 #endif
 
+#ifdef TRACE
+short gw_v = 1; /* the gateway's version itself */
+#endif
+
 byte k; /* of loops; 0 between steps */
 
 #define own(p) ((p) == 0 && mapped -> 2 : (p))
-#ifdef RELAY
+#ifdef TRACE
+#define reaches(a, p) true
+#elif defined(RELAY)
 #define reaches(a, p) ((a) == own(p) || (a) == X)
 #else
 #define reaches(a, p) ((a) == own(p))
@@ -100,13 +110,18 @@ byte k; /* of loops; 0 between steps */
 #define is_shaken (cl_state == VOLATILE || cl_state == DEGRADED)
 /* The gateway's version beyond the client's: the rows it runs alone before and after one commit, that commit, and the end. Two commits that the
  * client does not know of cannot be: the second asks for the version of the first. */
+#ifndef GAP
 #define GAP 9
+#endif
 
 /* A row is one step of the version, and there is none from TERMINATED (laws 4, 5). */
 inline gw_row(to)
 {
 	assert(gw_state != TERMINATED);
 	gw_state = to;
+#ifdef TRACE
+	gw_v++;
+#endif
 	gw_lead = (cl_lives -> gw_lead + 1 : 0);
 	assert(gw_lead <= GAP)
 }
@@ -196,6 +211,7 @@ inline ask(p, mark, token)
 #define IN_PLACE cl_reported
 #endif
 
+#ifndef TRACE
 proctype client()
 {
 	do
@@ -230,6 +246,7 @@ proctype client()
 #endif
 	od
 }
+#endif
 
 /* The network maps the bound path elsewhere, says a hint or the answer to a probe. */
 inline rebind(mark2, token2)
@@ -238,6 +255,7 @@ inline rebind(mark2, token2)
 	ask(cl_path, mark2, token2)
 }
 
+#ifndef TRACE
 /* What comes to the client beside the answers to its requests: answers to probes, reports, hints, the end. */
 proctype news()
 {
@@ -283,6 +301,7 @@ proctype news()
 	:: d_step { gw_lives && end_g -> gw_row(TERMINATED); gw_at = NOWHERE; clean() }
 	od
 }
+#endif
 
 /* The gateway committed an earlier request, and every ACK of that was lost: the client asks there again, instead of moving once more. */
 #define IS_MISSED (reject_last > cl_commit && reject_last < cl_out && !cl_again && r_path[reject_last] != r_path[cl_out])
@@ -297,6 +316,7 @@ inline challenged(at2)
 #endif
 }
 
+#ifndef TRACE
 /* The answers to the request that is out. */
 proctype answers()
 {
@@ -337,6 +357,7 @@ proctype answers()
 #endif
 	od
 }
+#endif
 
 #ifdef M_NO_TOKEN
 #define IS_PROVEN(o, a) true
@@ -431,6 +452,7 @@ inline commit(o3, at3)
 	:: d_step { MAY_JUDGE && o == cl_out && o != gw_commit && !IS_SPENT(o) && (in_place(a) || (!IS_STALE(o) && !IS_VOID(o, a))) && \
 		reaches(a, r_path[o]) && !cl_challenged && (challenges & BIT(a)) == 0 -> challenges = challenges | BIT(a) }
 
+#ifndef TRACE
 proctype requests()
 {
 	do
@@ -488,3 +510,4 @@ init {
 		run client(); run news(); run answers(); run requests(); run gateway()
 	}
 }
+#endif

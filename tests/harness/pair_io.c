@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "pair_parts.h"
 #include "state.h"
 #include "tunnel.h"
@@ -69,6 +73,30 @@ static bool is_too_big(struct pair *p, bool client, const struct jv_slot *slot)
     return is_4 || is_6;
 }
 
+/* With JV_PAIR_TRACE=FILE every record of both ends goes there, for models/trace. */
+static void write_trace(bool client, const struct jv_out *out)
+{
+    const char *path = getenv("JV_PAIR_TRACE");
+    FILE *f = path != NULL && out->records_len > 0 ? fopen(path, "ae") : NULL;
+    for (uint32_t i = 0; f != NULL && i < out->records_len; i++) {
+        const struct jv_record *r = &out->records[i];
+        (void)fprintf(f, "%c %" PRIu64 " ", client ? 'C' : 'G', r->seq);
+        for (size_t b = 0; b < 8; b++) {
+            (void)fprintf(f, "%02x", r->sid.b[b]);
+        }
+        (void)fprintf(f, " %s %s %s %s %s %" PRIu64 " %" PRIu64 " %" PRIu64 " %s %u\n",
+                      jv_event_name((enum jv_event_type)r->event),
+                      jv_why_name((enum jv_why)r->reason), r->row != 0 ? jv_row_name(r->row) : "-",
+                      r->row != 0 ? jv_state_name((enum jv_state)r->from) : "-",
+                      r->row != 0 ? jv_state_name((enum jv_state)r->to) : "-", r->v, r->local,
+                      jv_record_get(r, JV_FD_order, 0), r->path[0] != '\0' ? r->path : "-",
+                      (unsigned)r->remote.ip.b[3] << 16 | r->remote.port);
+    }
+    if (f != NULL) {
+        (void)fclose(f); /* a test tool: what is missing fails the trace */
+    }
+}
+
 void pair_drain(struct pair *p, bool client, struct jv_out *out)
 {
     struct jv_core *core = pair_core(p, client);
@@ -99,6 +127,7 @@ void pair_drain(struct pair *p, bool client, struct jv_out *out)
         p->delivered_g += client ? 0 : 1;
     }
     jv_core_give(core, out->tun, out->tun_len);
+    write_trace(client, out);
     for (uint32_t i = 0; i < out->records_len && log->len < PAIR_LOG; i++) {
         log->records[log->len++] = out->records[i];
     }
