@@ -226,6 +226,7 @@ struct jv_counters {
     uint64_t told_too_big, fragmented; /* inner packets larger than their path */
     uint64_t births, births_refused, jumps, rebinds, reattach_denied, rekeys, ends;
     uint64_t transitions[JV_ST_END][JV_ST_END];
+    uint64_t rows_refused; /* events that the table has no cell for */
     uint64_t ends_by_reason[JV_WHY_END];
     uint64_t sessions[JV_ST_END]; /* in each state, at the moment */
     uint64_t half_open, buffers_free;

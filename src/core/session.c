@@ -286,6 +286,7 @@ bool jv_session_apply(struct jv_core *core, struct jv_session *s, const struct j
     enum jv_state to;
     uint8_t row = jv_session_row(s->state, step->event, &to);
     if (row == JV_ROW_NONE) {
+        core->count.rows_refused++;
         return false;
     }
     JV_ASSERT(jv_session_row_has(row, step->why));

@@ -63,8 +63,8 @@ struct jv_session *jv_session_open(struct jv_core *core, const struct jv_policy 
 void jv_session_close(struct jv_core *core, struct jv_session *s);
 
 /*
- * Store the new state, add 1 to the version, run the row's actions, emit the record. False: the table has no such cell; nothing
- * changed. `out` has JV_ROOM_*.
+ * Store the new state, add 1 to the version, run the row's actions, emit the record. False: the table has no such cell; it is
+ * counted and nothing changed. `out` has JV_ROOM_*.
  */
 bool jv_session_apply(struct jv_core *core, struct jv_session *s, const struct jv_step *step,
                       struct jv_out *out);

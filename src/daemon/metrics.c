@@ -158,6 +158,8 @@ size_t jv_metrics_write(const struct jv_counters *counters, const struct jv_metr
     put_states(&page, counters);
     single(&page, "jv_births_total", counters->births, "Sessions born.");
     single(&page, "jv_births_refused_total", counters->births_refused, "Births refused.");
+    single(&page, "jv_rows_refused_total", counters->rows_refused,
+           "Events that the session's table has no cell for.");
     single(&page, "jv_switches_total", counters->jumps, "Jumps to another transport.");
     single(&page, "jv_rebinds_total", counters->rebinds, "Moves of a NAT mapping.");
     single(&page, "jv_reattach_denied_total", counters->reattach_denied, "Requests refused.");

@@ -573,6 +573,7 @@ json_t *jv_view_counters(const struct jv_server *server)
     json_object_set_new(object, "fragmented", number(counters->fragmented));
     json_object_set_new(object, "births", number(counters->births));
     json_object_set_new(object, "births_refused", number(counters->births_refused));
+    json_object_set_new(object, "rows_refused", number(counters->rows_refused));
     json_object_set_new(object, "jumps", number(counters->jumps));
     json_object_set_new(object, "rebinds", number(counters->rebinds));
     json_object_set_new(object, "reattach_denied", number(counters->reattach_denied));

@@ -356,6 +356,7 @@ static void try_cell(const struct setting *set, enum jv_event event, uint32_t wh
                are_counters_right(set, to, &count);
         is_used[e - expected][set->from] = true;
     } else {
+        count.rows_refused += want == REFUSED ? 1 : 0;
         good = good && memcmp(&before, s, sizeof before) == 0 && f->core->seq == seq &&
                f->out.records_len == 0 && memcmp(&count, &f->core->count, sizeof count) == 0 &&
                f->core->dirty_len == 0 && are_keys_right(s, false);
