@@ -44,6 +44,15 @@ def sealed():
         yield "end-and-again-%x" % liar, bytes([0x40 | liar]) + lie(0, 0, [8]) + wait(400) + lie(0, 0, [4, 3]) + control(0, 2) + wait(400)
 
 
+def datagram():
+    for state in range(6):
+        for to_client in (0, 2):
+            for kind in (6, 8, 9, 10, 11, 4) if to_client else (1, 5, 7, 4):
+                changes = b"".join(bytes([to_client, kind, 1, 0, place, 1 << place % 8]) for place in range(16))
+                body = b"".join(bytes([to_client, kind, 1, place >> 8, place & 0xff, 0x80]) for place in (16, 31, 32, 47, 48, 60, 90, 119))
+                yield "changed-%d-%s-%d" % (state, "down" if to_client else "up", kind), bytes([state]) + changes + body
+
+
 def birth():
     def init(how, header=(), payload=()):
         return bytes([0, how, len(header)]) + b"".join(bytes(c) for c in header) + bytes([len(payload)]) + b"".join(bytes(c) for c in payload)
@@ -87,7 +96,7 @@ def pair():
 
 
 def main():
-    for entry in (birth, sealed, pair):
+    for entry in (birth, datagram, sealed, pair):
         folder = os.path.join(sys.argv[1], entry.__name__)
         os.makedirs(folder, exist_ok=True)
         for name, data in entry():
