@@ -25,6 +25,7 @@ GROUPS = {
     "models": "Spin: each property of models/ proved, each mutant caught, runs of the cores held against the model",
     "asan": "the same unit and property tests under AddressSanitizer and UBSan",
     "ct": "no branch and no index depends on a secret (valgrind on poisoned keys)",
+    "valgrind": "the unit tests under memcheck: uninitialised reads, leaks (with --long)",
     "interop": "births, data, rekey and jump with a peer in Go and its own Noise",
     "fuzz": "every fuzz target for seconds (five minutes with --long), by libFuzzer and AFL++",
     "lint": "layers, symbols, calls, format, documents, shell, manual pages, static analysis",
@@ -253,6 +254,39 @@ def group_ct(args):
             status, log = run("ct " + folder, cmd, 600)
             passed, failed = parse_tap(log, status)
             count("ct " + folder, passed, failed, log, " ".join(cmd))
+
+
+# Each with its reason.
+NOT_UNDER_VALGRIND = {
+    "wipe": "reads all of its memory, whatever is in it",
+    "nonces": "five minutes of work there, and every line of it is in others",
+    "sandbox": "valgrind 3.19 does not know seccomp(2)",
+    "reader": "seccomp(2) as well",
+    "runner": "nor pidfd_open(2)",
+    "hooks": "pidfd_open(2) as well",
+    "dns": "pidfd_open(2) as well",
+}
+
+
+def group_valgrind(args):
+    if not args.long or not build("build"):
+        return
+    say("unit tests under memcheck")
+    listing = subprocess.run(["meson", "introspect", "--tests", "build"], cwd=ROOT, capture_output=True, text=True, check=True)
+    folder = os.path.join(ROOT, "build", "tests") + os.sep
+    tests = [t for t in json.loads(listing.stdout) if "unit" in {s.split(":")[-1] for s in t["suite"]}
+             and t["cmd"][0].startswith(folder) and t["name"] not in NOT_UNDER_VALGRIND]
+    wrapper = ["valgrind", "--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite",
+               "--show-leak-kinds=definite", "--suppressions=tests/valgrind.supp"]
+
+    def one(test):
+        name = "valgrind " + test["name"]
+        status, log = run(name, wrapper + test["cmd"], 1800, test["env"], test["workdir"] or ROOT)
+        return name, test, status, log
+
+    with ThreadPoolExecutor(CORES) as pool:
+        for name, test, status, log in pool.map(one, tests):
+            count(name, int(status == 0), int(status != 0), log, " ".join(wrapper + test["cmd"]))
 
 
 def group_interop(_):
