@@ -26,6 +26,7 @@ GROUPS = {
     "asan": "the same unit and property tests under AddressSanitizer and UBSan",
     "ct": "no branch and no index depends on a secret (valgrind on poisoned keys)",
     "valgrind": "the unit tests under memcheck: uninitialised reads, leaks (with --long)",
+    "coverage": "branches that the tests of base, crypto, core and verify take (with --long, or by name): src/core at 95 %, every gap explained",
     "interop": "births, data, rekey and jump with a peer in Go and its own Noise",
     "fuzz": "every fuzz target for seconds (five minutes with --long), by libFuzzer and AFL++",
     "lint": "layers, symbols, calls, format, documents, shell, manual pages, static analysis",
@@ -287,6 +288,13 @@ def group_valgrind(args):
     with ThreadPoolExecutor(CORES) as pool:
         for name, test, status, log in pool.map(one, tests):
             count(name, int(status == 0), int(status != 0), log, " ".join(wrapper + test["cmd"]))
+
+
+def group_coverage(args):
+    """A build of its own: with --long, or where it is asked for."""
+    if args.long or args.only:
+        say("coverage")
+        simple("coverage", ["tests/coverage", "--html"], 3600)
 
 
 def group_interop(_):
