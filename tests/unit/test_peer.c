@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "control.h"
+#include "jump.h"
 #include "pair.h"
 #include "path.h"
 #include "state.h"
@@ -909,10 +910,86 @@ static void traffic_whose_ecn_breaks_the_rules_is_dropped(void **state)
     assert_int_equal(drops(false, JV_DROP_INNER_ECN), 1);
 }
 
+static void jump_learns_patience_up_to_a_limit(void **state)
+{
+    struct jv_session *s = session(true);
+    struct jv_path *path = &client()->paths[1];
+    p.client->now = (struct jv_instant){p.now_ns};
+    path->heard = p.client->now;
+    s->policy.silence_floor_ms = s->policy.silence_ceiling_ms;
+    for (uint32_t i = 0; i < 20; i++) {
+        jv_jump_left_too_early(p.client, s, path);
+    }
+    assert_int_equal(path->doublings, 16);
+    s->bound->doublings = 16;
+    s->state = JV_ST_VOLATILE; /* a suspicion that turns out false */
+    jv_jump_on_heard(p.client, s);
+    s->state = JV_ST_ATTACHED;
+    assert_int_equal(s->bound->doublings, 16);
+}
+
+static void key_that_failed_to_open_too_often_is_replaced_and_then_given_up(void **state)
+{
+    struct jv_epoch *epoch = &session(true)->keys->epochs[JV_EPOCH_CURRENT];
+    epoch->open_fails = JV_KEY_OPEN_FAIL_MAX / 2;
+    pair_run(&p, 2500);
+    assert_int_equal(epoch->n, 2);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_KeyRotated, JV_WHY_NONE), 1);
+    epoch->open_fails = JV_KEY_OPEN_FAIL_MAX;
+    pair_run(&p, 2500);
+    assert_int_equal(pair_count(&p.log_c, JV_REC_SessionTerminated, JV_WHY_KEY_EXPIRED), 1);
+}
+
+static void question_for_a_rekey_that_is_under_way_is_its_reason(void **state)
+{
+    const struct jv_frame ask = {.type = JV_FRAME_REKEY_ASK};
+    p.filter = swallow_offers;
+    assert_true(pair_frames(&p, false, &ask, 1));
+    pair_run(&p, 1100);
+    assert_true(client()->rekey.used);
+    assert_true(pair_frames(&p, false, &ask, 1)); /* asked again */
+    pair_run(&p, 15);
+    p.filter = NULL;
+    pair_run(&p, 1500);
+    assert_true(pair_count(&p.log_c, JV_REC_KeyRotated, JV_WHY_VOLUME_REACHED) >= 1);
+}
+
+static void key_is_replaced_before_it_has_carried_all_its_bytes(void **state)
+{
+    session(true)->policy.key_max_mib = 1;
+    pair_flow_start(&p, &p.up, 500, 1300);
+    pair_run(&p, 1500);
+    assert_true(session(true)->keys->epochs[JV_EPOCH_CURRENT].n > 1);
+    assert_true(pair_count(&p.log_c, JV_REC_KeyRotated, JV_WHY_VOLUME_REACHED) >= 1);
+    p.up.on = false;
+    pair_run(&p, 100);
+    assert_int_equal(p.up.received, p.up.sent);
+}
+
+static void quiet_that_is_over_is_shown_as_none(void **state)
+{
+    struct jv_session_status c;
+    session(true)->quiet.on = true;
+    session(true)->quiet.until = (struct jv_instant){p.now_ns + JV_NS_PER_S};
+    assert_true(pair_status(&p, true, &c));
+    assert_true(c.is_quiet);
+    session(true)->quiet.until = (struct jv_instant){p.now_ns};
+    assert_true(pair_status(&p, true, &c));
+    assert_false(c.is_quiet);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(jump_learns_patience_up_to_a_limit, begin, end),
+        cmocka_unit_test_setup_teardown(
+            key_that_failed_to_open_too_often_is_replaced_and_then_given_up, begin, end),
+        cmocka_unit_test_setup_teardown(question_for_a_rekey_that_is_under_way_is_its_reason, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(key_is_replaced_before_it_has_carried_all_its_bytes, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(quiet_that_is_over_is_shown_as_none, begin, end),
         cmocka_unit_test_setup_teardown(probe_longer_than_any_datagram_is_malformed, begin, end),
         cmocka_unit_test_setup_teardown(ack_whose_spares_are_in_use_gives_none, begin, end),
         cmocka_unit_test_setup_teardown(ack_with_the_number_of_the_last_and_another_random_is_stale,

@@ -395,9 +395,22 @@ static void record_line_cut_anywhere_is_refused(void **state)
     }
 }
 
+static void record_of_the_month_zero_is_no_time(void **state)
+{
+    struct jv_record rec = full_record();
+    struct jv_record_line got;
+    size_t len = write_line(&rec, 1795252361402183999ULL);
+    char *month = strstr(line, "-11-");
+    assert_non_null(month);
+    month[1] = month[2] = '0';
+    assert_int_not_equal(jv_record_read(line, len, &got), JV_E_OK);
+    assert_string_equal(got.error, "no such time");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(record_of_the_month_zero_is_no_time),
         cmocka_unit_test(record_text_of_every_edge_of_utf8_comes_back),
         cmocka_unit_test(record_that_does_not_fit_is_not_written_at_any_length),
         cmocka_unit_test(record_groups_are_asked_of_known_keys_only),

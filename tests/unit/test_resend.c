@@ -417,9 +417,54 @@ static void every_session_has_a_share_whatever_the_others_keep(void **state)
     world_end();
 }
 
+static void resend_pool_of_no_size_keeps_nothing(void **state)
+{
+    struct jv_policy policy = jv_policy_presets[JV_PRESET_FAST];
+    (void)state;
+    world_begin(&policy, (const uint32_t[]){20000, 20000, 20000}, &streams[1]);
+    struct jv_session *s = jv_core_session_at(p.client, 0);
+    assert_non_null(s);
+    pair_run(&p, 1500);
+    s->policy.resend_max_kib = 0;
+    jv_resend_drop(p.client, s);
+    pair_run(&p, 200);
+    assert_int_equal(s->kept.len, 0);
+    /* And what is not kept was sent at no moment that anybody knows. */
+    assert_int_equal(jv_resend_sent_at(p.client, s, 1, 5).ns, p.client->now.ns);
+    pair_fini(&p);
+}
+
+static void resend_outlives_the_path_that_it_goes_over(void **state)
+{
+    struct jv_policy policy = jv_policy_presets[JV_PRESET_FAST];
+    (void)state;
+    world_begin(&policy, (const uint32_t[]){80000, 80000, 80000}, &streams[0]);
+    struct jv_session *s = jv_core_session_at(p.client, 0);
+    assert_non_null(s);
+    hole(0);
+    for (uint32_t i = 0; i < 20000 && s->kept.due == 0; i++) {
+        pair_run_us(&p, 100);
+    }
+    assert_true(s->kept.due > 0);
+    assert_int_equal(jv_resend_sent_at(p.client, s, 99, 5).ns, p.client->now.ns);
+    uint32_t second = s->bound == &p.client->client->paths[1] ? 1 : 2;
+    pair_link_down(&p, second);
+    pair_run(&p, 3000);
+    p.up.on = p.down.on = false;
+    pair_run(&p, 1000);
+    assert_int_equal(pair_state(&p, true), JV_ST_ATTACHED);
+    assert_int_equal(pair_state(&p, false), JV_ST_ATTACHED);
+    assert_int_equal(pair_leaked(&p, true), 0);
+    assert_int_equal(pair_leaked(&p, false), 0);
+    assert_int_equal(s->kept.due, 0);
+    pair_fini(&p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(resend_pool_of_no_size_keeps_nothing),
+        cmocka_unit_test(resend_outlives_the_path_that_it_goes_over),
         cmocka_unit_test(black_hole_loses_nothing),
         cmocka_unit_test(link_down_loses_nothing),
         cmocka_unit_test(move_by_choice_loses_nothing),

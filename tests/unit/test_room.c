@@ -116,7 +116,9 @@ static void birth_without_buffers_at_any_moment_comes_about(void **state)
         for (int side = 0; side < 2; side++) {
             pair_fini(&p);
             pair_init(&p, &two_links);
-            pair_run(&p, at);
+            if (at > 0) { /* 0: not even the first message finds one */
+                pair_run(&p, at);
+            }
             starve(side == 0, 12);
             assert_true(pair_attach(&p, 6000));
             pair_run(&p, 3000); /* a gateway whose heartbeat was lost has its doubts for a while */

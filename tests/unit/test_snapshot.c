@@ -9,6 +9,10 @@
 
 #include "frame.h"
 #include "pair.h"
+#include "session.h"
+#include "snapshot.h"
+#include "solo.h"
+#include "state.h"
 
 static struct pair p;
 
@@ -241,9 +245,66 @@ static void invalid_policy_of_a_client_denies_its_own_births(void **state)
     assert_int_equal(pair_state(&p, true), JV_ST_ATTACHED);
 }
 
+static void snapshot_review_goes_a_few_sessions_at_a_time(void **state)
+{
+    static struct solo many;
+    const uint32_t sessions = JV_SNAPSHOT_STEP + 8;
+    (void)state;
+    solo_cfg(&many, JV_ROLE_GATEWAY);
+    many.cfg.sessions_max = sessions;
+    solo_start(&many);
+    for (uint32_t i = 0; i < sessions; i++) {
+        struct jv_session *s = jv_session_open(many.core, &many.cfg.policy);
+        assert_non_null(s);
+        many.core->count.sessions[JV_ST_BIRTH]--;
+        s->state = i == 0 ? JV_ST_BIRTH : i == 1 ? JV_ST_TERMINATED : JV_ST_DEGRADED;
+        many.core->count.sessions[s->state]++;
+    }
+    many.core->cfg.clamp.max_switches_per_min = 6;
+    jv_snapshot_sweep_begin(many.core, false);
+    jv_snapshot_sweep(many.core, &many.out);
+    for (uint32_t i = 0; i < sessions; i++) {
+        const struct jv_session *s = jv_core_session_at(many.core, i);
+        bool is_seen = i > 1 && i < JV_SNAPSHOT_STEP; /* neither one unborn nor one that is over */
+        assert_int_equal(s->snapshot.is_due, is_seen);
+        assert_int_equal(s->policy.max_switches_per_min == 6, is_seen);
+    }
+    assert_false(jv_is_never(jv_snapshot_sweep_deadline(many.core)));
+    solo_drain(&many);
+    many.core->cfg.clamp.max_lifetime_ms = 1; /* which no policy can keep */
+    jv_snapshot_sweep(many.core, &many.out);
+    const struct jv_session *last = jv_core_session_at(many.core, sessions - 1);
+    assert_true(last->snapshot.is_due); /* asked all the same, and left as it is */
+    assert_int_equal(last->policy.max_switches_per_min, many.cfg.policy.max_switches_per_min);
+    assert_true(jv_is_never(jv_snapshot_sweep_deadline(many.core)));
+    solo_stop(&many);
+}
+
+static void snapshot_question_without_an_answer_is_asked_once_a_minute(void **state)
+{
+    struct jv_session *s = jv_core_session_at(p.client, 0);
+    (void)state;
+    assert_non_null(s);
+    order(true, &jv_policy_presets[JV_PRESET_STRICT], NULL, false);
+    s->snapshot.tries = UINT32_MAX;
+    p.client->now = (struct jv_instant){p.now_ns};
+    static struct solo none; /* its arrays only */
+    none.out = (struct jv_out){.tx = none.tx, .tx_cap = JV_OUT_TX_MIN};
+    s->snapshot.is_due = true;
+    s->snapshot.at = p.client->now;
+    jv_snapshot_expire(p.client, s, &none.out);
+    assert_int_equal(s->snapshot.tries, UINT32_MAX);
+    assert_int_equal(s->snapshot.at.ns,
+                     p.now_ns + (uint64_t)JV_SNAPSHOT_RETRY_MAX_MS * JV_NS_PER_MS);
+    jv_core_give(p.client, none.out.tx, none.out.tx_len);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(snapshot_review_goes_a_few_sessions_at_a_time, begin, end),
+        cmocka_unit_test_setup_teardown(snapshot_question_without_an_answer_is_asked_once_a_minute,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(snapshot_of_both_ends_is_one, begin, end),
         cmocka_unit_test_setup_teardown(
             snapshot_wanted_by_the_client_is_in_force_after_one_round_trip, begin, end),

@@ -350,9 +350,17 @@ static void steer_orders_before_a_session_count_for_it(void **state)
     assert_int_equal(status()->paths[0].role, JV_PATH_OFF);
 }
 
+static void steer_holds_nobody_without_a_hold(void **state)
+{
+    struct jv_out none = {0};
+    pair.client->now = (struct jv_instant){pair.now_ns};
+    assert_false(jv_steer_holds(pair.client, jv_core_session_at(pair.client, 0), NULL, &none));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(steer_holds_nobody_without_a_hold, start, stop),
         cmocka_unit_test_setup_teardown(steer_verdict_says_what_each_path_has_against_it, start,
                                         stop),
         cmocka_unit_test_setup_teardown(steer_orders_have_an_end, start, stop),
