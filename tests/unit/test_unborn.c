@@ -941,11 +941,23 @@ static void socket_beside_another_that_nobody_ordered_is_closed_again(void **sta
     assert_true(pair_attach(&p, 500));
 }
 
+static void gateway_key_that_gives_no_secret_ends_the_birth(void **state)
+{
+    pair_fini(&p);
+    pair_init(&p, &two_links);
+    memset(&p.client->cfg.gateway_key, 0, sizeof p.client->cfg.gateway_key);
+    assert_false(pair_attach(&p, 40000));
+    assert_int_equal(p.datagrams_to_gateway, 0);
+    assert_int_equal(p.last_ended.reason, JV_WHY_HANDSHAKE_FAIL);
+    assert_int_equal(pair_leaked(&p, true), 0);
+}
+
 int main(void)
 {
 #define GATE(name) cmocka_unit_test_setup_teardown(name, start, stop)
 #define PAIR(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        PAIR(gateway_key_that_gives_no_secret_ends_the_birth),
         GATE(cookie_of_the_secret_before_is_good_for_one_rotation),
         GATE(ephemerals_of_one_hash_are_told_apart),
         PAIR(policy_valid_again_before_the_birth_began_delays_nothing),
