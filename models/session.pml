@@ -381,7 +381,7 @@ proctype answers()
 #ifdef M_NO_VOID
 #define IS_VOID(o, a) false
 #else
-#define IS_VOID(o, a) (gw_at != a && r_mark[o] != 0 && gw_beat >= r_mark[o])
+#define IS_VOID(o, a) (gw_at != a && gw_at != NOWHERE && r_mark[o] != 0 && gw_beat >= r_mark[o])
 #endif
 #ifdef M_REVIVE
 #define MAY_JUDGE true

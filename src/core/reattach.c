@@ -351,7 +351,8 @@ static bool has_valid_token(const struct jv_core *core, const struct jv_session 
 static struct judgement judge_token(const struct jv_core *core, struct jv_session *s,
                                     const struct jv_slot *slot, const struct jv_request *req)
 {
-    if (req->flags & (JV_REQ_HINT | JV_REQ_UNLESS)) {
+    bool leaves_path = s->bound != NULL && !is_bound_address(s, slot);
+    if (leaves_path && (req->flags & (JV_REQ_HINT | JV_REQ_UNLESS)) != 0) {
         const struct jv_epoch *epoch = jv_keys_at(s->keys, req->hint_epoch);
         if (epoch == NULL || (epoch->window.any && epoch->window.top >= req->hint_counter)) {
             /* The bound address has delivered that counter or a higher one: a raced copy leads nowhere, not even to a challenge. */

@@ -127,6 +127,15 @@ void jv_request_begin(struct jv_core *core, struct jv_session *s, const struct j
         req->hint_epoch = mark.epoch;
         req->hint_counter = mark.counter;
     }
+    if (aim->mark == NULL && aim->path == s->bound && s->live.reported_epoch != 0) {
+        /*
+         * It proves the path in place and is to move nothing. What it names has arrived, so a copy from elsewhere is void, also where
+         * somebody's challenge is here before that of the gateway's answer to the original.
+         */
+        req->is_unless = true;
+        req->hint_epoch = s->live.reported_epoch;
+        req->hint_counter = s->live.reported_highest;
+    }
     req->why = aim->why;
     req->started = started;
     struct jv_record *rec = jv_session_record(core, s, JV_REC_ReattachAttempt, aim->why, out);
@@ -303,7 +312,7 @@ static bool correct(struct jv_core *core, struct jv_session *s, struct jv_path *
     if (req->corrected) {
         return false;
     }
-    aim.mark = req->is_hint || req->is_unless ? &hint : NULL;
+    aim.mark = req->rebind && (req->is_hint || req->is_unless) ? &hint : NULL;
     aim.is_hint = req->is_hint;
     jv_request_begin(core, s, &aim, out);
     req->corrected = true;

@@ -143,6 +143,39 @@ static void copies_of_a_much_faster_observer_do_not_move_it_either(void **state)
     race(1000);
 }
 
+/* A silence that is over is followed by a proof in place: that request is raced too, and so is what proves the path for it. */
+static void race_after_silence(uint32_t delay_us)
+{
+    begin(&(struct pair_cfg){.seed = 1, .links = 4, .rtt_us = {40000, 40000, 40000, 40000}});
+    for (uint32_t i = 1; i < 4; i++) {
+        pair_link_down(&world, i);
+    }
+    attach_with_traffic(20000);
+    world.links[OBSERVER_LINK].up = true;
+    attack.types = TYPE(JV_TYPE_REQUEST);
+    attack.delay_us = delay_us;
+    world.filter = observe;
+    for (uint32_t i = 0; i < 2; i++) {
+        set_hole(0, true);
+        pair_run(&world, 600);
+        set_hole(0, false);
+        for (uint32_t k = 0; k < 100; k++) {
+            pair_run(&world, 100);
+            const struct jv_session *s = jv_core_session_at(world.gateway, 0);
+            assert_non_null(s);
+            assert_true(s->bound == NULL || jv_endpoint_is_equal(&s->bound->remote, &client_at));
+        }
+    }
+    assert_both_attached();
+    assert_true(pair_count(&world.log_c, JV_REC_SessionStateChange, JV_WHY_HEALTH_RECOVERED) > 0);
+}
+
+static void raced_copies_of_a_proof_in_place_do_not_move_the_binding(void **state)
+{
+    (void)state;
+    race_after_silence(1000);
+}
+
 static void forgery_to_another_local_address_moves_nothing(void **state)
 {
     const struct pair_cfg cfg = two_links(JV_PRESET_FAST);
@@ -661,6 +694,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(raced_copies_do_not_move_the_binding),
+        T(raced_copies_of_a_proof_in_place_do_not_move_the_binding),
         T(copies_of_a_much_faster_observer_do_not_move_it_either),
         T(forgery_to_another_local_address_moves_nothing),
         T(garbage_under_the_bound_locator_does_not_stop_the_jump),
