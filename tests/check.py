@@ -261,6 +261,7 @@ def group_ct(args):
 NOT_UNDER_VALGRIND = {
     "wipe": "reads all of its memory, whatever is in it",
     "nonces": "five minutes of work there, and every line of it is in others",
+    "resend": "did not end within eight minutes there",
     "sandbox": "valgrind 3.19 does not know seccomp(2)",
     "reader": "seccomp(2) as well",
     "runner": "nor pidfd_open(2)",
