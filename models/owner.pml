@@ -20,8 +20,6 @@
  * @reach takeover -DLATE -DREACH_TAKEOVER: the model lets a node take over from one that is cut off
  * @reach home-again -DLATE -DREACH_HOME_AGAIN: and a node that was fenced serve again, its record being there still
  * @reach drained -DHANDOVER -DREACH_DRAINED: and a slot move by agreement
- * @safety-long crash-2 -DCRASH -DT_OWN=2: as crash, deadlines twice as long
- * @safety-long hand-over-2 -DHANDOVER -DT_OWN=2: as hand-over, deadlines twice as long
  * @mutant M_FROM_ANSWER late: the deadline counts from the answer, not from when the renewal was sent
  * @mutant M_TAKE_EARLY late: T_take is not above T_own by the bound on clocks
  * @mutant M_TAKE_BLIND late: a node is declared dead without comparing the revision that was seen

@@ -19,7 +19,6 @@
  * @reach adopted -DJUMP -DORDERS=3 -DREACH_ADOPTED: and take up a commit whose ACK was lost
  * @reach relay-bound -DJUMP -DRELAY -DORDERS=2 -DREACH_X: and bind who relays a standby path both ways, as docs/threat-model.md says
  * @safety-long jump-3 -DJUMP -DORDERS=3: as jump, three requests
- * @safety-long race-3 -DRACE -DRELAY -DORDERS=3: as race, three requests
  * @mutant M_NO_TOKEN jump: a request without a path token commits
  * @mutant M_TOKEN_ANY jump: a token made for another address commits
  * @mutant M_ORDER_EQUAL jump: the order of the last commit is not refused from elsewhere
