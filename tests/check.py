@@ -1,6 +1,6 @@
 """Builds the tree and runs its checks; ./check calls it. The last line is `N passed, N failed`.
 
-What counts as one: a build, a TAP line of a unit or property test or of a replayed corpus, a fuzz target, a lint, a namespace test.
+What counts as one: a build, a TAP line, a verdict of a model, a fuzz target, a program under memcheck, a lint, a namespace test.
 """
 import argparse
 import json
@@ -25,7 +25,7 @@ GROUPS = {
     "models": "Spin: each property of models/ proved, each mutant caught, runs of the cores held against the model",
     "asan": "the same unit and property tests under AddressSanitizer and UBSan",
     "ct": "no branch and no index depends on a secret (valgrind on poisoned keys)",
-    "valgrind": "the unit tests under memcheck: uninitialised reads, leaks (with --long)",
+    "valgrind": "the unit tests under memcheck: uninitialised reads, leaks (with --long, or by name)",
     "coverage": "branches that the tests of base, crypto, core and verify take (with --long, or by name): src/core at 95 %, every gap explained",
     "interop": "births, data, rekey and jump with a peer in Go and its own Noise",
     "fuzz": "every fuzz target for seconds (five minutes with --long), by libFuzzer and AFL++",
@@ -271,7 +271,8 @@ NOT_UNDER_VALGRIND = {
 
 
 def group_valgrind(args):
-    if not args.long or not build("build"):
+    """Takes long: with --long, or where it is asked for."""
+    if not (args.long or args.only) or not build("build"):
         return
     say("unit tests under memcheck")
     listing = subprocess.run(["meson", "introspect", "--tests", "build"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -401,7 +402,7 @@ def group_netns(_):
 
 def main():
     parser = argparse.ArgumentParser(prog="./check", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--long", action="store_true", help="five minutes a fuzz target, gcc -fanalyzer as well")
+    parser.add_argument("--long", action="store_true", help="every tier at its widest, and those that wait for it")
     parser.add_argument("--only", action="append", metavar="GROUP", choices=list(GROUPS), help="only this group (may be repeated)")
     parser.add_argument("--list", action="store_true", help="show the groups")
     args = parser.parse_args()
