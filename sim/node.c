@@ -175,6 +175,14 @@ static void empty_out(struct sim_world *w, struct sim_node *node)
     out->tx_len = out->tun_len = out->records_len = out->orders_len = 0;
 }
 
+/* Of a lazy node as well: what it sends tells others where it is, so it is looked at first, as any other is. */
+static void make_room(struct sim_world *w, struct sim_node *node)
+{
+    w->tally.full_outputs++;
+    empty_out(w, node);
+    check_node(w, node);
+}
+
 void node_flush(struct sim_world *w, struct sim_node *node)
 {
     node->flush_at_ns = 0;
@@ -237,8 +245,7 @@ static void give_batch(struct sim_world *w, struct sim_node *node, struct jv_slo
         node->ended_in_tun += node->out.tun_len - tun - (told_too_big(node->core) - told);
         node->ended_in_drop += drops_of_datagrams(node->core) - drops;
         if (err == JV_E_AGAIN) {
-            w->tally.full_outputs++;
-            empty_out(w, node);
+            make_room(w, node);
         }
     }
     if (err != JV_E_OK) {
@@ -328,8 +335,7 @@ void node_expire(struct sim_world *w, struct sim_node *node)
     for (uint32_t i = 0; i < 1000 && err == JV_E_AGAIN; i++) {
         err = jv_core_expire(node->core, instant(w, node), &node->out);
         if (err == JV_E_AGAIN) {
-            w->tally.full_outputs++;
-            empty_out(w, node);
+            make_room(w, node);
         }
     }
     if (err != JV_E_OK) {
