@@ -176,6 +176,48 @@ static void raced_copies_of_a_proof_in_place_do_not_move_the_binding(void **stat
     race_after_silence(1000);
 }
 
+/*
+ * What is not prevented (TH-01): the path on which a client comes back that has lost its binding is no bound one, and a faster observer
+ * is given it. Who then passes on nothing but what the gateway answers keeps the session in trouble; it lives, and comes home without him.
+ */
+static void observer_of_the_way_back_holds_the_session_while_he_goes_on_only(void **state)
+{
+    (void)state;
+    begin(&(struct pair_cfg){
+        .seed = 1, .links = 4, .rtt_us = {40000, 40000, 40000, 40000}, .preset = JV_PRESET_FAST});
+    for (uint32_t i = 1; i < 4; i++) {
+        pair_link_down(&world, i);
+    }
+    attach_with_traffic(20000);
+    const struct jv_sid sid = jv_core_session_at(world.gateway, 0)->sid;
+    world.links[OBSERVER_LINK].up = true;
+    attack.types = TYPE(JV_TYPE_REQUEST);
+    attack.delay_us = 1000;
+    world.filter = observe;
+    set_hole(0, true);
+    pair_run(&world, 3000);
+    set_hole(0, false);
+    bool is_his = false;
+    for (uint32_t i = 0; i < 100; i++) {
+        pair_run(&world, 100);
+        const struct jv_session *s = jv_core_session_at(world.gateway, 0);
+        assert_non_null(s);
+        is_his =
+            is_his || (s->bound != NULL && jv_endpoint_is_equal(&s->bound->remote, &observer_at));
+    }
+    assert_true(is_his);
+    world.filter = NULL;
+    world.links[OBSERVER_LINK].up = false;
+    pair_run(&world, 5000);
+    const struct jv_session *s = jv_core_session_at(world.gateway, 0);
+    assert_non_null(s);
+    assert_non_null(s->bound);
+    assert_true(jv_endpoint_is_equal(&s->bound->remote, &client_at));
+    pair_run(&world, 60000); /* protective mode ends with a clean window */
+    assert_both_attached();
+    assert_memory_equal(&jv_core_session_at(world.gateway, 0)->sid, &sid, sizeof sid);
+}
+
 static void forgery_to_another_local_address_moves_nothing(void **state)
 {
     const struct pair_cfg cfg = two_links(JV_PRESET_FAST);
@@ -696,6 +738,7 @@ int main(void)
         T(raced_copies_do_not_move_the_binding),
         T(raced_copies_of_a_proof_in_place_do_not_move_the_binding),
         T(copies_of_a_much_faster_observer_do_not_move_it_either),
+        T(observer_of_the_way_back_holds_the_session_while_he_goes_on_only),
         T(forgery_to_another_local_address_moves_nothing),
         T(garbage_under_the_bound_locator_does_not_stop_the_jump),
         T(replays_from_elsewhere_do_not_empty_the_request_limit),
