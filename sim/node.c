@@ -20,7 +20,9 @@ uint64_t node_now(const struct sim_world *w, const struct sim_node *node)
 static uint64_t world_at(const struct sim_node *node, uint64_t node_ns)
 {
     const struct sim_clock *c = &node->clock;
-    uint64_t rate = (uint64_t)(1000000 + c->drift_ppm);
+    int64_t per_million = 1000000;
+    per_million += c->drift_ppm;
+    uint64_t rate = (uint64_t)per_million;
     if (node_ns == UINT64_MAX || node_ns - c->node_ns > UINT64_MAX / 4) {
         return node_ns <= c->node_ns ? c->world_ns : UINT64_MAX;
     }
