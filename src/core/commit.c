@@ -21,9 +21,9 @@ static void count_switch(struct jv_core *core, struct jv_session *s, enum jv_why
                          uint64_t outage_us)
 {
     struct jv_rate rate = jv_session_switch_rate(s);
+    /* jump.c saw the token before the request was sent. A policy that came since may leave none, and what was committed is so. */
     bool charged = jv_bucket_take(&s->switches, &rate, core->now);
-    JV_ASSERT(
-        charged); /* jump.c saw the token before the request was sent, and nothing else takes one */
+    (void)charged;
     s->last_switch = core->now;
     s->last_switch_why = why;
     s->switch_times[s->switch_times_len++ % JV_ARRAY_LEN(s->switch_times)] = core->now;

@@ -589,6 +589,19 @@ static void packets_without_a_transport_wait_in_bounds(void **state)
 
 #define T(name) cmocka_unit_test_teardown(name, stop)
 
+/* A gateway that takes every switch away while one is asked for, and then grants it: the client adopts what was committed. */
+static void switch_that_is_granted_after_all_were_taken_is_counted(void **state)
+{
+    (void)state;
+    begin(JV_PRESET_FAST);
+    order_switch(1);
+    assert_true(world.client->client->request.used);
+    session(true)->policy.max_switches_per_min = 0;
+    pair_run(&world, 200);
+    assert_int_equal(session(true)->switches_total, 1);
+    assert_int_equal(session(true)->state, JV_ST_ATTACHED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -618,6 +631,7 @@ int main(void)
         T(stall_of_this_process_is_no_silence),
         T(traffic_that_overtakes_the_ack_is_bounded),
         T(packets_without_a_transport_wait_in_bounds),
+        T(switch_that_is_granted_after_all_were_taken_is_counted),
     };
     return cmocka_run_group_tests_name("credulity", tests, NULL, NULL);
 }
