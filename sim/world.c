@@ -496,6 +496,16 @@ static void data_flows(struct sim_world *w)
     }
 }
 
+static void order_all(struct sim_world *w, const struct jv_command *command)
+{
+    for (uint32_t i = 0; i < w->gateways_len + w->clients_len; i++) {
+        if (w->nodes[i].is_alive) {
+            (void)node_command(w, &w->nodes[i], command); /* it may be over */
+        }
+    }
+    world_pass(w, w->now_ns + 2000 * JV_NS_PER_MS);
+}
+
 /* Everything ends, and every buffer comes home. */
 static void end(struct sim_world *w)
 {
@@ -504,12 +514,17 @@ static void end(struct sim_world *w)
         w->clients[c].up.on = w->clients[c].down.on = false;
         w->clients[c].is_wanted = w->clients[c].must_live = false;
     }
-    for (uint32_t i = 0; i < w->gateways_len + w->clients_len; i++) {
-        if (w->nodes[i].is_alive) {
-            (void)node_command(w, &w->nodes[i], &down); /* it may be over */
-        }
+    bool is_birth_out = false;
+    for (uint32_t c = 0; c < w->clients_len; c++) {
+        struct jv_session_status s;
+        is_birth_out = is_birth_out ||
+                       (node_session(w, node_of_client(w, c), c, &s) && s.state == JV_ST_BIRTH);
     }
-    world_pass(w, w->now_ns + 2000 * JV_NS_PER_MS);
+    order_all(w, &down);
+    if (is_birth_out) {
+        /* Its confirmation may be under way: that session begins behind the first order, at the gateway alone. */
+        order_all(w, &down);
+    }
     for (uint32_t c = 0; c < w->clients_len; c++) {
         if (!check_is_home(w, c)) {
             world_wrong(w, false, "an operator's end does not end the session of client %u", c);
