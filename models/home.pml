@@ -11,21 +11,19 @@
  * many requests there are. Each process is treated fairly (time goes on; what is under way arrives), the network only owes to heal.
  *
  * @live home -DLTL: once the network has healed both are attached by one transport for good, or both have ended
- * @live stays -DLTL: attached, where both lived and had more than the window of a recovery left of their limits
- * @live quick -DLTL -DQUICK: attached, where they had more than 2 ticks left, unless the gateway had let go of what it bound last, by the very request that is out
+ * @live stays -DLTL: attached, where both lived and had more than 2 ticks left of their limits
  * @live time -DLTL -DTIME: and no exchange goes on without time: between two ticks it comes to an end
  * @live recovery -DLTL -DSTORM: every recovery ends, whatever the network does
  * @live lost-client -DLTL -DSTORM: a client without a transport finds one or ends
  * @live lost-gateway -DLTL -DSTORM: so does a gateway
- * @reach no-sooner -DPROMPT=5: the window of a recovery (6) is what it takes
- * @reach no-quicker -DQUICK -DPROMPT=1: and 2 ticks, without that exception
- * @reach exception -DQUICK -DANYHOW: which is one: the gateway takes what the client repeats for a replay until the window of the recovery is over
+ * @reach no-sooner -DPROMPT=1: 2 ticks are what it takes
  * @reach moved -DREACH_MOVED: a session comes home by the other path
  * @reach adopted -DREACH_ADOPTED: and by a commit whose ACKs were lost
  * @reach held -DREACH_HELD: a request that was given up commits after the network healed
  * @reach expired -DSTORM -DREACH_EXPIRED: a recovery does last as long as its window
- * @mutant M_ONCE quick: a request is sent once
- * @mutant M_DEAF quick: a request that was accepted is not answered again
+ * @mutant M_ONCE stays: a request is sent once
+ * @mutant M_DEAF stays: a request that was accepted is not answered again
+ * @mutant M_LET_GO stays: what the client repeats is a replay to a gateway that has let go of what it bound by it
  * @mutant M_NO_ADOPT home: neither is the version of a commit whose ACKs were lost learned, nor that commit asked for again
  * @mutant M_EXACT_VERSION home: rows that the gateway ran alone make a request stale, and only an ACK tells of them
  * @mutant M_NO_DOUBT stays: a client that is well does not see to the doubt of the gateway
@@ -51,11 +49,7 @@
 #define DEAD 2 /* silence, until an end lets go of its path */
 /* A session that has more than this left of its limits when the network heals comes home. */
 #ifndef PROMPT
-#ifdef QUICK
 #define PROMPT 2
-#else
-#define PROMPT WINDOW
-#endif
 #endif
 
 /* The client. */
@@ -189,7 +183,12 @@ inline judge()
 	if
 	:: g_lives && is_last ->
 #ifndef M_DEAF
-		n_ack = (n_ack || ga == out)
+		n_ack = (n_ack || ga == out);
+#endif
+#ifdef M_LET_GO
+		skip
+#else
+		n_reject = (n_reject || ga == NONE)
 #endif
 	:: g_lives && !is_last && in_place && has_token -> is_last = 1; n_old[0] = 0; n_old[1] = 0; n_ack = 1
 	:: g_lives && !is_last && !in_place && !is_fresh -> n_reject = 1
@@ -409,12 +408,7 @@ inline heal(u0, u1, c, g, w, t, r)
 	token[0] = t && c_lives; token[1] = t && c_lives;
 	c_away = (cs == ATTACHED || !c_lives -> 0 : c); g_away = (gs == ATTACHED || !g_lives -> 0 : g);
 	c_window = (cs == RECOVERING -> w : 0);
-#if defined(QUICK) && !defined(ANYHOW)
-	good = (is_last && ga == NONE -> 0 : 1);
-#else
-	good = 1;
-#endif
-	good = (good && both && !n_end_c && !n_end_g && c + PROMPT < LIMIT && g + PROMPT < LIMIT);
+	good = (both && !n_end_c && !n_end_g && c + PROMPT < LIMIT && g + PROMPT < LIMIT);
 	n_request = (r && out != NONE && up[out & 1])
 }
 
@@ -484,6 +478,5 @@ ltl time { [] (healed -> (<> beat && <> !beat)) }
 #else
 ltl home { [] (healed -> <> [] is_home) }
 ltl stays { [] (good -> <> [] is_attached) }
-ltl quick { [] (good -> <> [] is_attached) }
 #endif
 #endif

@@ -446,6 +446,8 @@ inline commit(o3, at3)
 		gw_spent = o; gw_commit = o; bury(); answer_ack(o, a) } \
 	:: d_step { MAY_JUDGE && o == cl_out && MAY_COME(o) && !IS_SPENT(o) && !in_place(a) && IS_STALE(o) && reaches(a, r_path[o]) && rejects == 0 -> \
 		rejects = BIT(a); reject_lead = gw_lead; reject_last = gw_commit } \
+	:: d_step { MAY_JUDGE && o == cl_out && o == gw_commit && gw_at == NOWHERE && reaches(a, r_path[o]) && rejects == 0 -> \
+		rejects = BIT(a); reject_lead = gw_lead; reject_last = gw_commit } \
 	:: d_step { MAY_JUDGE && o <= cl_order && MAY_COME(o) && !IS_SPENT(o) && !(in_place(a) && o != gw_commit) && !IS_STALE(o) && !IS_VOID(o, a) && \
 		IS_PROVEN(o, a) -> commit(o, a) } \
 	:: d_step { MAY_JUDGE && o == cl_out && o != gw_commit && !IS_SPENT(o) && (in_place(a) || (!IS_STALE(o) && !IS_VOID(o, a))) && \

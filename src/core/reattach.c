@@ -296,6 +296,10 @@ static bool judge_order(const struct jv_session *s, const struct jv_slot *slot,
         *j = is_bound_address(s, slot)
                  ? (struct judgement){.verdict = VERDICT_ACK_AGAIN}
                  : (struct judgement){VERDICT_DROP, JV_WHY_REPLAY_DETECTED, 0};
+        if (s->bound == NULL) {
+            /* What it bound was let go of: only another request helps the client. */
+            *j = reject(JV_WHY_INVALID_STATE_VERSION, 0);
+        }
         return true;
     }
     if (req->order <= s->order) {

@@ -214,6 +214,28 @@ static void lost_ack_is_answered_again_without_a_second_commit(void **state)
     assert_int_equal(pair_count(&p.log_g, JV_REC_TransportSwitch, JV_WHY_NONE), 1);
 }
 
+static void commit_that_the_gateway_let_go_of_costs_one_request_more(void **state)
+{
+    uint32_t left = UINT32_MAX;
+    (void)state;
+    p.filter = swallow_acks;
+    p.filter_arg = &left;
+    hole(0, true);
+    pair_run(&p, 200);
+    hole(1, true);
+    pair_run(&p, 2700); /* the gateway lets go, the client's window is still open */
+    assert_int_equal(status(false).state, JV_ST_VOLATILE);
+    assert_int_equal(pair_count(&p.log_g, JV_REC_TransportDead, JV_WHY_NONE), 1);
+    assert_int_equal(status(true).state, JV_ST_RECOVERING);
+    p.filter = NULL;
+    hole(1, false);
+    pair_run(&p, 1000);
+    assert_int_equal(status(true).state, JV_ST_ATTACHED);
+    assert_int_equal(status(false).state, JV_ST_ATTACHED);
+    assert_int_equal(pair_count(&p.log_g, JV_REC_SecurityReplayDetected, JV_WHY_NONE), 0);
+    assert_int_equal(status(false).switches, 1);
+}
+
 static bool swallow_link1_down(struct pair *world, const struct pair_event *e)
 {
     (void)world;
@@ -415,6 +437,8 @@ int main(void)
                                         end),
         cmocka_unit_test_setup_teardown(lost_ack_is_answered_again_without_a_second_commit, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(commit_that_the_gateway_let_go_of_costs_one_request_more,
+                                        begin, end),
         cmocka_unit_test_setup_teardown(lossy_link_is_left_after_two_windows_and_shunned, begin,
                                         end),
         cmocka_unit_test_setup_teardown(loss_below_the_threshold_changes_nothing, begin, end),
