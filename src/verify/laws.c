@@ -156,6 +156,10 @@ static void bind(struct jv_verify_session *s, const struct jv_record *rec)
     }
 }
 
+/*
+ * The bound is the widest one under which a switch of this minute was made: a policy that is tightened under a running session takes
+ * back no switch, and a session that then had none left for a minute would end beside a good path.
+ */
 static bool check_switch_rate(struct jv_verify *v, struct jv_verify_session *s,
                               const struct jv_record *rec)
 {
@@ -167,12 +171,15 @@ static bool check_switch_rate(struct jv_verify *v, struct jv_verify_session *s,
         s->jumps_len = 0;
     }
     s->jumps[s->jumps_at] = now_ms;
+    s->caps[s->jumps_at] = (uint32_t)JV_MIN(limit, (uint64_t)UINT32_MAX);
     s->jumps_at = (s->jumps_at + 1) % JV_VERIFY_JUMPS;
     s->jumps_len = JV_MIN(s->jumps_len + 1, JV_VERIFY_JUMPS);
     uint64_t seen = 0;
     for (uint32_t i = 0; i < s->jumps_len; i++) {
-        uint32_t at = s->jumps[(s->jumps_at + JV_VERIFY_JUMPS - 1 - i) % JV_VERIFY_JUMPS];
-        seen += now_ms - at < JUMP_WINDOW_MS ? 1 : 0;
+        uint32_t at = (s->jumps_at + JV_VERIFY_JUMPS - 1 - i) % JV_VERIFY_JUMPS;
+        bool is_recent = now_ms - s->jumps[at] < JUMP_WINDOW_MS;
+        seen += is_recent ? 1 : 0;
+        limit = is_recent ? JV_MAX(limit, (uint64_t)s->caps[at]) : limit;
     }
     if (JV_MAX(seen, own) > limit) {
         return jv_verify_wrong(v, JV_LAW_COUNTED,

@@ -23,6 +23,7 @@ struct jv_verify_session {
     uint64_t bare_at;           /* judged clock at unbinding; 0: bound, or unknown since when */
     uint64_t window_ms, ttl_ms; /* limits as last recorded; 0: none seen */
     uint32_t jumps[JV_VERIFY_JUMPS]; /* ts of the last switches, ms since the first line */
+    uint32_t caps[JV_VERIFY_JUMPS];  /* and the switches_limit of each */
     uint32_t jumps_len, jumps_at, jumps_steps;
     uint32_t era; /* of struct jv_verify when it was last touched */
     uint32_t next_ended;

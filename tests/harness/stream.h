@@ -17,6 +17,7 @@
 #define STREAM_ZERO "0000000000000000000000000000000000000000000000000000000000000000"
 
 struct stream {
+    uint64_t switches_limit; /* of TransportSwitch; 0: 8 */
     char text[STREAM_LINES][JV_RECORD_LINE_BYTES];
     size_t len[STREAM_LINES];
     uint32_t lines;
@@ -214,7 +215,7 @@ static inline void stream_arrive(struct stream *st, const char *from, const char
     jv_record_put(rec, JV_FD_detect_us, 231000);
     jv_record_put(rec, JV_FD_reattach_us, 48000);
     jv_record_put(rec, JV_FD_switches_in_window, in_window);
-    jv_record_put(rec, JV_FD_switches_limit, 8);
+    jv_record_put(rec, JV_FD_switches_limit, st->switches_limit != 0 ? st->switches_limit : 8);
     jv_record_put(rec, JV_FD_switch_tokens, 3);
     jv_record_put(rec, JV_FD_cooldown_left_ms, 1500);
     cause = stream_emit(st);

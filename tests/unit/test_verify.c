@@ -462,6 +462,36 @@ static void verify_law_9_holds_the_switches_of_a_minute(void **state)
     expect_wrong(JV_LAW_COUNTED, st.lines - 1);
 }
 
+static void there_and_back(uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        const char *from = i % 2 == 0 ? "fibre/udp" : "lte/udp";
+        const char *to = i % 2 == 0 ? "lte/udp" : "fibre/udp";
+        stream_leave(&st, from, to);
+        stream_arrive(&st, from, to, i + 1);
+    }
+}
+
+/* Found by jvsim (seed 901924): a tighter policy takes back no switch, and the session would have none left for a minute. */
+static void verify_law_9_counts_a_minute_by_its_widest_bound(void **state)
+{
+    for (uint32_t more = 2; more <= 4; more += 2) {
+        born();
+        st.switches_limit = 12;
+        there_and_back(8);
+        st.switches_limit = 10 - more; /* 8 or 6 in force when the last ones are made */
+        there_and_back(more);
+        expect_ok();
+    }
+    born();
+    st.switches_limit = 9;
+    there_and_back(8);
+    st.switches_limit = 4;
+    there_and_back(2);
+    expect_wrong(JV_LAW_COUNTED, st.lines - 1);
+    st.switches_limit = 0;
+}
+
 static void verify_refuses_a_cause_that_is_not_earlier(void **state)
 {
     born();
@@ -595,6 +625,7 @@ int main(void)
         cmocka_unit_test(verify_law_6_hears_nothing_of_a_lost_session),
         cmocka_unit_test(verify_law_9_counts_every_record),
         cmocka_unit_test(verify_law_9_holds_the_switches_of_a_minute),
+        cmocka_unit_test(verify_law_9_counts_a_minute_by_its_widest_bound),
         cmocka_unit_test(verify_refuses_a_cause_that_is_not_earlier),
         cmocka_unit_test(verify_tolerates_a_clock_set_back),
         cmocka_unit_test(verify_starts_again_behind_a_restart),
