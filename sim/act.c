@@ -72,6 +72,24 @@ static void set_shape(struct sim_world *w, const struct plan_step *s, uint32_t d
     }
 }
 
+static bool is_shape(enum plan_kind kind)
+{
+    switch (kind) {
+    case PLAN_HOLE:
+    case PLAN_LOSS:
+    case PLAN_BURST:
+    case PLAN_DUPLICATE:
+    case PLAN_DELAY:
+    case PLAN_JITTER:
+    case PLAN_REORDER:
+    case PLAN_RATE:
+    case PLAN_MTU:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void shape(struct sim_world *w, const struct plan_step *s, bool on)
 {
     bool has_sides = s->kind == PLAN_HOLE || s->kind == PLAN_LOSS || s->kind == PLAN_DUPLICATE ||
@@ -228,17 +246,6 @@ static bool begin_thing(struct sim_world *w, const struct plan_step *s)
     struct nat *nat = nat_of(w, s);
     uint64_t until_ns = SIM_START_NS + s->until_ms * JV_NS_PER_MS;
     switch (s->kind) {
-    case PLAN_HOLE:
-    case PLAN_LOSS:
-    case PLAN_BURST:
-    case PLAN_DUPLICATE:
-    case PLAN_DELAY:
-    case PLAN_JITTER:
-    case PLAN_REORDER:
-    case PLAN_RATE:
-    case PLAN_MTU:
-        shape(w, s, true);
-        return true;
     case PLAN_PARTITION:
         (s->a == 1 ? w->holes_to : w->holes_from)[gateway][s->client] = true;
         return true;
@@ -373,7 +380,9 @@ void plan_begin(struct sim_world *w, const struct plan_step *s)
     if (w->nodes[w->gateways_len + s->client].incarnation == 0) {
         return; /* that client has not begun */
     }
-    if (!begin_thing(w, s)) {
+    if (is_shape(s->kind)) {
+        shape(w, s, true);
+    } else if (!begin_thing(w, s)) {
         begin_act(w, s);
     }
 }
@@ -386,18 +395,11 @@ void plan_end(struct sim_world *w, const struct plan_step *s)
     if (client->incarnation == 0) {
         return;
     }
-    switch (s->kind) {
-    case PLAN_HOLE:
-    case PLAN_LOSS:
-    case PLAN_BURST:
-    case PLAN_DUPLICATE:
-    case PLAN_DELAY:
-    case PLAN_JITTER:
-    case PLAN_REORDER:
-    case PLAN_RATE:
-    case PLAN_MTU:
+    if (is_shape(s->kind)) {
         shape(w, s, false);
-        break;
+        return;
+    }
+    switch (s->kind) {
     case PLAN_PARTITION:
         (s->a == 1 ? w->holes_to : w->holes_from)[gateway][s->client] = false;
         break;

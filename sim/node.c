@@ -210,26 +210,17 @@ static void finish(struct sim_world *w, struct sim_node *node)
 
 /* Ends of datagrams within one call. Packets that wait may meet their own end there, an answer may find no buffer, and traffic that was
  * held meets its end at any time: those are no part of it. */
-static uint64_t drops_of_datagrams(const struct jv_core *core)
+static uint64_t drops_of_datagrams(const struct jv_counters *count)
 {
-    struct jv_counters count;
     uint64_t sum = 0;
-    jv_core_counters(core, &count);
     for (uint32_t i = 0; i < JV_DROPS; i++) {
         bool is_packets = i == JV_DROP_NO_BUFFER || i == JV_DROP_WAITING_FULL ||
                           i == JV_DROP_WAITING_OLD || i == JV_DROP_INNER_TOO_BIG ||
                           i == JV_DROP_INNER_NO_SESSION;
         bool is_held = i == JV_DROP_TERMINATED || i == JV_DROP_UNBOUND;
-        sum += is_packets || is_held ? 0 : count.drops[i];
+        sum += is_packets || is_held ? 0 : count->drops[i];
     }
     return sum;
-}
-
-static uint64_t told_too_big(const struct jv_core *core)
-{
-    struct jv_counters count;
-    jv_core_counters(core, &count);
-    return count.told_too_big;
 }
 
 static void give_batch(struct sim_world *w, struct sim_node *node, struct jv_slot *slots,
@@ -238,14 +229,16 @@ static void give_batch(struct sim_world *w, struct sim_node *node, struct jv_slo
     struct jv_batch batch = {slots, len, 0};
     enum jv_err err = JV_E_AGAIN;
     for (uint32_t i = 0; i < 10 * JV_BATCH_MAX && err == JV_E_AGAIN; i++) {
-        uint64_t drops = drops_of_datagrams(node->core);
-        uint64_t told = told_too_big(node->core);
+        struct jv_counters before;
+        struct jv_counters after;
         uint32_t tun = node->out.tun_len;
         uint32_t done = batch.done;
+        jv_core_counters(node->core, &before);
         err = jv_core_datagrams(node->core, instant(w, node), &batch, &node->out);
+        jv_core_counters(node->core, &after);
         node->given += batch.done - done;
-        node->ended_in_tun += node->out.tun_len - tun - (told_too_big(node->core) - told);
-        node->ended_in_drop += drops_of_datagrams(node->core) - drops;
+        node->ended_in_tun += node->out.tun_len - tun - (after.told_too_big - before.told_too_big);
+        node->ended_in_drop += drops_of_datagrams(&after) - drops_of_datagrams(&before);
         if (err == JV_E_AGAIN) {
             make_room(w, node);
         }

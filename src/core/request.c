@@ -312,7 +312,7 @@ static bool correct(struct jv_core *core, struct jv_session *s, struct jv_path *
     if (req->corrected) {
         return false;
     }
-    aim.mark = req->rebind && (req->is_hint || req->is_unless) ? &hint : NULL;
+    aim.mark = req->rebind ? &hint : NULL; /* a rebinding always names a packet */
     aim.is_hint = req->is_hint;
     jv_request_begin(core, s, &aim, out);
     req->corrected = true;
