@@ -13,67 +13,12 @@
 
 #include "control.h"
 #include "frame.h"
-#include "pair.h"
 #include "state.h"
-
-#define TYPE_OF(e) ((e)->bytes[0] & 0x1fU)
-
-static struct pair world;
-static const struct jv_endpoint gateway_at = {.ip = {{203, 0, 113, 1}, JV_AF_4, {0}}, .port = 4433};
-/* Datagrams of these types to the client are taken away, the newest of each is kept. */
-static struct {
-    uint32_t types;
-    uint32_t taken;
-    struct pair_event held[32];
-} thief;
-
-static bool take_away(struct pair *p, const struct pair_event *e)
-{
-    (void)p;
-    if (e->to_gateway || (thief.types >> TYPE_OF(e) & 1) == 0) {
-        return true;
-    }
-    thief.held[TYPE_OF(e)] = *e;
-    thief.taken++;
-    return false;
-}
-
-static void steal(uint32_t types)
-{
-    thief.types = types;
-    thief.taken = 0;
-    world.filter = take_away;
-}
+#include "thief.h"
 
 static void begin(enum jv_preset preset)
 {
-    const struct pair_cfg cfg = {.seed = 5, .links = 2, .rtt_us = {20000, 30000}, .preset = preset};
-    memset(&thief, 0, sizeof thief);
-    pair_init(&world, &cfg);
-    assert_true(pair_attach(&world, 3000));
-    pair_run(&world, 1500);
-}
-
-static int stop(void **state)
-{
-    assert_int_equal(pair_leaked(&world, true), 0);
-    assert_int_equal(pair_leaked(&world, false), 0);
-    pair_fini(&world);
-    return 0;
-}
-
-static struct jv_session *session(bool client)
-{
-    struct jv_session *s = jv_core_session_at(client ? world.client : world.gateway, 0);
-    assert_non_null(s);
-    return s;
-}
-
-static uint64_t drops(enum jv_drop drop)
-{
-    struct jv_counters count;
-    jv_core_counters(world.client, &count);
-    return count.drops[drop];
+    begin_with(5, preset);
 }
 
 static uint32_t told(enum jv_event_type event, enum jv_why why)
@@ -84,12 +29,6 @@ static uint32_t told(enum jv_event_type event, enum jv_why why)
 static void hear(uint32_t link, const struct pair_event *e)
 {
     pair_inject(&world, false, world.links[link].handle, &gateway_at, e->bytes, e->len);
-}
-
-static void order_switch(uint32_t link)
-{
-    const struct jv_command command = {.kind = JV_CMD_SWITCH, .link = world.links[link].handle};
-    assert_int_equal(pair_command(&world, true, &command), JV_E_OK);
 }
 
 /* There, back again and there once more, so that answers about the second path are old by one exchange. */
@@ -111,21 +50,21 @@ static void jump_there_and_back(void)
 static void recorded_ack_commits_nothing(void **state)
 {
     begin(JV_PRESET_FAST);
-    steal(0);
+    steal(0, false);
     jump_there_and_back();
     order_switch(1);
     pair_run(&world, 200);
     const struct pair_event old = world.seen_down[JV_TYPE_ACK];
     order_switch(0);
     pair_run(&world, 500);
-    steal(1U << JV_TYPE_ACK);
+    steal(1U << JV_TYPE_ACK, false);
     order_switch(1);
     pair_run(&world, 20);
     assert_int_equal(session(true)->state, JV_ST_RECOVERING);
-    uint64_t stale = drops(JV_DROP_CONTROL_STALE);
+    uint64_t stale = drops(true, JV_DROP_CONTROL_STALE);
     hear(1, &old);
     assert_int_equal(session(true)->state, JV_ST_RECOVERING);
-    assert_int_equal(drops(JV_DROP_CONTROL_STALE), stale + 1);
+    assert_int_equal(drops(true, JV_DROP_CONTROL_STALE), stale + 1);
 }
 
 /* What the gateway's own keys seal. */
@@ -160,14 +99,14 @@ static void hear_reject(uint64_t order, uint8_t changed)
 static void reject_of_another_request_stops_nothing(void **state)
 {
     begin(JV_PRESET_FAST);
-    steal(1U << JV_TYPE_ACK);
+    steal(1U << JV_TYPE_ACK, false);
     order_switch(1);
     pair_run(&world, 20);
     const uint64_t order = world.client->client->request.order;
     hear_reject(order - 1, 0);
     hear_reject(order, 1);
     assert_int_equal(session(true)->state, JV_ST_RECOVERING);
-    assert_int_equal(drops(JV_DROP_CONTROL_STALE), 2);
+    assert_int_equal(drops(true, JV_DROP_CONTROL_STALE), 2);
     hear_reject(order, 0);
     assert_int_equal(session(true)->state, JV_ST_DEGRADED);
 }
@@ -196,14 +135,14 @@ static void hear_ack(uint64_t order, uint8_t changed)
 static void ack_of_another_request_commits_nothing(void **state)
 {
     begin(JV_PRESET_FAST);
-    steal(1U << JV_TYPE_ACK);
+    steal(1U << JV_TYPE_ACK, false);
     order_switch(1);
     pair_run(&world, 20);
     const uint64_t order = world.client->client->request.order;
     hear_ack(order - 1, 0);
     hear_ack(order, 1);
     assert_int_equal(session(true)->state, JV_ST_RECOVERING);
-    assert_int_equal(drops(JV_DROP_CONTROL_STALE), 2);
+    assert_int_equal(drops(true, JV_DROP_CONTROL_STALE), 2);
     hear_ack(order, 0);
     assert_int_equal(session(true)->state, JV_ST_ATTACHED);
 }
@@ -214,7 +153,7 @@ static void challenge_is_answered_once(void **state)
     struct jv_counters before, after;
     begin(JV_PRESET_FAST);
     world.gateway->token_key[0] ^= 1; /* the gateway was started anew, as far as tokens go */
-    steal(1U << JV_TYPE_ACK);
+    steal(1U << JV_TYPE_ACK, false);
     order_switch(1);
     pair_run(&world, 60);
     const struct pair_event challenge = world.seen_down[JV_TYPE_CHALLENGE];
@@ -252,7 +191,7 @@ static void probe_reply_of_one_path_proves_no_other(void **state)
     begin(JV_PRESET_FAST);
     const struct jv_path *bound = &world.client->client->paths[0];
     const struct jv_path *standby = &world.client->client->paths[1];
-    steal(1U << JV_TYPE_PROBE_REPLY);
+    steal(1U << JV_TYPE_PROBE_REPLY, false);
     world.links[1].hole_up = true;
     assert_int_equal(pair_command(&world, true, &probe), JV_E_OK);
     pair_run(&world, 25);
@@ -263,7 +202,7 @@ static void probe_reply_of_one_path_proves_no_other(void **state)
     const uint64_t answered_bound = bound->probes_answered;
     hear(1, &reply);
     assert_int_equal(standby->probes_answered, answered);
-    assert_int_equal(drops(JV_DROP_CONTROL_STALE), 1);
+    assert_int_equal(drops(true, JV_DROP_CONTROL_STALE), 1);
     hear(0, &reply);
     assert_int_equal(bound->probes_answered, answered_bound + 1);
 }
@@ -349,13 +288,13 @@ static void hint_on_a_standby_is_stale(void **state)
 static void data_on_a_standby_is_not_delivered(void **state)
 {
     begin(JV_PRESET_FAST);
-    steal(1U << JV_TYPE_TRAFFIC);
+    steal(1U << JV_TYPE_TRAFFIC, false);
     pair_packet(&world, false, 200);
     assert_int_equal(thief.taken, 1);
     world.filter = NULL;
     hear(1, &thief.held[JV_TYPE_TRAFFIC]);
     assert_int_equal(world.delivered_c, 0);
-    assert_int_equal(drops(JV_DROP_UNBOUND), 1);
+    assert_int_equal(drops(true, JV_DROP_UNBOUND), 1);
     hear(0, &thief.held[JV_TYPE_TRAFFIC]);
     assert_int_equal(world.delivered_c, 1);
 }
@@ -365,7 +304,7 @@ static void path_just_left_delivers_what_was_sealed_before(void **state)
 {
     begin(JV_PRESET_FAST);
     session(false)->policy.resend_age_ms = 0; /* nothing goes again */
-    steal(1U << JV_TYPE_TRAFFIC);
+    steal(1U << JV_TYPE_TRAFFIC, false);
     pair_packet(&world, false, 200);
     const struct pair_event before = thief.held[JV_TYPE_TRAFFIC];
     world.filter = NULL;
@@ -382,12 +321,12 @@ static void path_just_left_delivers_nothing_behind_the_mark(void **state)
     order_switch(1);
     pair_run(&world, 100);
     assert_true(session(true)->bound == &world.client->client->paths[1]);
-    steal(1U << JV_TYPE_TRAFFIC);
+    steal(1U << JV_TYPE_TRAFFIC, false);
     pair_packet(&world, false, 200);
     world.filter = NULL;
     hear(0, &thief.held[JV_TYPE_TRAFFIC]);
     assert_int_equal(world.delivered_c, 0);
-    assert_int_equal(drops(JV_DROP_RETIRED_LATE), 1);
+    assert_int_equal(drops(true, JV_DROP_RETIRED_LATE), 1);
 }
 
 /* T-033: the grace ends. */
@@ -395,7 +334,7 @@ static void path_left_long_ago_delivers_nothing(void **state)
 {
     begin(JV_PRESET_FAST);
     session(false)->policy.resend_age_ms = 0;
-    steal(1U << JV_TYPE_TRAFFIC);
+    steal(1U << JV_TYPE_TRAFFIC, false);
     pair_packet(&world, false, 200);
     const struct pair_event before = thief.held[JV_TYPE_TRAFFIC];
     world.filter = NULL;
@@ -403,7 +342,7 @@ static void path_left_long_ago_delivers_nothing(void **state)
     pair_run(&world, 100 + session(true)->policy.retired_rx_grace_ms);
     hear(0, &before);
     assert_int_equal(world.delivered_c, 0);
-    assert_int_equal(drops(JV_DROP_UNBOUND), 1);
+    assert_int_equal(drops(true, JV_DROP_UNBOUND), 1);
 }
 
 /* T-033: orders and reports belong to the bound path; a held one is not taken from the path just left. */
@@ -411,7 +350,7 @@ static void path_just_left_orders_nothing(void **state)
 {
     const struct jv_frame end = {.type = JV_FRAME_TERMINATE, .u.terminate = {JV_WHY_SUPERSEDED}};
     begin(JV_PRESET_FAST);
-    steal(1U << JV_TYPE_TRAFFIC);
+    steal(1U << JV_TYPE_TRAFFIC, false);
     assert_true(pair_frames(&world, false, &end, 1));
     const struct pair_event order = thief.held[JV_TYPE_TRAFFIC];
     world.filter = NULL;
@@ -419,7 +358,7 @@ static void path_just_left_orders_nothing(void **state)
     pair_run(&world, 100);
     hear(0, &order);
     assert_int_equal(session(true)->state, JV_ST_ATTACHED);
-    assert_int_equal(drops(JV_DROP_CONTROL_STALE), 1);
+    assert_int_equal(drops(true, JV_DROP_CONTROL_STALE), 1);
 }
 
 /* ATK-34: the gateway may send what AllowedIPs names as a source, and nothing else. */
@@ -432,7 +371,7 @@ static void foreign_inner_source_is_not_delivered(void **state)
     pair_inner(&world, false, packet, sizeof packet);
     pair_run(&world, 100);
     assert_int_equal(world.delivered_c, 0);
-    assert_int_equal(drops(JV_DROP_INNER_SOURCE), 1);
+    assert_int_equal(drops(true, JV_DROP_INNER_SOURCE), 1);
 }
 
 static void foreign_inner_destination_is_not_sent(void **state)
@@ -440,7 +379,7 @@ static void foreign_inner_destination_is_not_sent(void **state)
     begin(JV_PRESET_FAST);
     world.client->cfg.allowed[0] = (struct jv_prefix){{{172, 16, 0, 0}, JV_AF_4, {0}}, 12};
     pair_packet(&world, true, 200);
-    assert_int_equal(drops(JV_DROP_INNER_DESTINATION), 1);
+    assert_int_equal(drops(true, JV_DROP_INNER_DESTINATION), 1);
 }
 
 /* ---- bounds ---- */
@@ -454,8 +393,8 @@ static void garbage_is_opened_seldom(void **state)
     for (uint32_t i = 0; i < 1000; i++) {
         hear(1, &forged);
     }
-    assert_int_equal(drops(JV_DROP_CONTROL_AUTH), JV_CONTROL_OPENS_PER_S);
-    assert_int_equal(drops(JV_DROP_CONTROL_RATE), 1000 - JV_CONTROL_OPENS_PER_S);
+    assert_int_equal(drops(true, JV_DROP_CONTROL_AUTH), JV_CONTROL_OPENS_PER_S);
+    assert_int_equal(drops(true, JV_DROP_CONTROL_RATE), 1000 - JV_CONTROL_OPENS_PER_S);
 }
 
 /* ICMP is a claim: 28000 of them in a second are a probe in each round trip at most, and nothing else. */
@@ -557,7 +496,7 @@ static void stall_of_this_process_is_no_silence(void **state)
 static void traffic_that_overtakes_the_ack_is_bounded(void **state)
 {
     begin(JV_PRESET_FAST);
-    steal(1U << JV_TYPE_ACK);
+    steal(1U << JV_TYPE_ACK, false);
     order_switch(1);
     pair_run(&world, 20);
     for (uint32_t i = 0; i < 3 * JV_HELD_MAX; i++) {
@@ -566,7 +505,7 @@ static void traffic_that_overtakes_the_ack_is_bounded(void **state)
     pair_run(&world, 40);
     assert_true(world.client->client->request.used);
     assert_int_equal(world.client->client->held_len, JV_HELD_MAX);
-    assert_true(drops(JV_DROP_HELD_FULL) >= 2 * JV_HELD_MAX - 10);
+    assert_true(drops(true, JV_DROP_HELD_FULL) >= 2 * JV_HELD_MAX - 10);
 }
 
 /* While there is no transport, packets wait in a bounded place and not for ever. */
@@ -581,10 +520,10 @@ static void packets_without_a_transport_wait_in_bounds(void **state)
         pair_packet(&world, true, 100);
     }
     assert_int_equal(session(true)->waiting_len, max);
-    assert_int_equal(drops(JV_DROP_WAITING_FULL), 50);
+    assert_int_equal(drops(true, JV_DROP_WAITING_FULL), 50);
     pair_run(&world, session(true)->policy.waiting_age_ms + 10);
     assert_int_equal(session(true)->waiting_len, 0);
-    assert_int_equal(drops(JV_DROP_WAITING_OLD), max);
+    assert_int_equal(drops(true, JV_DROP_WAITING_OLD), max);
 }
 
 #define T(name) cmocka_unit_test_teardown(name, stop)

@@ -14,73 +14,18 @@
 #include "control.h"
 #include "frame.h"
 #include "liveness.h"
-#include "pair.h"
 #include "state.h"
+#include "thief.h"
 #include "token.h"
 
-#define TYPE_OF(e) ((e)->bytes[0] & 0x1fU)
-
-static struct pair world;
-static const struct jv_endpoint gateway_at = {.ip = {{203, 0, 113, 1}, JV_AF_4, {0}}, .port = 4433};
 static const struct jv_endpoint first_at = {.ip = {{192, 0, 2, 1}, JV_AF_4, {0}}, .port = 50000};
 static const struct jv_endpoint second_at = {.ip = {{192, 0, 2, 2}, JV_AF_4, {0}}, .port = 50001};
 static const struct jv_endpoint stranger_at = {.ip = {{198, 51, 100, 66}, JV_AF_4, {0}},
                                                .port = 6666};
-/* Datagrams of this type to this side are taken away, the newest is kept. */
-static struct {
-    uint8_t type;
-    bool to_gateway;
-    uint32_t taken;
-    struct pair_event held;
-} thief;
-
-static bool take_away(struct pair *p, const struct pair_event *e)
-{
-    if (TYPE_OF(e) != thief.type || e->to_gateway != thief.to_gateway) {
-        return true;
-    }
-    thief.held = *e;
-    thief.taken++;
-    return false;
-}
-
-static void steal(uint8_t type, bool to_gateway)
-{
-    thief.type = type;
-    thief.to_gateway = to_gateway;
-    thief.taken = 0;
-    world.filter = take_away;
-}
 
 static void begin(enum jv_preset preset)
 {
-    const struct pair_cfg cfg = {.seed = 3, .links = 2, .rtt_us = {20000, 30000}, .preset = preset};
-    memset(&thief, 0, sizeof thief);
-    pair_init(&world, &cfg);
-    assert_true(pair_attach(&world, 3000));
-    pair_run(&world, 1500);
-}
-
-static int stop(void **state)
-{
-    assert_int_equal(pair_leaked(&world, true), 0);
-    assert_int_equal(pair_leaked(&world, false), 0);
-    pair_fini(&world);
-    return 0;
-}
-
-static struct jv_session *session(bool client)
-{
-    struct jv_session *s = jv_core_session_at(client ? world.client : world.gateway, 0);
-    assert_non_null(s);
-    return s;
-}
-
-static uint64_t drops(bool client, enum jv_drop drop)
-{
-    struct jv_counters count;
-    jv_core_counters(client ? world.client : world.gateway, &count);
-    return count.drops[drop];
+    begin_with(3, preset);
 }
 
 static uint32_t told(enum jv_event_type event, enum jv_why why)
@@ -302,7 +247,7 @@ static void jump_leaves_the_locator_behind(void **state)
 /* A datagram of the client that the gateway has never seen; `bytes` of inner packet. */
 static void hold_one_packet(uint32_t bytes)
 {
-    steal(JV_TYPE_TRAFFIC, true);
+    steal(1U << JV_TYPE_TRAFFIC, true);
     pair_packet(&world, true, bytes);
     assert_int_equal(thief.taken, 1);
     world.filter = NULL;
@@ -310,7 +255,7 @@ static void hold_one_packet(uint32_t bytes)
 
 static void inject_held(const struct jv_endpoint *from)
 {
-    pair_inject(&world, true, 1, from, thief.held.bytes, thief.held.len);
+    pair_inject(&world, true, 1, from, thief.newest.bytes, thief.newest.len);
 }
 
 /* ATK-34: the copy that overtakes consumes nothing. */
@@ -341,13 +286,13 @@ static void short_data_from_elsewhere_gets_no_hint(void **state)
 {
     begin(JV_PRESET_FAST);
     hold_one_packet(28);
-    assert_true(thief.held.len < JV_HINT_BYTES);
+    assert_true(thief.newest.len < JV_HINT_BYTES);
     inject_held(&stranger_at);
     assert_int_equal(world.stray.datagrams, 0);
     hold_one_packet(400);
     inject_held(&stranger_at);
     assert_int_equal(world.stray.datagrams, 1);
-    assert_true(world.stray.largest <= thief.held.len);
+    assert_true(world.stray.largest <= thief.newest.len);
 }
 
 /* ATK-36: what does not verify gets no answer that would tell a session from none. */
@@ -420,9 +365,9 @@ static void traffic_under_another_locator_of_its_session_is_dropped(void **state
     struct jv_header header;
     begin(JV_PRESET_FAST);
     hold_one_packet(200);
-    assert_true(jv_header_decode(thief.held.bytes, &header));
+    assert_true(jv_header_decode(thief.newest.bytes, &header));
     header.locator = world.client->client->paths[1].locator;
-    jv_header_encode(&header, thief.held.bytes);
+    jv_header_encode(&header, thief.newest.bytes);
     inject_held(&first_at);
     assert_int_equal(world.delivered_g, 0);
     assert_int_equal(drops(false, JV_DROP_AUTH), 1);
@@ -433,8 +378,8 @@ static void traffic_with_any_changed_bit_is_dropped(void **state)
 {
     begin(JV_PRESET_FAST);
     hold_one_packet(64);
-    for (uint32_t bit = 0; bit < thief.held.len * 8; bit++) {
-        struct pair_event changed = thief.held;
+    for (uint32_t bit = 0; bit < thief.newest.len * 8; bit++) {
+        struct pair_event changed = thief.newest;
         changed.bytes[bit / 8] ^= (uint8_t)(1U << bit % 8);
         pair_inject(&world, true, 1, &first_at, changed.bytes, changed.len);
         assert_int_equal(world.delivered_g, 0);

@@ -13,82 +13,19 @@
 
 #include "control.h"
 #include "frame.h"
-#include "pair.h"
 #include "state.h"
+#include "thief.h"
 
-#define TYPE_OF(e) ((e)->bytes[0] & 0x1fU)
-
-static struct pair world;
-static const struct jv_endpoint gateway_at = {.ip = {{203, 0, 113, 1}, JV_AF_4, {0}}, .port = 4433};
 static const struct jv_endpoint first_at = {.ip = {{192, 0, 2, 1}, JV_AF_4, {0}}, .port = 50000};
-/* Datagrams of this type to this side are taken away, the newest is kept. */
-static struct {
-    uint8_t type;
-    bool to_gateway;
-    uint32_t taken;
-    struct pair_event held;
-} thief;
-
-static bool take_away(struct pair *p, const struct pair_event *e)
-{
-    (void)p;
-    if (TYPE_OF(e) != thief.type || e->to_gateway != thief.to_gateway) {
-        return true;
-    }
-    thief.held = *e;
-    thief.taken++;
-    return false;
-}
-
-static void steal(uint8_t type, bool to_gateway)
-{
-    thief.type = type;
-    thief.to_gateway = to_gateway;
-    thief.taken = 0;
-    world.filter = take_away;
-}
 
 static void begin(void)
 {
-    const struct pair_cfg cfg = {
-        .seed = 9, .links = 2, .rtt_us = {20000, 30000}, .preset = JV_PRESET_FAST};
-    memset(&thief, 0, sizeof thief);
-    pair_init(&world, &cfg);
-    assert_true(pair_attach(&world, 3000));
-    pair_run(&world, 1500);
-}
-
-static int stop(void **state)
-{
-    assert_int_equal(pair_leaked(&world, true), 0);
-    assert_int_equal(pair_leaked(&world, false), 0);
-    pair_fini(&world);
-    return 0;
-}
-
-static struct jv_session *session(bool client)
-{
-    struct jv_session *s = jv_core_session_at(client ? world.client : world.gateway, 0);
-    assert_non_null(s);
-    return s;
-}
-
-static uint64_t drops(enum jv_drop drop)
-{
-    struct jv_counters count;
-    jv_core_counters(world.gateway, &count);
-    return count.drops[drop];
-}
-
-static void order_switch(uint32_t link)
-{
-    const struct jv_command command = {.kind = JV_CMD_SWITCH, .link = world.links[link].handle};
-    assert_int_equal(pair_command(&world, true, &command), JV_E_OK);
+    begin_with(9, JV_PRESET_FAST);
 }
 
 static void hold_one_packet(void)
 {
-    steal(JV_TYPE_TRAFFIC, true);
+    steal(1U << JV_TYPE_TRAFFIC, true);
     pair_packet(&world, true, 200);
     assert_int_equal(thief.taken, 1);
     world.filter = NULL;
@@ -96,7 +33,7 @@ static void hold_one_packet(void)
 
 static void inject_held(void)
 {
-    pair_inject(&world, true, 1, &first_at, thief.held.bytes, thief.held.len);
+    pair_inject(&world, true, 1, &first_at, thief.newest.bytes, thief.newest.len);
 }
 
 /* ---- the path that was left, at the gateway ---- */
@@ -122,7 +59,7 @@ static void path_just_left_delivers_nothing_behind_the_mark(void **state)
     hold_one_packet();
     inject_held();
     assert_int_equal(world.delivered_g, 0);
-    assert_int_equal(drops(JV_DROP_RETIRED_LATE), 1);
+    assert_int_equal(drops(false, JV_DROP_RETIRED_LATE), 1);
 }
 
 /* T-033 */
@@ -135,7 +72,7 @@ static void path_left_long_ago_delivers_nothing(void **state)
     pair_run(&world, 100 + session(false)->policy.retired_rx_grace_ms);
     inject_held();
     assert_int_equal(world.delivered_g, 0);
-    assert_int_equal(drops(JV_DROP_UNBOUND), 1);
+    assert_int_equal(drops(false, JV_DROP_UNBOUND), 1);
 }
 
 /* ---- what is said again ---- */
@@ -166,7 +103,7 @@ static void ack_is_repeated_so_often_and_no_more(void **state)
     order_switch(1);
     pair_run(&world, 17); /* the gateway has committed */
     world.links[0].hole_up = world.links[1].hole_up = true;
-    steal(JV_TYPE_ACK, false);
+    steal(1U << JV_TYPE_ACK, false);
     pair_run(&world, 5000);
     assert_int_equal(thief.taken, JV_ACK_TRIES);
 }
@@ -214,15 +151,15 @@ static void answer_from_before_a_sleep_is_no_sample(void **state)
 {
     begin();
     const struct jv_path *standby = &world.client->client->paths[1];
-    steal(JV_TYPE_PROBE_REPLY, false);
+    steal(1U << JV_TYPE_PROBE_REPLY, false);
     for (uint32_t i = 0; i < 5000 && thief.taken == 0; i++) {
         pair_run(&world, 1);
     }
     assert_int_equal(thief.taken, 1);
     world.filter = NULL;
     pair_sleep(&world, 4000);
-    pair_inject(&world, false, world.links[1].handle, &gateway_at, thief.held.bytes,
-                thief.held.len);
+    pair_inject(&world, false, world.links[1].handle, &gateway_at, thief.newest.bytes,
+                thief.newest.len);
     pair_run(&world, 2000);
     assert_true(standby->was_heard);
     assert_true(standby->rtt.srtt_us < 60000);
