@@ -41,6 +41,8 @@ bool jv_path_give_locator(struct jv_core *core, struct jv_path *path);
 void jv_path_refresh_locator(struct jv_core *core, struct jv_session *s, struct jv_path *path);
 /* The path was left: its locator is used for nothing but late packets. */
 void jv_path_leave_locator(struct jv_core *core, struct jv_path *path);
+/* Whether answers under this locator are answers to this path, or to a socket beside its own. */
+bool jv_path_owns_locator(const struct jv_client *cl, const struct jv_path *path, uint64_t locator);
 bool jv_path_knows_locator(const struct jv_core *core, uint64_t locator);
 
 void jv_path_probe(struct jv_core *core, struct jv_session *s, struct jv_path *path,
