@@ -120,19 +120,33 @@ static uint64_t ms_since(const struct jv_verify *v, uint64_t judged_ns)
     return (v->judged_ns - judged_ns) / JV_NS_PER_MS;
 }
 
+static void take_limit(const struct jv_verify *v, struct jv_verify_limit *limit,
+                       const struct jv_record *rec, enum jv_record_key key)
+{
+    uint64_t ms = jv_record_get(rec, key, limit->ms);
+    if (limit->ms == 0 || ms < limit->ms) {
+        limit->since = v->judged_ns;
+    }
+    limit->ms = ms;
+}
+
+static bool is_over(const struct jv_verify *v, uint64_t start, const struct jv_verify_limit *limit)
+{
+    return start != 0 && limit->ms != 0 && v->judged_ns - limit->since > JV_VERIFY_GRACE_NS &&
+           v->judged_ns - start > limit->ms * JV_NS_PER_MS + JV_VERIFY_GRACE_NS;
+}
+
 bool jv_laws_bounds(struct jv_verify *v, const struct jv_verify_session *s)
 {
-    uint64_t window = s->window_ms * JV_NS_PER_MS + JV_VERIFY_GRACE_NS;
-    if (s->recovering_at != 0 && s->window_ms != 0 && v->judged_ns - s->recovering_at > window) {
+    if (is_over(v, s->recovering_at, &s->window)) {
         return jv_verify_wrong(v, JV_LAW_BOUNDED_RECOVERY,
                                "RECOVERING for %" PRIu64 " ms, recovery_window_ms is %" PRIu64,
-                               ms_since(v, s->recovering_at), s->window_ms);
+                               ms_since(v, s->recovering_at), s->window.ms);
     }
-    uint64_t ttl = s->ttl_ms * JV_NS_PER_MS + JV_VERIFY_GRACE_NS;
-    if (s->bare_at != 0 && s->ttl_ms != 0 && v->judged_ns - s->bare_at > ttl) {
+    if (is_over(v, s->bare_at, &s->ttl)) {
         return jv_verify_wrong(v, JV_LAW_BOUNDED_RECOVERY,
                                "without transport for %" PRIu64 " ms, transport_ttl_ms is %" PRIu64,
-                               ms_since(v, s->bare_at), s->ttl_ms);
+                               ms_since(v, s->bare_at), s->ttl.ms);
     }
     return true;
 }
@@ -333,11 +347,12 @@ static bool check_alive(struct jv_verify *v, struct jv_verify_session *s,
                         const struct jv_record *rec)
 {
     uint64_t count = rec->is_client ? rec->local : rec->v;
-    s->window_ms = jv_record_get(rec, JV_FD_recovery_window_ms, s->window_ms);
-    s->ttl_ms = jv_record_get(rec, JV_FD_transport_ttl_ms, s->ttl_ms);
+    /* Until this record the limits were those of the records before it. */
     if (!jv_laws_bounds(v, s)) {
         return false;
     }
+    take_limit(v, &s->window, rec, JV_FD_recovery_window_ms);
+    take_limit(v, &s->ttl, rec, JV_FD_transport_ttl_ms);
     if (rec->row != JV_ROW_NONE) {
         return apply_row(v, s, rec);
     }

@@ -16,12 +16,18 @@
 /* What is known of a session; after a gap nothing is, until a record tells it. */
 enum jv_verify_known { KNOWS_STATE = 1, KNOWS_COUNT = 2, KNOWS_BINDING = 4 };
 
+/* A limit that was tightened holds from the record that tells it on, and is due at once where more than it has passed. */
+struct jv_verify_limit {
+    uint64_t ms;    /* as last recorded; 0: none seen */
+    uint64_t since; /* judged clock when it came down to that */
+};
+
 struct jv_verify_session {
     struct jv_sid sid;
-    uint64_t count;             /* `local` in a client's file, `v` in a gateway's */
-    uint64_t recovering_at;     /* judged clock; 0: not RECOVERING, or unknown since when */
-    uint64_t bare_at;           /* judged clock at unbinding; 0: bound, or unknown since when */
-    uint64_t window_ms, ttl_ms; /* limits as last recorded; 0: none seen */
+    uint64_t count;         /* `local` in a client's file, `v` in a gateway's */
+    uint64_t recovering_at; /* judged clock; 0: not RECOVERING, or unknown since when */
+    uint64_t bare_at;       /* judged clock at unbinding; 0: bound, or unknown since when */
+    struct jv_verify_limit window, ttl;
     uint32_t jumps[JV_VERIFY_JUMPS]; /* ts of the last switches, ms since the first line */
     uint32_t caps[JV_VERIFY_JUMPS];  /* and the switches_limit of each */
     uint32_t jumps_len, jumps_at, jumps_steps;

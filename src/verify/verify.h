@@ -13,7 +13,8 @@
  *          stream; the simulator compares runs and counts bytes.
  * Time     ts is wall time: a clock set back is counted, not an error. Limits are held against a clock that counts at most
  *          JV_VERIFY_GRACE_MS of each silence of the file, since a machine that sleeps writes nothing and breaks no limit;
- *          `is_exact_time` counts every silence in full. Switches a minute are held against ts itself.
+ *          `is_exact_time` counts every silence in full. A limit that a change of policy tightens holds from that record on: a
+ *          session that is beyond it by then has to end at once, and broke nothing before. Switches a minute are held against ts.
  * Limits   sessions_max sessions at once: the one that ended first is forgotten first, and counted.
  * Threads  one. jv_crypto_init() was called before the first line.
  */

@@ -405,6 +405,73 @@ static void verify_law_5_holds_the_time_without_transport(void **state)
     }
 }
 
+static void policy_changed(uint64_t after_ms, uint64_t window_ms, uint64_t ttl_ms)
+{
+    struct jv_record *rec = stream_next(&st, JV_REC_PolicyChanged, after_ms * 1000);
+    rec->reason = JV_WHY_POLICY_TRIGGER;
+    jv_record_put(rec, JV_FD_transport_ttl_ms, ttl_ms);
+    jv_record_put(rec, JV_FD_recovery_window_ms, window_ms);
+    stream_emit(&st);
+}
+
+static void bare(uint64_t ttl_ms)
+{
+    born();
+    stream_next(&st, JV_REC_TransportDead, 10);
+    stream_path(&st, "fibre/udp");
+    stream_emit(&st);
+    jv_record_put(
+        stream_row(&st, ROW_TR_04, JV_ST_ATTACHED, JV_ST_VOLATILE, JV_WHY_TRANSPORT_DEAD, 0),
+        JV_FD_transport_ttl_ms, ttl_ms);
+    stream_emit(&st);
+}
+
+static void bare_ends(uint64_t after_ms)
+{
+    stream_row(&st, ROW_TR_20_VOLATILE, JV_ST_VOLATILE, JV_ST_TERMINATED,
+               JV_WHY_TTL_TRANSPORT_LOSS_EXPIRED, after_ms * 1000);
+    stream_emit(&st);
+}
+
+/* Found by fuzz_pair: a session without transport was judged by the limit that ended it as if that had been in force all the time. */
+static void verify_law_5_holds_a_tightened_limit_from_its_record_on(void **state)
+{
+    bare(60000);
+    policy_changed(47000, 8000, 16000);
+    bare_ends(2000);
+    expect_ok();
+    bare(60000);
+    policy_changed(47000, 8000, 16000);
+    bare_ends(2001);
+    expect_wrong(JV_LAW_BOUNDED_RECOVERY, 7);
+    /* What has not passed by then passes under it. */
+    bare(60000);
+    policy_changed(1000, 8000, 16000);
+    bare_ends(17001);
+    expect_wrong(JV_LAW_BOUNDED_RECOVERY, 7);
+    /* A limit that is over when it is widened was broken; one that is not holds as the wider one, and no tightening renews it. */
+    bare(16000);
+    policy_changed(18001, 8000, 60000);
+    expect_wrong(JV_LAW_BOUNDED_RECOVERY, 6);
+    bare(16000);
+    policy_changed(15000, 8000, 60000);
+    policy_changed(40000, 8000, 59000);
+    bare_ends(6001);
+    expect_wrong(JV_LAW_BOUNDED_RECOVERY, 8);
+    for (uint64_t over_ms = 0; over_ms < 2; over_ms++) {
+        born();
+        stream_leave(&st, "fibre/udp", "lte/udp");
+        policy_changed(7000, 4000, 16000);
+        st.wall_ns += (1950 + over_ms * 10) * JV_NS_PER_MS;
+        stream_arrive(&st, "fibre/udp", "lte/udp", 1);
+        if (over_ms == 0) {
+            expect_ok();
+        } else {
+            expect_wrong(JV_LAW_BOUNDED_RECOVERY, 11);
+        }
+    }
+}
+
 static void verify_law_6_hears_nothing_of_a_lost_session(void **state)
 {
     born();
@@ -622,6 +689,7 @@ int main(void)
         cmocka_unit_test(verify_law_5_keeps_terminated_final),
         cmocka_unit_test(verify_law_5_holds_the_recovery_window),
         cmocka_unit_test(verify_law_5_holds_the_time_without_transport),
+        cmocka_unit_test(verify_law_5_holds_a_tightened_limit_from_its_record_on),
         cmocka_unit_test(verify_law_6_hears_nothing_of_a_lost_session),
         cmocka_unit_test(verify_law_9_counts_every_record),
         cmocka_unit_test(verify_law_9_holds_the_switches_of_a_minute),
