@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "split.h"
+
+#include <string.h>
+
+#define IPV4_HEADER 20U
+#define IPV6_HEADER 40U
+#define TCP_HEADER 20U
+#define UDP_HEADER 8U
+#define TCP_FIN 0x01U
+#define TCP_PSH 0x08U
+#define TCP_CWR 0x80U
+#define NEXT_HOP_BY_HOP 0U
+#define NEXT_ROUTING 43U
+#define NEXT_DESTINATION 60U
+
+static uint32_t be16(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 8 | p[1];
+}
+
+static uint32_t be32(const uint8_t *p)
+{
+    return be16(p) << 16 | be16(p + 2);
+}
+
+static void put_be16(uint8_t *p, uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+static void put_be32(uint8_t *p, uint32_t v)
+{
+    put_be16(p, v >> 16);
+    put_be16(p + 2, v & UINT16_MAX);
+}
+
+static void put_sum(uint8_t *p, uint16_t sum)
+{
+    memcpy(p, &sum, sizeof sum);
+}
+
+static bool is_tcp(enum jv_gso_kind kind)
+{
+    return kind == JV_GSO_TCP4 || kind == JV_GSO_TCP6;
+}
+
+static bool is_4(enum jv_gso_kind kind)
+{
+    return kind == JV_GSO_TCP4 || kind == JV_GSO_UDP4;
+}
+
+/* ---- begin ---- */
+
+static bool begin_single(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet,
+                         size_t len, bool keep_partial)
+{
+    struct jv_l4 l4;
+    if (len == 0 || len > JV_BUF_ROOM) {
+        return false;
+    }
+    if (gso->is_csum_partial) {
+        uint32_t at = (uint32_t)gso->csum_start + gso->csum_offset;
+        if (gso->csum_start < IPV4_HEADER || at + 2 > len) {
+            return false;
+        }
+        bool is_plain = jv_csum_l4(packet, len, &l4) && l4.at == gso->csum_start &&
+                        l4.csum_at == gso->csum_offset;
+        split->is_partial = keep_partial && is_plain;
+        if (!split->is_partial) {
+            jv_csum_fill(packet, len, gso->csum_start, gso->csum_offset);
+        }
+    }
+    split->segs = 1;
+    split->payload = packet;
+    split->payload_left = split->seg_bytes = (uint32_t)len;
+    return true;
+}
+
+/* Over the extension headers that may stand in front of an unfragmented transport header. */
+static bool find_l4_6(const uint8_t *packet, size_t len, struct jv_l4 *l4)
+{
+    l4->protocol = packet[6];
+    l4->at = IPV6_HEADER;
+    while (l4->protocol == NEXT_HOP_BY_HOP || l4->protocol == NEXT_ROUTING ||
+           l4->protocol == NEXT_DESTINATION) {
+        if (l4->at + 2 > len) {
+            return false;
+        }
+        l4->protocol = packet[l4->at];
+        l4->at += (packet[l4->at + 1] + 1U) * 8;
+    }
+    return true;
+}
+
+static bool find_l4(struct jv_split *split, const uint8_t *packet, size_t contiguous, size_t len)
+{
+    struct jv_l4 *l4 = &split->l4;
+    if (is_4(split->kind)) {
+        if (contiguous < IPV4_HEADER || packet[0] >> 4 != 4 || be16(packet + 2) != len ||
+            (be16(packet + 6) & 0x3fff) != 0) {
+            return false;
+        }
+        l4->at = (packet[0] & 0xfU) * 4;
+        l4->protocol = packet[9];
+        if (l4->at < IPV4_HEADER) {
+            return false;
+        }
+    } else if (contiguous < IPV6_HEADER || packet[0] >> 4 != 6 ||
+               be16(packet + 4) + IPV6_HEADER != len || !find_l4_6(packet, contiguous, l4)) {
+        return false;
+    }
+    bool is_stream = is_tcp(split->kind);
+    uint32_t least = is_stream ? TCP_HEADER : UDP_HEADER;
+    if (l4->protocol != (is_stream ? JV_PROTO_TCP : JV_PROTO_UDP) || l4->at + least > contiguous) {
+        return false;
+    }
+    l4->csum_at = is_stream ? JV_CSUM_AT_TCP : JV_CSUM_AT_UDP;
+    split->hdr_bytes = l4->at + (is_stream ? (packet[l4->at + 12] >> 4) * 4U : UDP_HEADER);
+    return split->hdr_bytes >= l4->at + least && split->hdr_bytes <= contiguous &&
+           split->hdr_bytes <= JV_SPLIT_HEADER_MAX;
+}
+
+/* What of the checksums is the same in all segments. */
+static void prepare_sums(struct jv_split *split, size_t len, bool is_plain)
+{
+    uint8_t *header = split->header;
+    const struct jv_l4 *l4 = &split->l4;
+    if (is_4(split->kind)) {
+        split->id = be16(header + 4);
+        put_be16(header + 2, 0);
+        put_be16(header + 4, 0);
+        put_be16(header + 10, 0);
+        split->ip_sum = jv_csum_sum(header, l4->at, 0);
+    }
+    if (is_plain) {
+        split->pseudo_sum = jv_csum_pseudo(header, l4->protocol, 0);
+    } else {
+        /* A routing header has another destination in the sum than the packet has: what the kernel summed counts, less its length. */
+        uint16_t sum;
+        memcpy(&sum, header + l4->at + l4->csum_at, sizeof sum);
+        split->pseudo_sum = (uint64_t)sum + (uint16_t)~jv_csum_word((uint32_t)len - l4->at);
+    }
+}
+
+bool jv_split_begin_scattered(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet,
+                              size_t contiguous, size_t len, bool keep_partial)
+{
+    split->kind = gso->kind;
+    split->is_ecn = gso->is_ecn;
+    split->is_partial = false;
+    split->hdr_bytes = 0;
+    split->next = 0;
+    if (len > JV_GSO_BYTES_MAX || contiguous > len) {
+        return false;
+    }
+    if (gso->kind == JV_GSO_NONE) {
+        return contiguous == len && begin_single(split, gso, packet, len, keep_partial);
+    }
+    if (gso->seg_bytes == 0 || !find_l4(split, packet, contiguous, len)) {
+        return false;
+    }
+    bool is_plain = split->l4.at == IPV6_HEADER || is_4(gso->kind);
+    bool is_elsewhere = gso->csum_start != split->l4.at || gso->csum_offset != split->l4.csum_at;
+    if (gso->is_csum_partial ? is_elsewhere : !is_plain) {
+        return false;
+    }
+    uint32_t payload = (uint32_t)len - split->hdr_bytes;
+    uint32_t largest = payload < gso->seg_bytes ? payload : gso->seg_bytes;
+    if (split->hdr_bytes + largest > JV_BUF_ROOM) {
+        return false;
+    }
+    split->seg_bytes = gso->seg_bytes;
+    split->segs = payload == 0 ? 1 : (payload + gso->seg_bytes - 1) / gso->seg_bytes;
+    split->payload = packet + split->hdr_bytes;
+    split->payload_left = payload;
+    split->is_partial = keep_partial && is_plain;
+    memcpy(split->header, packet, split->hdr_bytes);
+    split->seq = is_tcp(gso->kind) ? be32(packet + split->l4.at + 4) : 0;
+    prepare_sums(split, len, is_plain);
+    return true;
+}
+
+bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet, size_t len,
+                    bool keep_partial)
+{
+    return jv_split_begin_scattered(split, gso, packet, len, len, keep_partial);
+}
+
+/* ---- segments ---- */
+
+static void write_tcp(struct jv_split *split, uint8_t *tcp, uint32_t payload)
+{
+    put_be32(tcp + 4, split->seq);
+    split->seq += payload;
+    if (split->next + 1 < split->segs) {
+        tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+    }
+    if (split->next > 0 && split->is_ecn) {
+        tcp[13] &= (uint8_t)~TCP_CWR;
+    }
+}
+
+/* The headers of the segment `next` in front of its payload. */
+static void write_headers(struct jv_split *split, uint8_t *packet, uint32_t payload)
+{
+    uint32_t len = split->hdr_bytes + payload;
+    uint32_t l4_bytes = len - split->l4.at;
+    memcpy(packet, split->header, split->hdr_bytes);
+    if (is_4(split->kind)) {
+        uint32_t id = (split->id + split->next) & UINT16_MAX;
+        put_be16(packet + 2, len);
+        put_be16(packet + 4, id);
+        uint64_t sum = jv_csum_plus(split->ip_sum, (uint64_t)jv_csum_word(len) + jv_csum_word(id));
+        put_sum(packet + 10, (uint16_t)~jv_csum_fold(sum));
+    } else {
+        put_be16(packet + 4, len - IPV6_HEADER);
+    }
+    uint8_t *l4 = packet + split->l4.at;
+    if (is_tcp(split->kind)) {
+        write_tcp(split, l4, payload);
+    } else {
+        put_be16(l4 + 4, l4_bytes);
+    }
+    put_sum(l4 + split->l4.csum_at,
+            jv_csum_fold(jv_csum_plus(split->pseudo_sum, jv_csum_word(l4_bytes))));
+    if (!split->is_partial) {
+        jv_csum_fill(packet, len, split->l4.at, split->l4.csum_at);
+    }
+}
+
+static void write_segment(struct jv_split *split, struct jv_slot *slot)
+{
+    uint32_t payload =
+        split->payload_left < split->seg_bytes ? split->payload_left : split->seg_bytes;
+    slot->off = JV_BUF_HEADROOM;
+    slot->len = split->hdr_bytes + payload;
+    slot->is_csum_partial = split->is_partial;
+    if (split->kind != JV_GSO_NONE) {
+        write_headers(split, slot->buf + JV_BUF_HEADROOM, payload);
+    }
+    split->payload += payload;
+    split->payload_left -= payload;
+    split->next++;
+}
+
+void jv_split_headers(struct jv_split *split, struct jv_slot *slots, uint32_t n)
+{
+    for (uint32_t i = 0; i < n && split->next < split->segs; i++) {
+        write_segment(split, &slots[i]);
+    }
+}
+
+uint32_t jv_split_next(struct jv_split *split, struct jv_slot *slots, uint32_t n)
+{
+    uint32_t done = 0;
+    for (; done < n && split->next < split->segs; done++) {
+        uint32_t payload =
+            split->payload_left < split->seg_bytes ? split->payload_left : split->seg_bytes;
+        memcpy(slots[done].buf + JV_BUF_HEADROOM + split->hdr_bytes, split->payload, payload);
+        write_segment(split, &slots[done]);
+    }
+    return done;
+}
+
+bool jv_split_is_done(const struct jv_split *split)
+{
+    return split->next >= split->segs;
+}
+
+void jv_split_rest(struct jv_split *split, const uint8_t *payload)
+{
+    split->payload = payload;
+}
