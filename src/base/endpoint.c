@@ -6,16 +6,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-bool jv_ip_is_equal(const struct jv_ip *a, const struct jv_ip *b)
-{
-    return a->family == b->family && memcmp(a->b, b->b, sizeof a->b) == 0;
-}
-
-bool jv_endpoint_is_equal(const struct jv_endpoint *a, const struct jv_endpoint *b)
-{
-    return a->port == b->port && a->scope == b->scope && jv_ip_is_equal(&a->ip, &b->ip);
-}
-
 static uint32_t family_bits(uint8_t family)
 {
     return family == JV_AF_4 ? 32 : family == JV_AF_6 ? 128 : 0;
@@ -28,18 +18,6 @@ static void mask_host(struct jv_ip *ip, uint32_t bits)
         uint32_t kept = bits > 8 * i ? JV_MIN(bits - 8 * i, 8U) : 0;
         ip->b[i] &= (uint8_t)(0xff00U >> kept);
     }
-}
-
-bool jv_prefix_has(const struct jv_prefix *prefix, const struct jv_ip *ip)
-{
-    if (ip->family == JV_AF_NONE || prefix->ip.family != ip->family) {
-        return false;
-    }
-    struct jv_ip a = prefix->ip;
-    struct jv_ip b = *ip;
-    mask_host(&a, prefix->bits);
-    mask_host(&b, prefix->bits);
-    return memcmp(a.b, b.b, sizeof a.b) == 0;
 }
 
 /* inet_pton() wants a terminated string, while an address may end before the text does. */

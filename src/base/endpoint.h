@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base.h"
 #include "errors.h"
+#include "wire.h"
 
 #define JV_ADDR_TEXT_BYTES 64U /* longest text of an endpoint, with its NUL */
 
@@ -36,9 +38,29 @@ struct jv_endpoint {
     uint8_t zero[2];
 };
 
-bool jv_ip_is_equal(const struct jv_ip *a, const struct jv_ip *b);
-bool jv_endpoint_is_equal(const struct jv_endpoint *a, const struct jv_endpoint *b);
-bool jv_prefix_has(const struct jv_prefix *prefix, const struct jv_ip *ip);
+static inline bool jv_ip_is_equal(const struct jv_ip *a, const struct jv_ip *b)
+{
+    return a->family == b->family && memcmp(a->b, b->b, sizeof a->b) == 0;
+}
+
+static inline bool jv_endpoint_is_equal(const struct jv_endpoint *a, const struct jv_endpoint *b)
+{
+    return a->port == b->port && a->scope == b->scope && jv_ip_is_equal(&a->ip, &b->ip);
+}
+
+/* No prefix has an address of no family, and none one of the other family. */
+static inline bool jv_prefix_has(const struct jv_prefix *prefix, const struct jv_ip *ip)
+{
+    if (ip->family == JV_AF_NONE || prefix->ip.family != ip->family) {
+        return false;
+    }
+    uint64_t high = jv_load64(prefix->ip.b) ^ jv_load64(ip->b);
+    uint64_t low = jv_load64(prefix->ip.b + 8) ^ jv_load64(ip->b + 8);
+    if (prefix->bits <= 64) {
+        return prefix->bits == 0 || high >> (64 - prefix->bits) == 0;
+    }
+    return high == 0 && (prefix->bits >= 128 ? low == 0 : low >> (128 - prefix->bits) == 0);
+}
 
 /* Each returns JV_E_SYNTAX or JV_E_RANGE and leaves the output untouched on bad text. */
 JV_MUST_USE enum jv_err jv_ip_parse(const char *text, struct jv_ip *out);

@@ -45,26 +45,6 @@ void *jv_slab_add(struct jv_slab *slab, struct jv_handle *handle_out)
     return slab->objects + slab->object_bytes * idx;
 }
 
-void *jv_slab_get(const struct jv_slab *slab, struct jv_handle handle)
-{
-    /* An even generation names a free object: a handle that carries one was never given out. */
-    if (handle.idx >= slab->high || handle.gen % 2 == 0 || slab->gens[handle.idx] != handle.gen) {
-        return NULL;
-    }
-    return slab->objects + slab->object_bytes * handle.idx;
-}
-
-void *jv_slab_at(const struct jv_slab *slab, uint32_t idx, struct jv_handle *handle_out)
-{
-    if (idx >= slab->high || slab->gens[idx] % 2 == 0) {
-        return NULL;
-    }
-    if (handle_out != NULL) {
-        *handle_out = (struct jv_handle){idx, slab->gens[idx]};
-    }
-    return slab->objects + slab->object_bytes * idx;
-}
-
 void jv_slab_remove(struct jv_slab *slab, struct jv_handle handle)
 {
     void *object = jv_slab_get(slab, handle);

@@ -35,9 +35,26 @@ void jv_slab_init(struct jv_slab *slab, void *mem, size_t object_bytes, uint32_t
 /* A zeroed object, or NULL where the slab is full. */
 void *jv_slab_add(struct jv_slab *slab, struct jv_handle *handle_out);
 /* NULL for a stale or foreign handle. */
-void *jv_slab_get(const struct jv_slab *slab, struct jv_handle handle);
+static inline void *jv_slab_get(const struct jv_slab *slab, struct jv_handle handle)
+{
+    /* An even generation names a free object: a handle that carries one was never given out. */
+    if (handle.idx >= slab->high || handle.gen % 2 == 0 || slab->gens[handle.idx] != handle.gen) {
+        return NULL;
+    }
+    return slab->objects + slab->object_bytes * handle.idx;
+}
 /* The object in use at `idx` and its handle, or NULL: for walking the slab. */
-void *jv_slab_at(const struct jv_slab *slab, uint32_t idx, struct jv_handle *handle_out);
+static inline void *jv_slab_at(const struct jv_slab *slab, uint32_t idx,
+                               struct jv_handle *handle_out)
+{
+    if (idx >= slab->high || slab->gens[idx] % 2 == 0) {
+        return NULL;
+    }
+    if (handle_out != NULL) {
+        *handle_out = (struct jv_handle){idx, slab->gens[idx]};
+    }
+    return slab->objects + slab->object_bytes * idx;
+}
 /* Returns the object; its bytes are zeroed. A stale handle is ignored. */
 void jv_slab_remove(struct jv_slab *slab, struct jv_handle handle);
 #endif /* JV_BASE_SLAB_H */

@@ -12,6 +12,26 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Eight bytes at once, for what is read in every packet. Compilers make one load and one swap of it. */
+static inline uint64_t jv_load64(const uint8_t p[8])
+{
+    return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
+           (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
+           (uint64_t)p[6] << 8 | p[7];
+}
+
+static inline void jv_store64(uint8_t p[8], uint64_t v)
+{
+    p[0] = (uint8_t)(v >> 56);
+    p[1] = (uint8_t)(v >> 48);
+    p[2] = (uint8_t)(v >> 40);
+    p[3] = (uint8_t)(v >> 32);
+    p[4] = (uint8_t)(v >> 24);
+    p[5] = (uint8_t)(v >> 16);
+    p[6] = (uint8_t)(v >> 8);
+    p[7] = (uint8_t)v;
+}
+
 struct jv_rd {
     const uint8_t *at;
     size_t left;
