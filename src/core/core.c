@@ -112,34 +112,16 @@ uint32_t jv_core_take(struct jv_core *core, struct jv_slot *slots, uint32_t n)
             break;
         }
         memset(&slots[taken], 0, sizeof slots[taken]);
-        slots[taken].buf = core->buf_mem + (size_t)idx * JV_BUF_BYTES;
+        slots[taken].buf = jv_core_buffer(core, idx);
         core->buf_refs[idx] = 1;
     }
     return taken;
 }
 
-static uint32_t buffer_of(const struct jv_core *core, const struct jv_slot *slot)
-{
-    size_t at = (size_t)(slot->buf - core->buf_mem);
-    JV_ASSERT(at % JV_BUF_BYTES == 0 && at / JV_BUF_BYTES < core->buf_high);
-    return (uint32_t)(at / JV_BUF_BYTES);
-}
-
-void jv_core_hold(struct jv_core *core, const struct jv_slot *slot)
-{
-    uint32_t idx = buffer_of(core, slot);
-    JV_ASSERT(core->buf_refs[idx] > 0 && core->buf_refs[idx] < UINT8_MAX);
-    core->buf_refs[idx]++;
-}
-
 void jv_core_give(struct jv_core *core, const struct jv_slot *slots, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t idx = buffer_of(core, &slots[i]);
-        JV_ASSERT(core->buf_refs[idx] > 0);
-        if (--core->buf_refs[idx] == 0) {
-            core->buf_free[core->buf_free_len++] = idx;
-        }
+        jv_core_release(core, jv_core_buffer_of(core, &slots[i]));
     }
 }
 

@@ -63,7 +63,7 @@ static struct layout lay_out(const struct jv_core_cfg *cfg, void *mem)
     l.keys = carve(&arena, jv_slab_bytes(sizeof(struct jv_keys), cfg->sessions_max));
     l.half_open = carve(&arena, jv_slab_bytes(sizeof(struct jv_half_open), cfg->half_open_max));
     l.waiting = carve(&arena, jv_slab_bytes(sizeof(struct jv_waiting), waiting_cap(cfg)));
-    l.kept = carve(&arena, jv_slab_bytes(sizeof(struct jv_kept), kept_cap(cfg)));
+    l.kept = carve(&arena, cfg->buffers * sizeof(struct jv_kept));
     l.deadlines = carve(&arena, jv_heap_bytes(cfg->sessions_max + cfg->half_open_max + 1));
     l.locators = carve(&arena, jv_map_bytes(locator_cap(cfg)));
     l.ephemerals = carve(&arena, jv_map_bytes(cfg->half_open_max));
@@ -114,7 +114,8 @@ static void place(struct jv_core *core, const struct layout *l)
     jv_slab_init(&core->key_slab, l->keys, sizeof(struct jv_keys), cfg->sessions_max);
     jv_slab_init(&core->half_open, l->half_open, sizeof(struct jv_half_open), cfg->half_open_max);
     jv_slab_init(&core->waiting, l->waiting, sizeof(struct jv_waiting), waiting_cap(cfg));
-    jv_slab_init(&core->kept, l->kept, sizeof(struct jv_kept), kept_cap(cfg));
+    core->kept = l->kept;
+    core->kept_cap = kept_cap(cfg);
     jv_heap_init(&core->deadlines, l->deadlines, cfg->sessions_max + cfg->half_open_max + 1);
     jv_map_init(&core->locators, l->locators, locator_cap(cfg));
     jv_map_init(&core->ephemerals, l->ephemerals, cfg->half_open_max);

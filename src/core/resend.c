@@ -4,47 +4,46 @@
 #include "liveness.h"
 #include "session.h"
 
-static bool is_same(struct jv_handle a, struct jv_handle b)
+/*
+ * What is kept stands in a list of places, one for each buffer of the core, in the order of sealing. A place is named by the number of
+ * its buffer plus one; 0 is none.
+ */
+static struct jv_kept *at(const struct jv_core *core, uint32_t place)
 {
-    return a.idx == b.idx && a.gen == b.gen;
+    return place != 0 ? &core->kept[place - 1] : NULL;
 }
 
 static struct jv_kept *first_of(const struct jv_core *core, const struct jv_session *s)
 {
-    return jv_slab_get(&core->kept, s->kept.first);
+    return at(core, s->kept.first);
 }
 
-/* Unlinks and frees the entry behind `before` (NULL: the first one); the buffer is given back with it. */
-static void remove_behind(struct jv_core *core, struct jv_session *s, struct jv_kept *before,
-                          struct jv_handle before_handle)
+/* Unlinks the place behind `before` (0: the first one); there is one. Its buffer is given back. */
+static void remove_behind(struct jv_core *core, struct jv_session *s, uint32_t before)
 {
-    struct jv_handle handle = before != NULL ? before->next : s->kept.first;
-    struct jv_kept *kept = jv_slab_get(&core->kept, handle);
-    if (before != NULL) {
-        before->next = kept->next;
-    } else {
-        s->kept.first = kept->next;
+    uint32_t *link = before != 0 ? &core->kept[before - 1].next : &s->kept.first;
+    uint32_t place = *link;
+    const struct jv_kept *kept = &core->kept[place - 1];
+    *link = kept->next;
+    if (place == s->kept.last) {
+        s->kept.last = before;
     }
-    if (is_same(handle, s->kept.last)) {
-        s->kept.last = before != NULL ? before_handle : JV_NO_HANDLE;
-    }
-    if (is_same(handle, s->kept.due_from)) {
+    if (place == s->kept.due_from) {
         s->kept.due_from = kept->next;
     }
     core->kept_lent -= s->kept.len > core->kept_share ? 1 : 0;
     s->kept.len--;
     s->kept.due -= kept->is_due ? 1 : 0;
-    jv_core_give(core, &kept->slot, 1);
-    jv_slab_remove(&core->kept, handle);
+    jv_core_release(core, place - 1);
 }
 
 /* ---- the pool ---- */
 
 void jv_resend_divide(struct jv_core *core)
 {
-    uint32_t share = core->kept.cap / 2 / core->cfg.sessions_max;
+    uint32_t share = core->kept_cap / 2 / core->cfg.sessions_max;
     core->kept_share = JV_MIN(share, JV_RESEND_SHARE);
-    core->kept_lent_max = core->kept.cap - core->kept_share * core->cfg.sessions_max;
+    core->kept_lent_max = core->kept_cap - core->kept_share * core->cfg.sessions_max;
 }
 
 static bool has_place(const struct jv_core *core, const struct jv_session *s)
@@ -72,41 +71,36 @@ static void note_missed(const struct jv_session *s, struct jv_missed *missed, ui
 
 static void push_out(struct jv_core *core, struct jv_session *s)
 {
-    const struct jv_kept *kept = first_of(core, s);
+    const struct jv_kept *kept = &core->kept[s->kept.first - 1];
     note_missed(s, &s->kept.pushed, kept->epoch, kept->counter);
     core->count.resend_pushed_out++;
-    remove_behind(core, s, NULL, JV_NO_HANDLE);
+    remove_behind(core, s, 0);
 }
 
 void jv_resend_keep(struct jv_core *core, struct jv_session *s, uint64_t epoch, uint64_t counter,
                     const struct jv_slot *slot)
 {
-    struct jv_handle handle;
     if (s->policy.resend_age_ms == 0 || s->policy.resend_max_kib == 0) {
         return; /* the policy wants none of this */
     }
     while (s->kept.len > 0 && !has_place(core, s)) {
         push_out(core, s); /* one, but where a new policy made the room smaller */
     }
-    struct jv_kept *kept = has_place(core, s) ? jv_slab_add(&core->kept, &handle) : NULL;
-    if (kept == NULL) {
+    if (!has_place(core, s)) {
         note_missed(s, &s->kept.pushed, epoch, counter);
         core->count.resend_pushed_out++;
         return;
     }
-    kept->slot = *slot;
-    kept->epoch = epoch;
-    kept->counter = counter;
-    kept->at = core->now;
-    kept->next = JV_NO_HANDLE;
-    jv_core_hold(core, slot);
-    struct jv_kept *last = jv_slab_get(&core->kept, s->kept.last);
-    if (last != NULL) {
-        last->next = handle;
-    } else {
-        s->kept.first = handle;
-    }
-    s->kept.last = handle;
+    uint32_t buffer = jv_core_hold(core, slot);
+    core->kept[buffer] = (struct jv_kept){.epoch = epoch,
+                                          .counter = counter,
+                                          .at = core->now,
+                                          .off = (uint16_t)slot->off,
+                                          .len = (uint16_t)slot->len,
+                                          .ecn = slot->ecn,
+                                          .dscp = slot->dscp};
+    *(s->kept.last != 0 ? &core->kept[s->kept.last - 1].next : &s->kept.first) = buffer + 1;
+    s->kept.last = buffer + 1;
     core->kept_lent += s->kept.len >= core->kept_share ? 1 : 0;
     s->kept.len++;
 }
@@ -149,22 +143,20 @@ static void forget_missed(struct jv_missed *missed, const struct jv_report *repo
 static void settle(struct jv_core *core, struct jv_session *s, const struct jv_report *report,
                    uint64_t unsure_ms)
 {
-    struct jv_kept *before = NULL;
-    struct jv_handle before_handle = JV_NO_HANDLE;
-    struct jv_handle handle = s->kept.first;
-    struct jv_kept *kept;
-    while ((kept = jv_slab_get(&core->kept, handle)) != NULL &&
-           (kept->epoch < report->epoch ||
-            (kept->epoch == report->epoch && kept->counter <= report->highest))) {
-        struct jv_handle next = kept->next;
+    uint32_t before = 0;
+    const struct jv_kept *kept;
+    for (uint32_t place = s->kept.first;
+         (kept = at(core, place)) != NULL &&
+         (kept->epoch < report->epoch ||
+          (kept->epoch == report->epoch && kept->counter <= report->highest));) {
+        uint32_t next = kept->next;
         bool is_open = is_unsure(kept, report) && jv_since_ms(kept->at, core->now) < unsure_ms;
         if (is_settled(kept, report) && !is_open) {
-            remove_behind(core, s, before, before_handle);
+            remove_behind(core, s, before);
         } else {
-            before = kept;
-            before_handle = handle;
+            before = place;
         }
-        handle = next;
+        place = next;
     }
 }
 
@@ -205,14 +197,14 @@ static uint32_t count_missed(const struct jv_missed *missed, const struct jv_rep
 /* Bytes a second of the stream when it was interrupted: of the older half, because what came later may have come into the silence. */
 static uint64_t stream_bps(const struct jv_core *core, const struct jv_session *s)
 {
-    const struct jv_kept *kept = jv_slab_get(&core->kept, s->kept.due_from);
+    const struct jv_kept *kept = at(core, s->kept.due_from);
     const struct jv_kept *first = kept;
     uint64_t bytes = 0;
     uint64_t span_us = 0;
     for (uint32_t n = 0; kept != NULL && n < s->kept.due / 2; n++) {
-        bytes += kept->slot.len;
+        bytes += kept->len;
         span_us = jv_since_us(first->at, kept->at);
-        kept = jv_slab_get(&core->kept, kept->next);
+        kept = at(core, kept->next);
     }
     return bytes * 1000000 / JV_MAX(span_us, (uint64_t)10000);
 }
@@ -223,8 +215,7 @@ static void make_due(struct jv_core *core, struct jv_session *s, uint64_t epoch,
     struct jv_kept *kept;
     s->kept.settle_at = JV_NEVER;
     s->kept.due_from = s->kept.first;
-    for (struct jv_handle h = s->kept.first; (kept = jv_slab_get(&core->kept, h)) != NULL;
-         h = kept->next) {
+    for (uint32_t place = s->kept.first; (kept = at(core, place)) != NULL; place = kept->next) {
         bool is_before = kept->epoch < s->kept.mark_epoch || (kept->epoch == s->kept.mark_epoch &&
                                                               kept->counter < s->kept.mark_counter);
         if (!kept->is_due && is_before && jv_keys_at(s->keys, kept->epoch) != NULL) {
@@ -282,21 +273,25 @@ void jv_resend_run(struct jv_core *core, struct jv_session *s, struct jv_out *ou
     if (s->kept.due == 0 || s->bound == NULL) {
         return;
     }
-    while (s->kept.due > 0 && (kept = jv_slab_get(&core->kept, s->kept.due_from)) != NULL) {
+    while (s->kept.due > 0 && (kept = at(core, s->kept.due_from)) != NULL) {
         if (kept->is_due) {
             if (out->tx_cap - out->tx_len < JV_ROOM_TX ||
-                !jv_pace_take(&s->pace, core->now, kept->slot.len)) {
+                !jv_pace_take(&s->pace, core->now, kept->len)) {
                 break;
             }
-            struct jv_slot slot = kept->slot;
-            slot.link = s->bound->link;
-            slot.remote = s->bound->remote;
-            slot.local = s->bound->local;
+            struct jv_slot slot = {.buf = jv_core_buffer(core, s->kept.due_from - 1),
+                                   .off = kept->off,
+                                   .len = kept->len,
+                                   .link = s->bound->link,
+                                   .remote = s->bound->remote,
+                                   .local = s->bound->local,
+                                   .ecn = kept->ecn,
+                                   .dscp = kept->dscp};
             kept->is_due = false;
             s->kept.due--;
             s->kept.resent++;
             core->count.resent++;
-            jv_core_hold(core, &slot);
+            (void)jv_core_hold(core, &slot);
             jv_core_send(core, &slot, out);
         }
         s->kept.due_from = kept->next;
@@ -314,7 +309,7 @@ void jv_resend_expire(struct jv_core *core, struct jv_session *s)
     while ((kept = first_of(core, s)) != NULL && (!kept->is_due || s->bound == NULL) &&
            jv_since_ms(kept->at, core->now) >= s->policy.resend_age_ms) {
         note_missed(s, &s->kept.aged, kept->epoch, kept->counter);
-        remove_behind(core, s, NULL, JV_NO_HANDLE);
+        remove_behind(core, s, 0);
     }
 }
 
@@ -335,8 +330,7 @@ struct jv_instant jv_resend_sent_at(const struct jv_core *core, const struct jv_
                                     uint64_t epoch, uint64_t counter)
 {
     const struct jv_kept *kept;
-    for (struct jv_handle h = s->kept.first; (kept = jv_slab_get(&core->kept, h)) != NULL;
-         h = kept->next) {
+    for (uint32_t place = s->kept.first; (kept = at(core, place)) != NULL; place = kept->next) {
         if (kept->epoch == epoch && kept->counter == counter) {
             return kept->at;
         }
@@ -347,7 +341,7 @@ struct jv_instant jv_resend_sent_at(const struct jv_core *core, const struct jv_
 void jv_resend_drop(struct jv_core *core, struct jv_session *s)
 {
     while (s->kept.len > 0) {
-        remove_behind(core, s, NULL, JV_NO_HANDLE);
+        remove_behind(core, s, 0);
     }
     s->kept.settle_at = JV_NEVER;
     s->pace.on = false;

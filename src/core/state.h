@@ -148,11 +148,13 @@ struct jv_waiting { /* an inner packet that waits for a transport */
     struct jv_handle next;
 };
 
-struct jv_kept { /* a sealed packet that may have to go again */
-    struct jv_slot slot;
+struct
+    jv_kept { /* a sealed packet that may have to go again; a place for each buffer of the core */
     uint64_t epoch, counter;
     struct jv_instant at;
-    struct jv_handle next;
+    uint32_t next;     /* what was sealed after it (resend.c) */
+    uint16_t off, len; /* of the datagram in the buffer */
+    uint8_t ecn, dscp;
     bool is_due; /* a jump was committed without it */
 };
 
@@ -266,7 +268,7 @@ struct jv_session {
     struct jv_handle waiting_first, waiting_last;
     uint32_t waiting_len;
     struct {
-        struct jv_handle first, last, due_from; /* nothing before due_from is due */
+        uint32_t first, last, due_from; /* places; nothing before due_from is due */
         uint32_t len, due;
         uint64_t resent;
         struct jv_missed pushed, aged; /* by the pool's size, by its age */
@@ -516,9 +518,10 @@ struct jv_core {
     /* sessions */
     uint32_t
         sessions_limit; /* what the operator allows; the slab has room for births that replace one */
-    struct jv_slab sessions, key_slab, half_open, waiting, kept;
-    uint32_t kept_share, kept_lent,
-        kept_lent_max;        /* of the pool: each session's, lent, at most lent */
+    struct jv_slab sessions, key_slab, half_open, waiting;
+    struct jv_kept *kept;                     /* by the number of the buffer */
+    uint32_t kept_cap,                        /* that may be in use */
+        kept_share, kept_lent, kept_lent_max; /* of the pool: each session's, lent, at most lent */
     struct jv_heap deadlines; /* sessions, then half-open entries, then the core itself */
     uint32_t dirty[JV_BATCH_MAX * 2];
     uint32_t dirty_len;
@@ -560,8 +563,33 @@ struct jv_core {
 bool jv_has_room(const struct jv_out *out);
 /* An empty buffer for a datagram of the core's own; false: none free (counted). */
 bool jv_core_buf(struct jv_core *core, struct jv_slot *slot);
-/* One more holder: it takes another jv_core_give() to free the buffer. */
-void jv_core_hold(struct jv_core *core, const struct jv_slot *slot);
+static inline uint8_t *jv_core_buffer(const struct jv_core *core, uint32_t idx)
+{
+    return core->buf_mem + (size_t)idx * JV_BUF_BYTES;
+}
+/* The number of a slot's buffer: it is one that was taken. */
+static inline uint32_t jv_core_buffer_of(const struct jv_core *core, const struct jv_slot *slot)
+{
+    size_t at = (size_t)(slot->buf - core->buf_mem);
+    JV_ASSERT(at % JV_BUF_BYTES == 0 && at / JV_BUF_BYTES < core->buf_high);
+    return (uint32_t)(at / JV_BUF_BYTES);
+}
+/* One more holder: it takes another jv_core_give() to free the buffer. Gives its number. */
+static inline uint32_t jv_core_hold(struct jv_core *core, const struct jv_slot *slot)
+{
+    uint32_t idx = jv_core_buffer_of(core, slot);
+    JV_ASSERT(core->buf_refs[idx] > 0 && core->buf_refs[idx] < UINT8_MAX);
+    core->buf_refs[idx]++;
+    return idx;
+}
+/* One holder less. */
+static inline void jv_core_release(struct jv_core *core, uint32_t idx)
+{
+    JV_ASSERT(core->buf_refs[idx] > 0);
+    if (--core->buf_refs[idx] == 0) {
+        core->buf_free[core->buf_free_len++] = idx;
+    }
+}
 void jv_core_drop(struct jv_core *core, struct jv_slot *slot, enum jv_drop why);
 /* The session's deadline will be computed anew at the end of the call. */
 void jv_core_touch(struct jv_core *core, struct jv_session *s);

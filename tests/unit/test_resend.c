@@ -388,7 +388,7 @@ static void every_session_has_a_share_whatever_the_others_keep(void **state)
     struct jv_core *core = p.gateway;
     assert_int_equal(core->kept_share, JV_RESEND_SHARE);
     assert_int_equal(core->kept_lent_max + core->kept_share * core->cfg.sessions_max,
-                     core->kept.cap);
+                     core->kept_cap);
     struct jv_session *one = jv_core_session_at(core, 0);
     struct jv_session *other = jv_session_open(core, &jv_policy_presets[JV_PRESET_MOBILE]);
     assert_non_null(other);
