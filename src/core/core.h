@@ -92,7 +92,7 @@ enum jv_command_kind {
     JV_CMD_SWITCH, /* client: move to `link` now (TR-29); JV_E_REFUSED with a TransportSwitchDenied record where policy forbids */
     JV_CMD_HOLD,   /* client: no moves by choice for hold_ms; 0: they are free again */
     JV_CMD_PROBE, /* client: probe `link` now, or every path where it is 0; what was probed just now counts (JV_PROBE_ORDER_MS) */
-    JV_CMD_PATH_OFF, /* client: no session and no birth moves to paths of `link`'s name; JV_E_STATE: one of them is bound */
+    JV_CMD_PATH_OFF, /* client: no session and no birth moves to paths of `link`'s name, and a birth under way there goes on elsewhere; JV_E_STATE: one of them is bound */
     JV_CMD_PATH_ON,  /* client: they may */
     JV_CMD_PATH_PREFER, /* client: `prefer` counts for paths of `link`'s name, in place of the configuration's */
     JV_CMD_POLICY, /* policy, clamp, is_grace: for births from now on, and for sessions that run: at once, or in grace with their next row */

@@ -146,6 +146,18 @@ static bool is_in_use(const struct jv_core *core, const struct jv_session *s, co
            (asked != NULL && asked->used && memcmp(asked->name, name, JV_NAME_BYTES) == 0);
 }
 
+/* A birth that is under way on a path that goes out of the choice: what it would still be answered there is not heard. */
+static void leave_birth(const struct jv_core *core, const struct jv_path *path)
+{
+    struct jv_attempt *attempt = &core->client->attempt;
+    if ((attempt->running || attempt->confirming) && path->link == attempt->link &&
+        jv_endpoint_is_equal(&path->remote, &attempt->remote)) {
+        attempt->running = attempt->confirming = false;
+        attempt->tries = 0;
+        attempt->retry_at = core->now;
+    }
+}
+
 /* What is under way on a path that goes out of the choice leads nowhere; one that comes back is proven first. */
 static void apply(struct jv_core *core, const char *name)
 {
@@ -163,6 +175,9 @@ static void apply(struct jv_core *core, const char *name)
             path->answered_us = path->newest_us;
             path->unanswered = 0;
             path->probe_due = path->is_off ? JV_NEVER : core->now;
+        }
+        if (path->is_off) {
+            leave_birth(core, path);
         }
     }
     /* A birth may have waited for this path, or for it to begin at all. */

@@ -350,6 +350,44 @@ static void steer_orders_before_a_session_count_for_it(void **state)
     assert_int_equal(status()->paths[0].role, JV_PATH_OFF);
 }
 
+/* Found by fuzz_pair: a birth under way ended on the path that had been put off meanwhile. */
+static void birth_leaves_a_path_that_is_put_off(void **state)
+{
+    (void)state;
+    static const uint32_t moments_ms[] = {5, 15, 25, 35}; /* message 1, 2, CONFIRM and ACK fly */
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(moments_ms); i++) {
+        const struct pair_cfg cfg = {
+            .seed = 9, .links = 2, .rtt_us = {20000, 30000}, .preset = JV_PRESET_FAST};
+        pair_fini(&pair);
+        pair_init(&pair, &cfg);
+        pair_run(&pair, moments_ms[i]);
+        assert_int_equal(pair_state(&pair, true), JV_ST_BIRTH);
+        assert_int_equal(order(JV_CMD_PATH_OFF, 0, 0), JV_E_OK);
+        assert_true(pair_attach(&pair, 500));
+        assert_int_equal(path("link0/udp")->role, JV_PATH_OFF);
+        assert_int_equal(path("link1/udp")->role, JV_PATH_ACTIVE);
+        pair_run(&pair, 5000);
+        assert_int_equal(path("link1/udp")->role, JV_PATH_ACTIVE);
+        assert_int_equal(pair_state(&pair, false), JV_ST_ATTACHED);
+    }
+}
+
+/* The only path: the birth waits until it is back. */
+static void birth_waits_for_the_only_path_that_is_put_off(void **state)
+{
+    (void)state;
+    const struct pair_cfg cfg = {
+        .seed = 9, .links = 1, .rtt_us = {20000}, .preset = JV_PRESET_FAST};
+    pair_fini(&pair);
+    pair_init(&pair, &cfg);
+    pair_run(&pair, 25);
+    assert_int_equal(order(JV_CMD_PATH_OFF, 0, 0), JV_E_OK);
+    pair_run(&pair, 60000);
+    assert_int_equal(pair_state(&pair, true), JV_ST_BIRTH);
+    assert_int_equal(order(JV_CMD_PATH_ON, 0, 0), JV_E_OK);
+    assert_true(pair_attach(&pair, 200));
+}
+
 static void steer_holds_nobody_without_a_hold(void **state)
 {
     struct jv_out none = {0};
@@ -365,6 +403,8 @@ int main(void)
                                         stop),
         cmocka_unit_test_setup_teardown(steer_orders_have_an_end, start, stop),
         cmocka_unit_test_setup_teardown(steer_orders_before_a_session_count_for_it, start, stop),
+        cmocka_unit_test_setup_teardown(birth_leaves_a_path_that_is_put_off, start, stop),
+        cmocka_unit_test_setup_teardown(birth_waits_for_the_only_path_that_is_put_off, start, stop),
         cmocka_unit_test_setup_teardown(hold_keeps_the_session_from_going_back, start, stop),
         cmocka_unit_test_setup_teardown(hold_ends_when_it_is_taken_back, start, stop),
         cmocka_unit_test_setup_teardown(hold_does_not_keep_a_session_on_a_dead_path, start, stop),
