@@ -1,24 +1,38 @@
-# Jumping VPN, this tree. JV_BUILD names the build directory; best = Policy Preset fast, both paths named.
+# Jumping VPN, this tree. JV_BUILD names the build directory. Settings: best = Policy Preset fast, both paths named;
+# one = Preset fast, path A alone; probed = best, the standby path probed ten times a second.
+# JV_ARGS: more options of jvd; JV_POLICY: more lines of [Policy] for both ends; JV_AUDIT=1: both ends write audit files.
 JV_BUILD=${JV_BUILD:-$HERE/../../../build}
-info="jvd $("$JV_BUILD/src/daemon/jvd" --version 2>/dev/null | awk '{print $NF}')|C|AES-256-GCM or ChaCha20-Poly1305|jumps by design; best = Preset fast on both paths"
-have() { [ -x "$JV_BUILD/src/daemon/jvd" ] && [ -x "$JV_BUILD/src/cli/jv" ]; }
+JV_ARGS=; JV_POLICY=
+jvd="$JV_BUILD/src/daemon/jvd"; jv="$JV_BUILD/src/cli/jv"
+info="jvd $("$jvd" --version 2>/dev/null | awk '{print $NF}')|C|AES-256-GCM or ChaCha20-Poly1305|jumps by design; best = Preset fast on both paths"
+have() { [ -x "$jvd" ] && [ -x "$jv" ]; }
+has_option() { "$jvd" --help 2>&1 | grep -q -- "$1"; }
+audit() { [ -n "$JV_AUDIT" ] && echo "$W/$1.jsonl" || echo none; }
 server() {
   chmod 755 "$W"; mkdir -p -m 777 "$W/rs" "$W/rc" "$W/ss" "$W/sc"
-  ( umask 077; for k in s c; do "$JV_BUILD/src/cli/jv" genkey >"$W/$k.key"; done )
-  for k in s c; do "$JV_BUILD/src/cli/jv" pubkey <"$W/$k.key" >"$W/$k.pub"; done
-  printf '[Gateway]\nPrivateKey = %s\nListen = udp://%s:4433\nPool = 10.99.0.0/24\nInterface = jvs%s\nStateDir = %s\n[Audit]\nFile = none\n[User c]\nPublicKey = %s\nAddress = %s\n' \
-    "$W/s.key" $SRV $I "$W/ss" "$(cat "$W/c.pub")" $TC >"$W/jvs.conf"
-  bg_s "$JV_BUILD/src/daemon/jvd" --config "$W/jvs.conf" --foreground --run-dir "$W/rs" --state-dir "$W/ss" --log-dir "$W"
+  ( umask 077; for k in s c; do "$jv" genkey >"$W/$k.key"; done )
+  for k in s c; do "$jv" pubkey <"$W/$k.key" >"$W/$k.pub"; done
+  { printf '[Gateway]\nPrivateKey = %s\nListen = udp://%s:4433\nPool = 10.99.0.0/24\nInterface = jvs%s\nStateDir = %s\n[Audit]\nFile = %s\n' \
+      "$W/s.key" $SRV $I "$W/ss" "$(audit jvs)"
+    [ -z "$JV_POLICY" ] || printf '[Policy]\nPreset = fast\n%b\n' "$JV_POLICY"
+    printf '[User c]\nPublicKey = %s\nAddress = %s\n' "$(cat "$W/c.pub")" $TC; } >"$W/jvs.conf"
+  bg_s "$jvd" --config "$W/jvs.conf" --foreground --run-dir "$W/rs" --state-dir "$W/ss" --log-dir "$W" $JV_ARGS
   wait_for test -S "$W/rs/jvs.sock"
 }
 client() {
-  printf '[Session]\nPrivateKey = %s\nGateway = %s:4433\nGatewayKey = %s\nInterface = jvc%s\nAllowedIPs = 10.99.0.0/24\n[Audit]\nFile = none\n' \
-    "$W/c.key" $SRV "$(cat "$W/s.pub")" $I >"$W/jvc.conf"
-  best && printf '[Transport a]\nDevice = a0\nPrefer = 100\n[Transport b]\nDevice = b0\nPrefer = 50\n[Policy]\nPreset = fast\n' >>"$W/jvc.conf"
-  bg_c "$JV_BUILD/src/daemon/jvd" --config "$W/jvc.conf" --foreground --run-dir "$W/rc" --state-dir "$W/sc" --log-dir "$W"
+  { printf '[Session]\nPrivateKey = %s\nGateway = %s:4433\nGatewayKey = %s\nInterface = jvc%s\nAllowedIPs = 10.99.0.0/24\n[Audit]\nFile = %s\n' \
+      "$W/c.key" $SRV "$(cat "$W/s.pub")" $I "$(audit jvc)"
+    case $PROFILE in
+    best) printf '[Transport a]\nDevice = a0\nPrefer = 100\n[Transport b]\nDevice = b0\nPrefer = 50\n[Policy]\nPreset = fast\n' ;;
+    probed) printf '[Transport a]\nDevice = a0\nPrefer = 100\n[Transport b]\nDevice = b0\nPrefer = 50\n[Policy]\nPreset = fast\nStandbyProbe = 100ms\n' ;;
+    one) printf '[Transport a]\nDevice = a0\n[Policy]\nPreset = fast\n' ;;
+    *) [ -z "$JV_POLICY" ] || printf '[Policy]\n' ;;
+    esac
+    [ -z "$JV_POLICY" ] || printf '%b\n' "$JV_POLICY"; } >"$W/jvc.conf"
+  bg_c "$jvd" --config "$W/jvc.conf" --foreground --run-dir "$W/rc" --state-dir "$W/sc" --log-dir "$W" $JV_ARGS
 }
 # grow N: N more users at the server, taken by a reload.
 grow() {
   for n in $(seq 1 $1); do printf '[User g%d]\nPublicKey = %s\n' $n "$(head -c32 /dev/urandom | base64)"; done >>"$W/jvs.conf"
-  "$JV_BUILD/src/cli/jv" --run-dir "$W/rs" reload jvs
+  "$jv" --run-dir "$W/rs" reload jvs
 }
