@@ -451,33 +451,34 @@ static enum jv_value_fault parse_dscp(const struct jv_value_row *row, struct jv_
     return parse_count(row, text, field);
 }
 
+static enum jv_value_fault parse_offload(const struct jv_value_row *row, struct jv_text text,
+                                         void *field)
+{
+    uint32_t *offloads = field;
+    int idx = word_index(row->words, text);
+    if (idx < 0 || (*offloads >> idx & 1U) != 0) {
+        return JV_VALUE_BAD;
+    }
+    *offloads |= 1U << idx;
+    return JV_VALUE_OK;
+}
+
 static const struct {
     parse_fn *parse;
     bool is_list;
 } types[JV_VALUE_TYPES] = {
-    [JV_VALUE_SECRET] = {parse_secret, false},
-    [JV_VALUE_PUBLIC] = {parse_public, false},
-    [JV_VALUE_GATEWAYS] = {parse_gateway, true},
-    [JV_VALUE_PREFIXES] = {parse_prefix, true},
-    [JV_VALUE_POOL] = {parse_pool, true},
-    [JV_VALUE_ADDRESSES] = {parse_address, true},
-    [JV_VALUE_RESOLVERS] = {parse_resolver, true},
-    [JV_VALUE_LISTEN] = {parse_listen, true},
-    [JV_VALUE_ENDPOINTS] = {parse_endpoint, true},
-    [JV_VALUE_LOCAL] = {parse_local, false},
-    [JV_VALUE_PROTOCOLS] = {parse_protocol, true},
-    [JV_VALUE_WORD] = {parse_word, false},
-    [JV_VALUE_FIXED] = {parse_fixed_word, false},
-    [JV_VALUE_NAME] = {parse_name, false},
-    [JV_VALUE_ACCOUNT] = {parse_account, false},
-    [JV_VALUE_PATH] = {parse_path, false},
-    [JV_VALUE_COMMAND] = {parse_command, false},
-    [JV_VALUE_COUNT] = {parse_count, false},
-    [JV_VALUE_RATE] = {parse_rate, false},
-    [JV_VALUE_MTU] = {parse_mtu, false},
-    [JV_VALUE_MARK] = {parse_mark, false},
-    [JV_VALUE_DSCP] = {parse_dscp, false},
-    [JV_VALUE_MS] = {parse_ms, false},
+    [JV_VALUE_SECRET] = {parse_secret, false},     [JV_VALUE_PUBLIC] = {parse_public, false},
+    [JV_VALUE_GATEWAYS] = {parse_gateway, true},   [JV_VALUE_PREFIXES] = {parse_prefix, true},
+    [JV_VALUE_POOL] = {parse_pool, true},          [JV_VALUE_ADDRESSES] = {parse_address, true},
+    [JV_VALUE_RESOLVERS] = {parse_resolver, true}, [JV_VALUE_LISTEN] = {parse_listen, true},
+    [JV_VALUE_ENDPOINTS] = {parse_endpoint, true}, [JV_VALUE_LOCAL] = {parse_local, false},
+    [JV_VALUE_PROTOCOLS] = {parse_protocol, true}, [JV_VALUE_WORD] = {parse_word, false},
+    [JV_VALUE_FIXED] = {parse_fixed_word, false},  [JV_VALUE_NAME] = {parse_name, false},
+    [JV_VALUE_ACCOUNT] = {parse_account, false},   [JV_VALUE_PATH] = {parse_path, false},
+    [JV_VALUE_COMMAND] = {parse_command, false},   [JV_VALUE_COUNT] = {parse_count, false},
+    [JV_VALUE_RATE] = {parse_rate, false},         [JV_VALUE_MTU] = {parse_mtu, false},
+    [JV_VALUE_MARK] = {parse_mark, false},         [JV_VALUE_DSCP] = {parse_dscp, false},
+    [JV_VALUE_OFFLOADS] = {parse_offload, true},   [JV_VALUE_MS] = {parse_ms, false},
 };
 
 /* "auto" and "none" stand for a whole list of resolvers, never within one. */
@@ -495,12 +496,26 @@ static bool is_whole_resolvers(const struct jv_value_row *row, struct jv_text te
     return false;
 }
 
+/* The same of offloads: auto is every one of them. */
+static bool is_whole_offloads(struct jv_text text, uint32_t *offloads)
+{
+    bool is_auto = equals(text, "auto");
+    if (is_auto || equals(text, "none")) {
+        *offloads = is_auto ? JV_OFFLOAD_ALL : 0;
+        return true;
+    }
+    return false;
+}
+
 enum jv_value_fault jv_value_parse(const struct jv_value_row *row, struct jv_text text,
                                    void *object, struct jv_text *bad_out)
 {
     void *field = (uint8_t *)object + row->offset;
     *bad_out = text;
     if (row->type == JV_VALUE_RESOLVERS && is_whole_resolvers(row, text, field)) {
+        return JV_VALUE_OK;
+    }
+    if (row->type == JV_VALUE_OFFLOADS && is_whole_offloads(text, field)) {
         return JV_VALUE_OK;
     }
     if (!types[row->type].is_list) {

@@ -100,6 +100,9 @@ void jv_value_must(const struct jv_value_row *row, char out[JV_VALUE_MUST_BYTES]
     case JV_VALUE_RATE:
         (void)snprintf(out, cap, "%" PRIu32 " to %" PRIu32 "/min", r->min, r->max);
         break;
+    case JV_VALUE_OFFLOADS:
+        (void)snprintf(out, cap, "auto, none, or some of csum, tso, uso, gso, gro");
+        break;
     case JV_VALUE_DSCP:
         (void)snprintf(out, cap, "copy or %" PRIu32 " to %" PRIu32, r->min, r->max);
         break;
@@ -241,6 +244,23 @@ static bool print_text(const char *text, const char *empty, FILE *file)
     return shown[0] != '\0';
 }
 
+static bool print_offloads(const char *words, uint32_t offloads, FILE *file)
+{
+    if (offloads == 0 || offloads == JV_OFFLOAD_ALL) {
+        return fprintf(file, " = %s", offloads == 0 ? "none" : "auto") > 0;
+    }
+    const char *glue = " = ";
+    for (uint32_t i = 0; *words != '\0'; i++) {
+        size_t len = strcspn(words, "|");
+        if ((offloads >> i & 1U) != 0) {
+            (void)fprintf(file, "%s%.*s", glue, (int)len, words);
+            glue = ", ";
+        }
+        words += len + (words[len] != '\0' ? 1 : 0);
+    }
+    return true;
+}
+
 static bool print_word(const char *words, uint32_t idx, FILE *file)
 {
     for (; idx > 0; idx--) {
@@ -312,6 +332,8 @@ bool jv_value_print(const struct jv_value_row *row, const void *object, FILE *fi
     case JV_VALUE_MARK:
     case JV_VALUE_MS:
         return print_number(row, *(const uint32_t *)field, file);
+    case JV_VALUE_OFFLOADS:
+        return print_offloads(row->words, *(const uint32_t *)field, file);
     case JV_VALUE_DSCP:
         if (*(const uint32_t *)field == JV_DSCP_COPY) {
             return print_text("copy", "", file);

@@ -46,12 +46,13 @@ enum jv_err jv_errand_kill_switch(const char *path)
 /* JV_E_NOTFOUND: there is no such device. */
 static enum jv_err remove_device(const struct jv_config *config)
 {
+    struct jv_tun_cfg cfg = {.name = config->interface};
     struct jv_tun *tun = NULL;
     struct jv_apply *apply = NULL;
     if (if_nametoindex(config->interface) == 0) {
         return JV_E_NOTFOUND;
     }
-    enum jv_err err = jv_tun_open(config->interface, &tun, NULL);
+    enum jv_err err = jv_tun_open(&cfg, &tun, NULL);
     if (err != JV_E_OK) {
         jv_log(JV_LOG_ERROR, "cannot remove the device %s: %s%s", config->interface,
                strerror(errno),

@@ -164,7 +164,9 @@ static enum jv_err start(struct jv_links *links, struct link *link, const struct
     struct jv_udp_cfg cfg = {.local = *local,
                              .device = link->device[0] == '\0' ? NULL : link->device,
                              .mark = links->config->session.fwmark,
-                             .link = link->handle};
+                             .link = link->handle,
+                             .no_gso = (links->config->offloads & JV_OFFLOAD_GSO) == 0,
+                             .no_gro = (links->config->offloads & JV_OFFLOAD_GRO) == 0};
     enum jv_err err = jv_udp_open(&cfg, &link->udp, &step);
     if (err != JV_E_OK) {
         link->udp = NULL;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "pump.h"
 
+#include <string.h>
+
 #include "apply.h"
 #include "audit.h"
 #include "dns.h"
@@ -11,7 +13,7 @@
 #include "names.h"
 #include "notify.h"
 #include "surroundings.h"
-#include "tun.h"
+#include "tunio.h"
 #include "udp.h"
 
 #define TICK_MS 1000U
@@ -59,7 +61,7 @@ static void flush_rest(struct jv_server *server)
     struct jv_out *out = &server->out;
     if (out->tun_len > 0) {
         /* What the device refuses is counted by tun, and lost as on any wire. */
-        (void)jv_tun_write(server->tun, out->tun, out->tun_len);
+        jv_tunio_write(server->tunio, out->tun, out->tun_len);
         jv_core_give(server->core, out->tun, out->tun_len);
         out->tun_len = 0;
     }
@@ -108,53 +110,63 @@ static void run_batch(struct jv_server *server, batch_fn *fn, struct jv_slot *sl
     }
 }
 
+/* Empty buffers to read into: those that the last batch did not need, and new ones for the rest. */
+static uint32_t stock(struct jv_server *server)
+{
+    struct jv_intake *intake = &server->intake;
+    intake->len +=
+        jv_core_take(server->core, &intake->slots[intake->len], JV_BATCH_MAX - intake->len);
+    return intake->len;
+}
+
+/* The first `n` of them were filled: they go through the core, and the last ones of those left take their places. */
+static void process(struct jv_server *server, batch_fn *fn, uint32_t n)
+{
+    struct jv_intake *intake = &server->intake;
+    run_batch(server, fn, intake->slots, n);
+    uint32_t left = intake->len - n;
+    uint32_t moved = JV_MIN(n, left);
+    memcpy(intake->slots, &intake->slots[intake->len - moved], moved * sizeof(*intake->slots));
+    intake->len = left;
+}
+
 void jv_server_receive(struct jv_server *server, struct jv_udp *udp)
 {
-    struct jv_slot slots[JV_BATCH_MAX];
-    for (uint32_t i = 0; i < JV_SERVER_BATCHES; i++) {
-        uint32_t taken = jv_core_take(server->core, slots, JV_BATCH_MAX);
-        if (taken == 0) {
+    for (uint32_t i = 0; i < JV_SERVER_BATCHES || jv_udp_has_rest(udp); i++) {
+        uint32_t room = stock(server);
+        if (room == 0) {
             /* Left in the socket it would wake the loop at once, and again, until a deadline frees a buffer. */
             struct jv_slot lost = {.buf = server->scratch};
             server->facts.no_buffer += jv_udp_recv(udp, jv_server_now(server), &lost, 1);
             return;
         }
-        uint32_t n = jv_udp_recv(udp, jv_server_now(server), slots, taken);
-        if (n < taken) {
-            jv_core_give(server->core, &slots[n], taken - n);
-        }
-        if (n > 0) {
-            run_batch(server, jv_core_datagrams, slots, n);
-        }
-        if (n < taken) {
+        uint32_t n = jv_udp_recv(udp, jv_server_now(server), server->intake.slots, room);
+        if (n == 0) {
             return;
         }
+        process(server, jv_core_datagrams, n);
     }
 }
 
 void jv_pump_tun(void *arg, int fd, uint32_t events)
 {
     struct jv_server *server = arg;
-    struct jv_slot slots[JV_BATCH_MAX];
     (void)fd;
     (void)events;
-    for (uint32_t i = 0; i < JV_SERVER_BATCHES; i++) {
-        uint32_t taken = jv_core_take(server->core, slots, JV_BATCH_MAX);
-        if (taken == 0) {
+    for (uint32_t i = 0; i < JV_SERVER_BATCHES || jv_tunio_has_rest(server->tunio); i++) {
+        uint32_t room = stock(server);
+        if (room == 0) {
             struct jv_slot lost = {.buf = server->scratch};
-            server->facts.no_buffer += jv_tun_read(server->tun, jv_server_now(server), &lost, 1);
+            server->facts.no_buffer +=
+                jv_tunio_read(server->tunio, jv_server_now(server), &lost, 1);
             return;
         }
-        uint32_t n = jv_tun_read(server->tun, jv_server_now(server), slots, taken);
-        if (n < taken) {
-            jv_core_give(server->core, &slots[n], taken - n);
-        }
-        if (n > 0) {
-            run_batch(server, jv_core_packets, slots, n);
-        }
-        if (n < taken) {
+        uint32_t n =
+            jv_tunio_read(server->tunio, jv_server_now(server), server->intake.slots, room);
+        if (n == 0) {
             return;
         }
+        process(server, jv_core_packets, n);
     }
 }
 

@@ -13,6 +13,12 @@
 #include "core.h"
 #include "server.h"
 
+/* Empty buffers of the core, ready to be read into. */
+struct jv_intake {
+    struct jv_slot slots[JV_BATCH_MAX];
+    uint32_t len;
+};
+
 struct jv_server {
     struct jv_config *config;
     struct jv_dirs dirs;
@@ -21,6 +27,8 @@ struct jv_server {
     void *core_mem;
     size_t core_bytes;
     struct jv_tun *tun;
+    struct jv_tunio *tunio;
+    struct jv_intake intake;
     struct jv_apply *apply;
     struct jv_links *links;
     struct jv_surroundings *surroundings; /* NULL at a gateway */

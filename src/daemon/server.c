@@ -24,6 +24,7 @@
 #include "surroundings.h"
 #include "sys.h"
 #include "tun.h"
+#include "tunio.h"
 
 #define LOOP_FDS_MAX 128U /* sockets, control connections, the resolver's */
 
@@ -92,7 +93,13 @@ static const char *tun_remedy(enum jv_err err)
 static enum jv_err open_tun(struct jv_server *server)
 {
     bool was_there = false;
-    enum jv_err err = jv_tun_open(server->config->interface, &server->tun, &was_there);
+    uint32_t offloads = server->config->offloads;
+    struct jv_tun_cfg cfg = {.name = server->config->interface,
+                             .no_hdr = (offloads & (JV_OFFLOAD_CSUM | JV_OFFLOAD_TSO)) == 0,
+                             .no_csum = (offloads & JV_OFFLOAD_CSUM) == 0,
+                             .no_tso = (offloads & JV_OFFLOAD_TSO) == 0,
+                             .no_uso = (offloads & JV_OFFLOAD_USO) == 0};
+    enum jv_err err = jv_tun_open(&cfg, &server->tun, &was_there);
     if (err == JV_E_OK) {
         err = jv_tun_set_persist(server->tun, true);
     }
@@ -105,7 +112,10 @@ static enum jv_err open_tun(struct jv_server *server)
         jv_log(JV_LOG_NOTICE, "%s: adopted the device of an earlier run",
                server->config->interface);
     }
-    err = jv_apply_open(server->config, server->tun, &server->apply);
+    err = jv_tunio_open(server->tun, &server->tunio);
+    if (err == JV_E_OK) {
+        err = jv_apply_open(server->config, server->tun, &server->apply);
+    }
     if (err == JV_E_OK) {
         err = jv_loop_add(server->loop, jv_tun_fd(server->tun), EPOLLIN, jv_pump_tun, server);
     }
@@ -321,6 +331,7 @@ void jv_server_close(struct jv_server *server)
     jv_hooks_close(server->hooks);
     jv_apply_close(server->apply);
     jv_tun_close(server->tun);
+    jv_tunio_close(server->tunio);
     if (server->core != NULL) {
         jv_core_fini(server->core);
     }

@@ -40,6 +40,7 @@ struct jv_names;
 struct jv_reader;
 struct jv_surroundings;
 struct jv_tun;
+struct jv_tunio;
 struct jv_udp;
 
 /* What waits for a moment of its own; each has one deadline. */

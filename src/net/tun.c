@@ -4,15 +4,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
+#include <linux/virtio_net.h>
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+/* Missing in the headers of kernels before 6.2. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
 
 struct jv_tun {
     int fd;
     uint32_t ifindex;
+    bool has_hdr; /* a virtio_net_hdr stands before each packet */
+    bool has_csum, has_tso, has_uso;
     char name[IFNAMSIZ];
     struct jv_tun_counts counts;
 };
@@ -24,10 +37,10 @@ static bool is_name(const char *name)
     return len > 0 && len < IFNAMSIZ && strpbrk(name, "%/: \t\n") == NULL;
 }
 
-static enum jv_err attach(struct jv_tun *tun)
+static enum jv_err attach(struct jv_tun *tun, short flags)
 {
     struct ifreq req = {0};
-    req.ifr_flags = IFF_TUN | IFF_NO_PI;
+    req.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | flags);
     memcpy(req.ifr_name, tun->name, sizeof(req.ifr_name));
     if (ioctl(tun->fd, TUNSETIFF, &req) != 0) {
         if (errno == EPERM || errno == EACCES) {
@@ -40,8 +53,39 @@ static enum jv_err attach(struct jv_tun *tun)
     return tun->ifindex == 0 ? JV_E_SYSTEM : JV_E_OK;
 }
 
-enum jv_err jv_tun_open(const char *name, struct jv_tun **out, bool *adopted_out)
+static bool set_offloads(struct jv_tun *tun, unsigned offloads)
 {
+    return ioctl(tun->fd, TUNSETOFFLOAD, (unsigned long)offloads) == 0;
+}
+
+/* From all to nothing, one feature after the other: a kernel without one may have the rest. A device that was adopted may have some of
+ * another process: what is not used is taken off. */
+static void choose_offloads(struct jv_tun *tun, const struct jv_tun_cfg *cfg)
+{
+    static const unsigned tso = TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_TSO_ECN;
+    int hdr_bytes = sizeof(struct virtio_net_hdr);
+    if (!tun->has_hdr || ioctl(tun->fd, TUNSETVNETHDRSZ, &hdr_bytes) != 0 || cfg->no_csum) {
+        (void)set_offloads(tun, 0);
+        return;
+    }
+    tun->has_csum = true;
+    tun->has_tso = !cfg->no_tso;
+    tun->has_uso = tun->has_tso && !cfg->no_uso;
+    if (tun->has_uso && !set_offloads(tun, TUN_F_CSUM | tso | TUN_F_USO4 | TUN_F_USO6)) {
+        tun->has_uso = false;
+    }
+    if (tun->has_tso && !tun->has_uso && !set_offloads(tun, TUN_F_CSUM | tso)) {
+        tun->has_tso = false;
+    }
+    if (!tun->has_tso && !set_offloads(tun, TUN_F_CSUM)) {
+        tun->has_csum = false;
+        (void)set_offloads(tun, 0);
+    }
+}
+
+enum jv_err jv_tun_open(const struct jv_tun_cfg *cfg, struct jv_tun **out, bool *adopted_out)
+{
+    const char *name = cfg->name;
     if (!is_name(name)) {
         return JV_E_RANGE;
     }
@@ -54,7 +98,8 @@ enum jv_err jv_tun_open(const char *name, struct jv_tun **out, bool *adopted_out
     tun->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
     enum jv_err err = JV_E_SYSTEM;
     if (tun->fd >= 0) {
-        err = attach(tun);
+        tun->has_hdr = !cfg->no_hdr;
+        err = attach(tun, tun->has_hdr ? IFF_VNET_HDR : 0);
     } else if (errno == EPERM || errno == EACCES) {
         err = JV_E_PERM;
     }
@@ -64,6 +109,7 @@ enum jv_err jv_tun_open(const char *name, struct jv_tun **out, bool *adopted_out
         errno = saved;
         return err;
     }
+    choose_offloads(tun, cfg);
     if (adopted_out != NULL) {
         *adopted_out = existed;
     }
@@ -107,32 +153,104 @@ const struct jv_tun_counts *jv_tun_counts(const struct jv_tun *tun)
     return &tun->counts;
 }
 
-uint32_t jv_tun_read(struct jv_tun *tun, struct jv_instant now, struct jv_slot *slots, uint32_t n)
+bool jv_tun_has_csum(const struct jv_tun *tun)
 {
-    uint32_t filled = 0;
-    /* The bound counts attempts, so that a stream of over-long packets cannot hold the loop. */
-    for (uint32_t tries = 0; tries < n; tries++) {
-        struct jv_slot *slot = &slots[filled];
-        /* One byte more than a packet may have tells an over-long one, which the kernel cuts without a word. */
-        ssize_t got = read(tun->fd, slot->buf + JV_BUF_HEADROOM, JV_BUF_ROOM + 1U);
+    return tun->has_csum;
+}
+
+bool jv_tun_has_tso(const struct jv_tun *tun)
+{
+    return tun->has_tso;
+}
+
+bool jv_tun_has_uso(const struct jv_tun *tun)
+{
+    return tun->has_uso;
+}
+
+/* ---- the virtio header ---- */
+
+static bool from_hdr(const struct virtio_net_hdr *hdr, const uint8_t *packet, struct jv_gso *out)
+{
+    static const uint8_t kinds = (uint8_t)~VIRTIO_NET_HDR_GSO_ECN;
+    *out = (struct jv_gso){.is_csum_partial = (hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) != 0,
+                           .csum_start = hdr->csum_start,
+                           .csum_offset = hdr->csum_offset,
+                           .hdr_bytes = hdr->hdr_len,
+                           .seg_bytes = hdr->gso_size};
+    out->is_ecn = (hdr->gso_type & VIRTIO_NET_HDR_GSO_ECN) != 0;
+    switch (hdr->gso_type & kinds) {
+    case VIRTIO_NET_HDR_GSO_NONE:
+        out->kind = JV_GSO_NONE;
+        out->seg_bytes = 0;
+        return true;
+    case VIRTIO_NET_HDR_GSO_TCPV4:
+        out->kind = JV_GSO_TCP4;
+        return true;
+    case VIRTIO_NET_HDR_GSO_TCPV6:
+        out->kind = JV_GSO_TCP6;
+        return true;
+    case VIRTIO_NET_HDR_GSO_UDP_L4:
+        out->kind = packet[0] >> 4 == 4 ? JV_GSO_UDP4 : JV_GSO_UDP6;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static struct virtio_net_hdr to_hdr(const struct jv_gso *gso)
+{
+    static const uint8_t types[] = {[JV_GSO_NONE] = VIRTIO_NET_HDR_GSO_NONE,
+                                    [JV_GSO_TCP4] = VIRTIO_NET_HDR_GSO_TCPV4,
+                                    [JV_GSO_TCP6] = VIRTIO_NET_HDR_GSO_TCPV6,
+                                    [JV_GSO_UDP4] = VIRTIO_NET_HDR_GSO_UDP_L4,
+                                    [JV_GSO_UDP6] = VIRTIO_NET_HDR_GSO_UDP_L4};
+    struct virtio_net_hdr hdr = {.gso_type = types[gso->kind]};
+    if (gso->is_csum_partial) {
+        hdr.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+        hdr.csum_start = gso->csum_start;
+        hdr.csum_offset = gso->csum_offset;
+    }
+    if (gso->kind != JV_GSO_NONE) {
+        hdr.hdr_len = gso->hdr_bytes;
+        hdr.gso_size = gso->seg_bytes;
+        hdr.gso_type |= gso->is_ecn ? VIRTIO_NET_HDR_GSO_ECN : 0;
+    }
+    return hdr;
+}
+
+/* ---- packets ---- */
+
+uint32_t jv_tun_read(struct jv_tun *tun, struct iovec *iov, uint32_t len, struct jv_gso *gso)
+{
+    struct virtio_net_hdr hdr = {0};
+    size_t hdr_bytes = tun->has_hdr ? sizeof(hdr) : 0;
+    iov[0] = (struct iovec){&hdr, hdr_bytes};
+    /* The bound counts attempts, so that a stream of packets of no use cannot hold the loop. */
+    for (uint32_t tries = 0; tries < JV_BATCH_MAX; tries++) {
+        ssize_t got = readv(tun->fd, iov, (int)len);
         if (got < 0) {
             if (errno == EINTR) {
                 continue;
             }
             tun->counts.read_errors += errno != EAGAIN;
-            break;
+            return 0;
         }
-        if (got > (ssize_t)JV_BUF_ROOM) {
-            tun->counts.read_too_long++;
+        size_t bytes = (size_t)got - JV_MIN((size_t)got, hdr_bytes);
+        if (bytes > JV_GSO_BYTES_MAX) {
+            tun->counts.read_too_long++; /* the kernel cuts without a word: one byte more tells */
             continue;
         }
-        *slot = (struct jv_slot){
-            .buf = slot->buf, .off = JV_BUF_HEADROOM, .len = (uint32_t)got, .received = now};
-        tun->counts.read++;
-        tun->counts.read_bytes += (uint64_t)got;
-        filled++;
+        if (bytes == 0 || !from_hdr(&hdr, iov[1].iov_base, gso)) {
+            tun->counts.read_errors++;
+            continue;
+        }
+        tun->counts.read += 1;
+        tun->counts.read_gso += gso->kind != JV_GSO_NONE;
+        tun->counts.read_bytes += bytes;
+        return (uint32_t)bytes;
     }
-    return filled;
+    return 0;
 }
 
 static void count_refusal(struct jv_tun_counts *counts, int code)
@@ -146,21 +264,20 @@ static void count_refusal(struct jv_tun_counts *counts, int code)
     }
 }
 
-uint32_t jv_tun_write(struct jv_tun *tun, const struct jv_slot *slots, uint32_t n)
+bool jv_tun_write(struct jv_tun *tun, const struct jv_gso *gso, struct iovec *iov, uint32_t len)
 {
-    uint32_t written = 0;
-    for (uint32_t i = 0; i < n; i++) {
-        ssize_t put;
-        do {
-            put = write(tun->fd, slots[i].buf + slots[i].off, slots[i].len);
-        } while (put < 0 && errno == EINTR);
-        if (put < 0) {
-            count_refusal(&tun->counts, errno);
-            continue;
-        }
-        written++;
-        tun->counts.written++;
-        tun->counts.written_bytes += (uint64_t)put;
+    struct virtio_net_hdr hdr = to_hdr(gso);
+    ssize_t put;
+    iov[0] = (struct iovec){&hdr, tun->has_hdr ? sizeof(hdr) : 0};
+    do {
+        put = writev(tun->fd, iov, (int)len);
+    } while (put < 0 && errno == EINTR);
+    if (put < 0) {
+        count_refusal(&tun->counts, errno);
+        return false;
     }
-    return written;
+    tun->counts.written++;
+    tun->counts.written_gso += gso->kind != JV_GSO_NONE;
+    tun->counts.written_bytes += (uint64_t)put - iov[0].iov_len;
+    return true;
 }

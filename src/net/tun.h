@@ -2,18 +2,19 @@
 #ifndef JV_NET_TUN_H
 #define JV_NET_TUN_H
 /*
- * tun -- the TUN device: bare IP packets in and out.
+ * tun -- the TUN device: IP packets in and out, one by one or as the kernel has them before it cuts them (virtio_net_hdr).
  *
  * The device follows the user's intent, not this process: made persistent, it outlives restarts and crashes, and the next
  * start adopts it with its addresses and routes.
  *
  * Owns     the descriptor.
- * Takes    slots whose `buf` has JV_BUF_BYTES; a packet is written at JV_BUF_HEADROOM.
- * Limits   packets of JV_BUF_ROOM bytes; longer ones are counted and dropped (keep the device's MTU below).
+ * Limits   packets of JV_GSO_BYTES_MAX bytes; longer ones are counted and dropped.
+ * Sources  linux/if_tun.h, linux/virtio_net.h (VIRTIO 1.2 §5.1.6).
  * Threads  one at a time.
  */
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "base.h"
 #include "batch.h"
@@ -22,16 +23,24 @@
 
 struct jv_tun;
 
+/* What is not to be used, even where the kernel has it; each needs those before it. */
+struct jv_tun_cfg {
+    const char *name;
+    bool no_hdr, no_csum, no_tso, no_uso;
+};
+
 struct jv_tun_counts {
-    uint64_t read, read_bytes, read_too_long, read_errors;
-    uint64_t written, written_bytes, dropped_full, dropped_invalid, dropped_down;
+    uint64_t read, read_gso, read_bytes, read_too_long,
+        read_errors; /* as the kernel has them: before they are cut */
+    uint64_t written, written_gso, written_bytes, dropped_full, dropped_invalid, dropped_down;
 };
 
 /*
- * Attach to the device `name`, creating it where it is missing. `adopted_out` (may be NULL): it existed. errno tells.
+ * Attach to the device `cfg->name`, creating it where it is missing. `adopted_out` (may be NULL): it existed. errno tells.
  * JV_E_PERM: no CAP_NET_ADMIN. JV_E_EXISTS: another process holds it, or it is no TUN. JV_E_RANGE: name too long or empty.
  */
-JV_MUST_USE enum jv_err jv_tun_open(const char *name, struct jv_tun **out, bool *adopted_out);
+JV_MUST_USE enum jv_err jv_tun_open(const struct jv_tun_cfg *cfg, struct jv_tun **out,
+                                    bool *adopted_out);
 /* A persistent device stays, with its addresses and routes; another one vanishes. NULL is ignored. */
 void jv_tun_close(struct jv_tun *tun);
 /* JV_E_SYSTEM: errno tells. */
@@ -42,8 +51,16 @@ uint32_t jv_tun_ifindex(const struct jv_tun *tun);
 const char *jv_tun_name(const struct jv_tun *tun);
 const struct jv_tun_counts *jv_tun_counts(const struct jv_tun *tun);
 
-/* Fill slots[0..returned) (off, len, received; remote and local are zeroed). 0: nothing waits. Returned == n: more may wait. */
-uint32_t jv_tun_read(struct jv_tun *tun, struct jv_instant now, struct jv_slot *slots, uint32_t n);
-/* Write slots[0..n); returns how many went. What the device refused (down, full, malformed) is dropped and counted. */
-uint32_t jv_tun_write(struct jv_tun *tun, const struct jv_slot *slots, uint32_t n);
+/* In use: checksums may be partial; the kernel gives and takes TCP, and UDP, before it is cut. */
+bool jv_tun_has_csum(const struct jv_tun *tun);
+bool jv_tun_has_tso(const struct jv_tun *tun);
+bool jv_tun_has_uso(const struct jv_tun *tun);
+
+/*
+ * Read one packet into iov[1..len), which has JV_GSO_BYTES_MAX + 1 bytes in all where TSO is in use; iov[0] is the module's. Returns its
+ * bytes and says in `gso` what it is; 0: nothing waits.
+ */
+uint32_t jv_tun_read(struct jv_tun *tun, struct iovec *iov, uint32_t len, struct jv_gso *gso);
+/* Write one packet from iov[1..len); iov[0] is the module's. False: the device refused it (down, full, malformed): dropped and counted. */
+bool jv_tun_write(struct jv_tun *tun, const struct jv_gso *gso, struct iovec *iov, uint32_t len);
 #endif /* JV_NET_TUN_H */

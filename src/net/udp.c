@@ -12,36 +12,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ECN_MASK 0x03U
-#define DSCP_MASK 0x3f
-#define DSCP_SHIFT 2
-#define REFUSED_MAX                                                                                \
-    4U /* datagrams in a row that a device drops before the rest of the batch is given up */
-/* Room for a packet-info of IPv6 and a traffic class, with their headers: 40 + 24 bytes. */
-#define CONTROL_BYTES 96U
+#include "udp_state.h"
 
-union address {
-    struct sockaddr sa;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-struct control {
-    _Alignas(struct cmsghdr) uint8_t b[CONTROL_BYTES];
-};
-
-struct jv_udp {
-    int fd;
-    uint32_t link;
-    struct jv_endpoint local;
-    struct jv_udp_counts counts;
-    struct mmsghdr msgs[JV_BATCH_MAX];
-    struct iovec iov[JV_BATCH_MAX];
-    union address names[JV_BATCH_MAX];
-    struct control controls[JV_BATCH_MAX];
-};
-
-static socklen_t to_sockaddr(const struct jv_endpoint *ep, union address *out)
+socklen_t jv_udp_to_sockaddr(const struct jv_endpoint *ep, union jv_sockaddr *out)
 {
     memset(out, 0, sizeof(*out));
     if (ep->ip.family == JV_AF_4) {
@@ -57,7 +30,7 @@ static socklen_t to_sockaddr(const struct jv_endpoint *ep, union address *out)
     return sizeof(out->v6);
 }
 
-static struct jv_endpoint from_sockaddr(const union address *addr)
+struct jv_endpoint jv_udp_from_sockaddr(const union jv_sockaddr *addr)
 {
     struct jv_endpoint ep = {0};
     if (addr->sa.sa_family == AF_INET) {
@@ -134,8 +107,8 @@ static const char *set_up(struct jv_udp *udp, const struct jv_udp_cfg *cfg)
                                           (socklen_t)strlen(cfg->device) + 1U) != 0) {
         return "SO_BINDTODEVICE";
     }
-    union address addr;
-    socklen_t len = to_sockaddr(&cfg->local, &addr);
+    union jv_sockaddr addr;
+    socklen_t len = jv_udp_to_sockaddr(&cfg->local, &addr);
     if (bind(udp->fd, &addr.sa, len) != 0) {
         return "bind";
     }
@@ -143,8 +116,20 @@ static const char *set_up(struct jv_udp *udp, const struct jv_udp_cfg *cfg)
     if (getsockname(udp->fd, &addr.sa, &len) != 0) {
         return "getsockname";
     }
-    udp->local = from_sockaddr(&addr);
+    udp->local = jv_udp_from_sockaddr(&addr);
     return NULL;
+}
+
+/* What this kernel lacks makes the socket slower, and is told by jv_udp_has_gso() and jv_udp_has_gro(). */
+static void set_offloads(struct jv_udp *udp, const struct jv_udp_cfg *cfg)
+{
+    udp->expects_bytes = JV_BUF_ROOM;
+    /* Asked for without a size: only whether the kernel knows the option. */
+    udp->has_gso = !cfg->no_gso && set_int(udp->fd, IPPROTO_UDP, UDP_SEGMENT, 0);
+    if (!cfg->no_gro && set_int(udp->fd, IPPROTO_UDP, UDP_GRO, 1)) {
+        udp->gathered = malloc((size_t)JV_UDP_GSO_BYTES + 1);
+        udp->has_gro = udp->gathered != NULL;
+    }
 }
 
 enum jv_err jv_udp_open(const struct jv_udp_cfg *cfg, struct jv_udp **out, const char **step_out)
@@ -164,6 +149,9 @@ enum jv_err jv_udp_open(const struct jv_udp_cfg *cfg, struct jv_udp **out, const
                      SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
     if (udp->fd >= 0) {
         failed = set_up(udp, cfg);
+    }
+    if (failed == NULL) {
+        set_offloads(udp, cfg);
     }
     if (failed != NULL) {
         int saved = errno;
@@ -186,6 +174,7 @@ void jv_udp_close(struct jv_udp *udp)
     if (udp->fd >= 0) {
         (void)close(udp->fd); /* a UDP socket has nothing to flush */
     }
+    free(udp->gathered);
     free(udp);
 }
 
@@ -199,133 +188,19 @@ struct jv_endpoint jv_udp_local(const struct jv_udp *udp)
     return udp->local;
 }
 
+bool jv_udp_has_gso(const struct jv_udp *udp)
+{
+    return udp->has_gso;
+}
+
+bool jv_udp_has_gro(const struct jv_udp *udp)
+{
+    return udp->has_gro;
+}
+
 const struct jv_udp_counts *jv_udp_counts(const struct jv_udp *udp)
 {
     return &udp->counts;
-}
-
-static void read_control(struct msghdr *msg, struct jv_slot *slot)
-{
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
-        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
-            struct in_pktinfo info;
-            memcpy(&info, CMSG_DATA(c), sizeof(info));
-            slot->local.ip.family = JV_AF_4;
-            memcpy(slot->local.ip.b, &info.ipi_spec_dst, sizeof(info.ipi_spec_dst));
-        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
-            struct in6_pktinfo info;
-            memcpy(&info, CMSG_DATA(c), sizeof(info));
-            slot->local.ip.family = JV_AF_6;
-            memcpy(slot->local.ip.b, &info.ipi6_addr, sizeof(info.ipi6_addr));
-        } else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
-            slot->ecn = *CMSG_DATA(c) & ECN_MASK; /* one byte on receipt, an int on sending */
-        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
-            int tclass;
-            memcpy(&tclass, CMSG_DATA(c), sizeof(tclass));
-            slot->ecn = (uint8_t)((unsigned)tclass & ECN_MASK);
-        }
-    }
-}
-
-static void prepare_recv(struct jv_udp *udp, const struct jv_slot *slots, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        udp->iov[i] = (struct iovec){slots[i].buf + JV_BUF_HEADROOM, JV_BUF_ROOM};
-        udp->msgs[i].msg_hdr = (struct msghdr){.msg_name = &udp->names[i],
-                                               .msg_namelen = sizeof(udp->names[i]),
-                                               .msg_iov = &udp->iov[i],
-                                               .msg_iovlen = 1,
-                                               .msg_control = udp->controls[i].b,
-                                               .msg_controllen = CONTROL_BYTES};
-    }
-}
-
-/* A pending ICMP error is reported by failing one call, and waits in the error queue besides: here it is only stepped over.
- * Each failure takes one error away; the bound keeps a storm of them from holding the loop. */
-static int recv_batch(struct jv_udp *udp, uint32_t n)
-{
-    for (int tries = 0; tries < 4; tries++) {
-        int got = recvmmsg(udp->fd, udp->msgs, n, MSG_DONTWAIT, NULL);
-        if (got >= 0) {
-            return got;
-        }
-        if (errno == EAGAIN) {
-            return 0;
-        }
-        udp->counts.recv_errors += errno != EINTR;
-    }
-    return 0;
-}
-
-uint32_t jv_udp_recv(struct jv_udp *udp, struct jv_instant now, struct jv_slot *slots, uint32_t n)
-{
-    n = JV_MIN(n, JV_BATCH_MAX);
-    prepare_recv(udp, slots, n);
-    uint32_t got = (uint32_t)recv_batch(udp, n);
-    uint32_t filled = 0;
-    for (uint32_t i = 0; i < got; i++) {
-        struct msghdr *msg = &udp->msgs[i].msg_hdr;
-        if ((msg->msg_flags & MSG_TRUNC) != 0) {
-            udp->counts.truncated++;
-            continue;
-        }
-        uint8_t *buf = slots[i].buf;
-        slots[i].buf = slots[filled].buf;
-        struct jv_slot *slot = &slots[filled++];
-        *slot = (struct jv_slot){.buf = buf,
-                                 .off = JV_BUF_HEADROOM,
-                                 .len = udp->msgs[i].msg_len,
-                                 .link = udp->link,
-                                 .remote = from_sockaddr(&udp->names[i]),
-                                 .received = now};
-        slot->local.port = udp->local.port;
-        read_control(msg, slot);
-        udp->counts.received_bytes += slot->len;
-    }
-    udp->counts.received += filled;
-    return filled;
-}
-
-static struct cmsghdr *put_control(struct msghdr *msg, struct cmsghdr *at, int level, int type,
-                                   const void *data, size_t len)
-{
-    at->cmsg_level = level;
-    at->cmsg_type = type;
-    at->cmsg_len = CMSG_LEN(len);
-    memcpy(CMSG_DATA(at), data, len);
-    msg->msg_controllen += CMSG_SPACE(len);
-    return (struct cmsghdr *)(void *)((uint8_t *)at + CMSG_SPACE(len));
-}
-
-static void prepare_send(struct jv_udp *udp, const struct jv_slot *slot, uint32_t i)
-{
-    struct msghdr *msg = &udp->msgs[i].msg_hdr;
-    udp->iov[i] = (struct iovec){slot->buf + slot->off, slot->len};
-    memset(&udp->controls[i], 0, sizeof(udp->controls[i]));
-    *msg = (struct msghdr){.msg_name = &udp->names[i],
-                           .msg_namelen = to_sockaddr(&slot->remote, &udp->names[i]),
-                           .msg_iov = &udp->iov[i],
-                           .msg_iovlen = 1,
-                           .msg_control = udp->controls[i].b};
-    struct cmsghdr *at = (struct cmsghdr *)(void *)udp->controls[i].b;
-    if (slot->local.ip.family == JV_AF_4) {
-        struct in_pktinfo info = {0};
-        memcpy(&info.ipi_spec_dst, slot->local.ip.b, sizeof(info.ipi_spec_dst));
-        at = put_control(msg, at, IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
-    } else if (slot->local.ip.family == JV_AF_6) {
-        struct in6_pktinfo info = {.ipi6_ifindex = slot->local.scope};
-        memcpy(&info.ipi6_addr, slot->local.ip.b, sizeof(info.ipi6_addr));
-        at = put_control(msg, at, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
-    }
-    int tos = (slot->ecn & (int)ECN_MASK) | (slot->dscp & DSCP_MASK) << DSCP_SHIFT;
-    if (tos != 0 && udp->local.ip.family == JV_AF_4) {
-        (void)put_control(msg, at, IPPROTO_IP, IP_TOS, &tos, sizeof(tos));
-    } else if (tos != 0) {
-        (void)put_control(msg, at, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof(tos));
-    }
-    if (msg->msg_controllen == 0) {
-        msg->msg_control = NULL;
-    }
 }
 
 bool jv_udp_is_local_fact(int code, bool has_source)
@@ -345,82 +220,6 @@ bool jv_udp_is_local_fact(int code, bool has_source)
     }
 }
 
-static bool is_full(int code)
-{
-    return code == EAGAIN || code == ENOMEM;
-}
-
-static void count_failure(const struct jv_udp *udp, const struct jv_slot *slot, int code,
-                          struct jv_udp_sent *sent)
-{
-    static const uint8_t any[sizeof(slot->local.ip.b)] = {0};
-    bool has_source =
-        slot->local.ip.family != JV_AF_NONE || memcmp(udp->local.ip.b, any, sizeof(any)) != 0;
-    if (code == EMSGSIZE) {
-        sent->dropped_too_big++;
-    } else if (jv_udp_is_local_fact(code, has_source)) {
-        sent->dropped_local++;
-        sent->local_errno = code;
-    } else {
-        sent->dropped_other++;
-        sent->other_errno = code;
-    }
-}
-
-static void send_prepared(struct jv_udp *udp, const struct jv_slot *slots, uint32_t n,
-                          struct jv_udp_sent *sent)
-{
-    bool has_retried = false;
-    uint32_t refused = 0;
-    for (uint32_t i = 0; i < n;) {
-        int put = sendmmsg(udp->fd, &udp->msgs[i], n - i, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (put > 0) {
-            sent->sent += (uint32_t)put;
-            for (uint32_t end = i + (uint32_t)put; i < end; i++) {
-                udp->counts.sent_bytes += slots[i].len;
-            }
-            has_retried = false;
-            refused = 0;
-        } else if (errno == ENOBUFS && refused < REFUSED_MAX) {
-            /* The device dropped this one, for its queue or for its size: the next may pass. */
-            sent->dropped_full++;
-            refused++;
-            i++;
-        } else if (is_full(errno) || errno == ENOBUFS) {
-            /* What the queue has no room for at this moment is late already; the rest would only wait behind it. */
-            sent->dropped_full += n - i;
-            return;
-        } else if (!has_retried) {
-            /* The first failure may be the echo of an earlier datagram (a pending ICMP error, which this call has
-             * cleared); an error of this datagram's own comes again. */
-            has_retried = true;
-        } else {
-            count_failure(udp, &slots[i], errno, sent);
-            has_retried = false;
-            i++;
-        }
-    }
-}
-
-void jv_udp_send(struct jv_udp *udp, const struct jv_slot *slots, uint32_t n,
-                 struct jv_udp_sent *result_out)
-{
-    struct jv_udp_sent sent = {0};
-    for (uint32_t at = 0; at < n; at += JV_BATCH_MAX) {
-        uint32_t len = JV_MIN(n - at, JV_BATCH_MAX);
-        for (uint32_t i = 0; i < len; i++) {
-            prepare_send(udp, &slots[at + i], i);
-        }
-        send_prepared(udp, slots + at, len, &sent);
-    }
-    udp->counts.sent += sent.sent;
-    udp->counts.dropped_full += sent.dropped_full;
-    udp->counts.dropped_too_big += sent.dropped_too_big;
-    udp->counts.dropped_local += sent.dropped_local;
-    udp->counts.dropped_other += sent.dropped_other;
-    *result_out = sent;
-}
-
 enum jv_udp_err jv_udp_classify(uint8_t origin, uint32_t code)
 {
     if (code == EMSGSIZE) {
@@ -429,7 +228,7 @@ enum jv_udp_err jv_udp_classify(uint8_t origin, uint32_t code)
     return origin == SO_EE_ORIGIN_LOCAL ? JV_UDP_ERR_LOCAL : JV_UDP_ERR_ICMP_UNREACHABLE;
 }
 
-static bool read_fault(struct msghdr *msg, const union address *to, struct jv_udp_fault *out)
+static bool read_fault(struct msghdr *msg, const union jv_sockaddr *to, struct jv_udp_fault *out)
 {
     for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c != NULL; c = CMSG_NXTHDR(msg, c)) {
         if (!(c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR) &&
@@ -446,7 +245,7 @@ static bool read_fault(struct msghdr *msg, const union address *to, struct jv_ud
                                      .is_local = e.ee_origin == SO_EE_ORIGIN_LOCAL,
                                      .code = (int)e.ee_errno,
                                      .mtu = e.ee_errno == EMSGSIZE ? e.ee_info : 0,
-                                     .remote = from_sockaddr(to)};
+                                     .remote = jv_udp_from_sockaddr(to)};
         return true;
     }
     return false;
@@ -473,7 +272,7 @@ uint32_t jv_udp_errors(struct jv_udp *udp, struct jv_udp_fault *faults, uint32_t
     while (filled < n) {
         /* The offending datagram's bytes are not wanted, only where it was going. */
         uint8_t nothing[1];
-        union address to = {0};
+        union jv_sockaddr to = {0};
         struct iovec iov = {nothing, sizeof(nothing)};
         _Alignas(struct cmsghdr) uint8_t control[256];
         struct msghdr msg = {.msg_name = &to,

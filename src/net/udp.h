@@ -27,10 +27,11 @@ struct jv_udp_cfg {
         local; /* the family is required; address zero: any of the family; port 0: the kernel chooses */
     const char *
         device; /* NULL, or the interface that every datagram enters and leaves by (SO_BINDTODEVICE) */
-    uint32_t mark;      /* 0, or SO_MARK */
-    uint32_t buf_bytes; /* 0: JV_UDP_BUF_BYTES; kernel buffer of each direction */
-    uint32_t link;      /* copied into each received slot */
-    bool reuse_port;    /* one socket a shard on the same port */
+    uint32_t mark;       /* 0, or SO_MARK */
+    uint32_t buf_bytes;  /* 0: JV_UDP_BUF_BYTES; kernel buffer of each direction */
+    uint32_t link;       /* copied into each received slot */
+    bool reuse_port;     /* one socket a shard on the same port */
+    bool no_gso, no_gro; /* not to be used, even where the kernel has it */
 };
 /* Four megabytes: 30 ms of full-sized datagrams at 1 Gbit/s, the longest time a loaded loop may be away. */
 #define JV_UDP_BUF_BYTES (4U * 1024U * 1024U)
@@ -38,6 +39,9 @@ struct jv_udp_cfg {
 struct jv_udp_counts {
     uint64_t received, received_bytes, truncated, recv_errors;
     uint64_t sent, sent_bytes, dropped_full, dropped_too_big, dropped_local, dropped_other;
+    uint64_t gso_messages; /* calls' messages that the kernel cuts into datagrams */
+    uint64_t gso_refused;  /* of them, which this device would not take whole */
+    uint64_t gro_messages; /* messages that were several datagrams */
     uint64_t errors_local, errors_unreachable, errors_too_big, errors_unknown;
 };
 
@@ -80,13 +84,18 @@ int jv_udp_fd(const struct jv_udp *udp);
 /* What the socket is bound to, with the port that the kernel chose. */
 struct jv_endpoint jv_udp_local(const struct jv_udp *udp);
 const struct jv_udp_counts *jv_udp_counts(const struct jv_udp *udp);
+/* UDP_SEGMENT and UDP_GRO (linux/udp.h) are in use. The first goes off by itself where a device refuses what it can send uncut. */
+bool jv_udp_has_gso(const struct jv_udp *udp);
+bool jv_udp_has_gro(const struct jv_udp *udp);
 
 /*
  * Fill slots[0..returned): off, len, link, remote, local (address of this datagram, port of the socket), ecn, received.
  * Datagrams longer than JV_BUF_ROOM are counted and skipped; buffers may change places among the slots, each stays in one.
- * Returned == n: more may wait. 0: nothing waits.
+ * 0: nothing waits. While jv_udp_has_rest() call again before sleeping: what is
+ * in the process already wakes no poll.
  */
 uint32_t jv_udp_recv(struct jv_udp *udp, struct jv_instant now, struct jv_slot *slots, uint32_t n);
+bool jv_udp_has_rest(const struct jv_udp *udp);
 
 /*
  * Send slots[0..n) in order; `local.ip` of a slot, where its family is not NONE, becomes the source address, and `ecn` and

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef JV_DAEMON_TUNIO_H
+#define JV_DAEMON_TUNIO_H
+/*
+ * tunio -- between the TUN device and the core: what the kernel left whole is cut into packets of wire size as it is read, and packets of
+ * one flow become one again as they are written.
+ *
+ * The kernel is told where each segment's payload is expected to begin, and copies it to where it will be sealed; where the guess is
+ * wrong the packet is gathered and cut by copying. So a payload is touched by the kernel's copy and by the AEAD alone.
+ *
+ * Owns     one packet that is not cut to its end yet; no device, no buffer of the core.
+ * Limits   JV_BATCH_MAX slots a call.
+ * Threads  the loop's. Nothing is allocated per packet.
+ */
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base.h"
+#include "batch.h"
+#include "errors.h"
+#include "instant.h"
+
+struct jv_tun;
+struct jv_tunio;
+
+/* `tun` stays the caller's and outlives the tunio. */
+JV_MUST_USE enum jv_err jv_tunio_open(struct jv_tun *tun, struct jv_tunio **out);
+/* NULL is ignored. */
+void jv_tunio_close(struct jv_tunio *io);
+/* Fill slots[0..returned) of empty ones as jv_core_take() gives them: off, len, received, is_csum_partial. 0: nothing waits. */
+uint32_t jv_tunio_read(struct jv_tunio *io, struct jv_instant now, struct jv_slot *slots,
+                       uint32_t n);
+/* Part of a packet waits here and wakes no poll: call jv_tunio_read() again before sleeping. */
+bool jv_tunio_has_rest(const struct jv_tunio *io);
+/* Write slots[0..n), whose packets are changed by it. What the device refuses is dropped and counted (jv_tun_counts). */
+void jv_tunio_write(struct jv_tunio *io, struct jv_slot *slots, uint32_t n);
+#endif /* JV_DAEMON_TUNIO_H */
