@@ -159,8 +159,9 @@ static void session_head(const struct jv_cli *cli, const json_t *status, const j
                   jv_form_word(session, "reason_text"));
     (void)fprintf(file, "  gateway: ");
     list(file, json_object_get(status, "gateways"));
-    (void)fprintf(file, "  epoch %" PRIu64 ", %s\n", jv_form_member(session, "epoch"),
-                  jv_form_word(session, "suite"));
+    bool is_partial = json_is_true(json_object_get(session, "partial_checksums"));
+    (void)fprintf(file, "  epoch %" PRIu64 ", %s%s\n", jv_form_member(session, "epoch"),
+                  jv_form_word(session, "suite"), is_partial ? ", partial checksums" : "");
 }
 
 static void session_numbers(const json_t *session, FILE *file)

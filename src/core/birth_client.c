@@ -69,11 +69,12 @@ static bool write_message1(struct jv_core *core, uint8_t *msg)
     struct jv_attempt *attempt = &core->client->attempt;
     jv_core_random(core, &attempt->locator, sizeof attempt->locator);
     const struct jv_header header = {JV_TYPE_BIRTH_INIT, 0, (uint64_t)JV_KEX_X25519 << 32,
-                                     attempt->locator};
+                                     attempt->locator, false};
     jv_header_encode(&header, msg);
     struct jv_birth_init init = {.prior = attempt->prior};
     init.aead_offer = (uint8_t)(1U << JV_SUITE_CHACHA20_POLY1305 |
                                 (core->cfg.offer_aes ? 1U << JV_SUITE_AES_256_GCM : 0));
+    init.feature_offer = core->cfg.offer_partial_csum ? JV_FEATURE_PARTIAL_CSUM : 0;
     if (attempt->has_cookie) {
         memcpy(init.cookie, attempt->cookie, sizeof init.cookie);
     }
@@ -242,10 +243,12 @@ static bool read_message2(struct jv_core *core, const uint8_t *msg, struct jv_bi
     return err == JV_E_OK && jv_birth_reply_decode(payload, reply);
 }
 
-static bool is_offered(const struct jv_core *core, uint8_t suite)
+static bool is_offered(const struct jv_core *core, const struct jv_birth_reply *reply)
 {
-    return suite == JV_SUITE_CHACHA20_POLY1305 ||
-           (suite == JV_SUITE_AES_256_GCM && core->cfg.offer_aes);
+    bool has_suite = reply->suite == JV_SUITE_CHACHA20_POLY1305 ||
+                     (reply->suite == JV_SUITE_AES_256_GCM && core->cfg.offer_aes);
+    uint32_t offer = core->cfg.offer_partial_csum ? JV_FEATURE_PARTIAL_CSUM : 0;
+    return has_suite && (reply->features & ~offer) == 0;
 }
 
 static bool start_keys(struct jv_core *core, struct jv_session *s,
@@ -283,11 +286,12 @@ void jv_birth_on_reply(struct jv_core *core, const struct jv_header *header, str
     }
     struct jv_birth_reply reply;
     if (!read_message2(core, slot->buf + slot->off + JV_HEADER_BYTES, &reply) ||
-        !is_offered(core, reply.suite) || !start_keys(core, s, &reply)) {
+        !is_offered(core, &reply) || !start_keys(core, s, &reply)) {
         jv_core_drop(core, slot, JV_DROP_BIRTH_AUTH);
         return;
     }
     s->sid = reply.sid;
+    s->features = reply.features;
     path->locator = reply.locator;
     attempt->confirming = true;
     attempt->running = false;

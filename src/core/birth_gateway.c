@@ -49,7 +49,7 @@ static void send_cookie(struct jv_core *core, const struct jv_header *header,
     }
     const uint8_t *mac1 = asked->buf + asked->off + JV_BIRTH_INIT_BYTES - JV_BIRTH_MACS_BYTES;
     uint8_t *at = slot.buf + JV_BUF_HEADROOM;
-    const struct jv_header reply = {JV_TYPE_COOKIE, 0, 0, header->locator};
+    const struct jv_header reply = {JV_TYPE_COOKIE, 0, 0, header->locator, false};
     jv_header_encode(&reply, at);
     uint8_t *random = at + JV_HEADER_BYTES;
     jv_core_random(core, random, JV_CONTROL_RANDOM_BYTES);
@@ -183,11 +183,13 @@ static bool make_half_open(struct jv_core *core, struct first_message *m,
                            struct jv_half_open *half_open)
 {
     struct jv_birth_reply reply = {.suite = (uint8_t)m->suite};
+    uint32_t features = core->cfg.offer_partial_csum ? JV_FEATURE_PARTIAL_CSUM : 0;
+    reply.features = (uint8_t)(m->init.feature_offer & features);
     jv_core_random(core, reply.sid.b, sizeof reply.sid.b);
     reply.locator = jv_locator_draw(core);
     uint8_t payload[JV_BIRTH_REPLY_PAYLOAD_BYTES];
     jv_birth_reply_encode(&reply, payload);
-    const struct jv_header reply_header = {JV_TYPE_BIRTH_REPLY, 0, 0, header->locator};
+    const struct jv_header reply_header = {JV_TYPE_BIRTH_REPLY, 0, 0, header->locator, false};
     jv_header_encode(&reply_header, half_open->reply);
     struct jv_noise_keys keys;
     if (jv_noise_write2(&m->noise, &core->users[m->user].user.psk, payload, sizeof payload,
@@ -207,6 +209,7 @@ static bool make_half_open(struct jv_core *core, struct first_message *m,
     half_open->prior = m->init.prior;
     half_open->user = m->user;
     half_open->suite = (uint8_t)m->suite;
+    half_open->features = reply.features;
     half_open->until = jv_add_ms(core->now, JV_HALF_OPEN_MS);
     jv_bucket_init(&half_open->opens, &confirmations, core->now);
     return true;
@@ -367,6 +370,7 @@ static struct jv_session *provisional(struct jv_core *core, const struct jv_half
     }
     s->sid = half_open->sid;
     s->prior = half_open->prior;
+    s->features = half_open->features;
     s->user = half_open->user;
     if (jv_keys_start(s->keys, &half_open->root, &s->sid, (enum jv_suite)half_open->suite, false,
                       core->now) != JV_E_OK) {

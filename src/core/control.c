@@ -21,7 +21,7 @@ bool jv_control_send(struct jv_core *core, const struct jv_epoch *epoch, enum jv
         return false;
     }
     uint8_t *at = slot.buf + JV_BUF_HEADROOM;
-    struct jv_header header = {(uint8_t)type, (uint8_t)epoch->n, 0, to->locator};
+    struct jv_header header = {(uint8_t)type, (uint8_t)epoch->n, 0, to->locator, false};
     jv_header_encode(&header, at);
     uint8_t *random = at + JV_HEADER_BYTES;
     jv_core_random(core, random, JV_CONTROL_RANDOM_BYTES);

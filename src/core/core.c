@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "birth.h"
+#include "csum.h"
 #include "hint.h"
 #include "inner.h"
 #include "jump.h"
@@ -65,11 +66,13 @@ void jv_core_send(struct jv_core *core, struct jv_slot *slot, struct jv_out *out
     out->tx[out->tx_len++] = *slot;
 }
 
-void jv_core_deliver(struct jv_core *core, struct jv_slot *slot, struct jv_out *out)
+void jv_core_deliver(struct jv_core *core, const struct jv_session *s, struct jv_slot *slot,
+                     struct jv_out *out)
 {
     JV_ASSERT(out->tun_len < out->tun_cap);
     core->count.tx_packets++;
     core->count.tx_packet_bytes += slot->len;
+    slot->session = s->handle.idx;
     out->tun[out->tun_len++] = *slot;
 }
 
@@ -420,6 +423,12 @@ static void client_control(struct jv_core *core, struct jv_session *s,
     }
 }
 
+/* F without an agreement is an unknown flag, to whomever the datagram goes. */
+static bool has_unknown_flag(const struct jv_session *s, const struct jv_header *header)
+{
+    return header->is_csum_partial && (s == NULL || (s->features & JV_FEATURE_PARTIAL_CSUM) == 0);
+}
+
 static void client_datagram(struct jv_core *core, const struct jv_header *header,
                             struct jv_slot *slot, struct jv_out *out)
 {
@@ -427,7 +436,9 @@ static void client_datagram(struct jv_core *core, const struct jv_header *header
     if (s != NULL) {
         s->rows = 0;
     }
-    if (header->type == JV_TYPE_BIRTH_REPLY) {
+    if (has_unknown_flag(s, header)) {
+        jv_core_drop(core, slot, JV_DROP_UNKNOWN_TYPE);
+    } else if (header->type == JV_TYPE_BIRTH_REPLY) {
         jv_birth_on_reply(core, header, slot, out);
     } else if (header->type == JV_TYPE_COOKIE) {
         jv_birth_on_cookie(core, header, slot, out);
@@ -460,11 +471,19 @@ static void gateway_session_datagram(struct jv_core *core, const struct jv_heade
 {
     uint64_t value = 0;
     uint64_t cursor = 0;
-    if (!jv_map_find(&core->locators, header->locator, &cursor, &value)) {
+    bool is_known = jv_map_find(&core->locators, header->locator, &cursor, &value);
+    bool is_half_open = (value & JV_LOCATOR_HALF_OPEN) != 0;
+    struct jv_session *s =
+        is_known && !is_half_open ? jv_core_session_at(core, (uint32_t)value) : NULL;
+    if (has_unknown_flag(s, header)) {
+        jv_core_drop(core, slot, JV_DROP_UNKNOWN_TYPE);
+        return;
+    }
+    if (!is_known) {
         jv_core_drop(core, slot, JV_DROP_UNKNOWN_LOCATOR);
         return;
     }
-    if (value & JV_LOCATOR_HALF_OPEN) {
+    if (is_half_open) {
         struct jv_half_open *h = jv_slab_at(&core->half_open, (uint32_t)value, NULL);
         JV_ASSERT(h != NULL);
         if (header->type == JV_TYPE_TRAFFIC) {
@@ -474,7 +493,6 @@ static void gateway_session_datagram(struct jv_core *core, const struct jv_heade
         }
         return;
     }
-    struct jv_session *s = jv_core_session_at(core, (uint32_t)value);
     JV_ASSERT(s != NULL);
     s->rows = 0;
     if (s->state == JV_ST_TERMINATED) {
@@ -534,7 +552,10 @@ static void one_packet(struct jv_core *core, struct jv_slot *slot, struct jv_out
     uint32_t idx = 0;
     core->count.rx_packets++;
     core->count.rx_packet_bytes += slot->len;
-    if (!jv_inner_parse(slot->buf + slot->off, slot->len, &inner)) {
+    struct jv_l4 l4;
+    const uint8_t *packet = slot->buf + slot->off;
+    if (!jv_inner_parse(packet, slot->len, &inner) ||
+        (slot->is_csum_partial && !jv_csum_l4(packet, slot->len, &l4))) {
         jv_core_drop(core, slot, JV_DROP_INNER_MALFORMED);
         return;
     }

@@ -55,6 +55,7 @@ struct jv_core_cfg {
     struct jv_key private_key;
     struct jv_policy policy; /* client: wanted; gateway: of a birth whose wish is not known yet */
     bool offer_aes;          /* this processor is fast at AES-256-GCM */
+    bool offer_partial_csum; /* out.tun may have partial checksums, where the peer takes them too */
     uint32_t buffers;
     uint64_t first_seq; /* of the first record; > 0 */
     uint64_t jitter_seed;
@@ -196,7 +197,7 @@ void jv_core_give(struct jv_core *core, const struct jv_slot *slots, uint32_t n)
 
 JV_MUST_USE enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now,
                                           struct jv_batch *batch, struct jv_out *out);
-/* Inner packets from the TUN device. */
+/* Inner packets from the TUN device. What is_csum_partial says must be true of a plain TCP or UDP packet (csum.h). */
 JV_MUST_USE enum jv_err jv_core_packets(struct jv_core *core, struct jv_instant now,
                                         struct jv_batch *batch, struct jv_out *out);
 JV_MUST_USE enum jv_err jv_core_command(struct jv_core *core, struct jv_instant now,
@@ -302,7 +303,8 @@ struct jv_session_status {
     uint32_t mtu;       /* agreed at the birth */
     uint32_t inner_mtu; /* what packets may have at the moment */
     uint64_t epoch;
-    uint8_t suite;                                       /* enum jv_suite */
+    uint8_t suite;         /* enum jv_suite */
+    bool has_partial_csum; /* inner checksums may stay partial on the way */
     uint64_t rx_packets, rx_bytes, tx_packets, tx_bytes; /* inner */
     uint64_t switches, rebinds;
     uint32_t switches_in_window, switches_limit;

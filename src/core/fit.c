@@ -64,5 +64,5 @@ void jv_fit_tell(struct jv_core *core, struct jv_session *s, const struct jv_slo
     answer.len =
         (uint32_t)jv_inner_too_big(packet, slot->len, &source, mtu, answer.buf + answer.off);
     core->count.told_too_big++;
-    jv_core_deliver(core, &answer, out);
+    jv_core_deliver(core, s, &answer, out);
 }

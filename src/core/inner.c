@@ -110,7 +110,17 @@ static uint8_t *find_tcp(uint8_t *packet, size_t len, size_t *tcp_len)
     return packet + at;
 }
 
-bool jv_inner_clamp_mss(uint8_t *packet, size_t len, uint32_t mtu)
+/* A number at an odd place falls into two words of the sum, with its halves swapped. */
+static void update_at(uint8_t *checksum, size_t at, uint32_t before, uint32_t after)
+{
+    if (at % 2 != 0) {
+        before = (before >> 8) | (before & 0xff) << 8;
+        after = (after >> 8) | (after & 0xff) << 8;
+    }
+    update_checksum(checksum, before, after);
+}
+
+bool jv_inner_clamp_mss(uint8_t *packet, size_t len, uint32_t mtu, bool is_csum_partial)
 {
     size_t tcp_len;
     uint8_t *tcp = find_tcp(packet, len, &tcp_len);
@@ -129,13 +139,8 @@ bool jv_inner_clamp_mss(uint8_t *packet, size_t len, uint32_t mtu)
             if (be16(tcp + at + 2) <= limit) {
                 return false;
             }
-            if (at % 2 == 0) {
-                update_checksum(tcp + 16, be16(tcp + at + 2), limit);
-            } else {
-                /* An option at an odd place: its bytes fall into two words of the sum with their halves swapped. */
-                uint32_t before = be16(tcp + at + 2);
-                update_checksum(tcp + 16, (before >> 8) | (before & 0xff) << 8,
-                                (limit >> 8) | (limit & 0xff) << 8);
+            if (!is_csum_partial) {
+                update_at(tcp + 16, at, be16(tcp + at + 2), limit);
             }
             put_be16(tcp + at + 2, limit);
             return true;

@@ -45,6 +45,9 @@ size_t jv_inner_too_big(const uint8_t *packet, size_t len, const struct jv_ip *s
  */
 size_t jv_inner_fragment(const uint8_t *packet, size_t len, uint32_t mtu, size_t *at, uint8_t *out);
 
-/* Lower the MSS of a TCP SYN to what fits `mtu`; leaves every other packet alone. True: it was lowered. */
-bool jv_inner_clamp_mss(uint8_t *packet, size_t len, uint32_t mtu);
+/*
+ * Lower the MSS of a TCP SYN to what fits `mtu`; leaves every other packet alone. A partial checksum does not cover it, a complete one is
+ * updated. True: it was lowered.
+ */
+bool jv_inner_clamp_mss(uint8_t *packet, size_t len, uint32_t mtu, bool is_csum_partial);
 #endif /* JV_CORE_INNER_H */

@@ -22,7 +22,8 @@ static bool is_whole(const struct jv_rd *rd)
 /* Two words, not a cursor: this one stands in every packet. */
 void jv_header_encode(const struct jv_header *header, uint8_t out[JV_HEADER_BYTES])
 {
-    uint64_t first = (uint64_t)(uint8_t)(JV_WIRE_VERSION << 6 | header->type) << 56;
+    uint32_t flag = header->is_csum_partial ? JV_FLAG_PARTIAL_CSUM : 0;
+    uint64_t first = (uint64_t)(uint8_t)(JV_WIRE_VERSION << 6 | flag | header->type) << 56;
     jv_store64(out, first | (uint64_t)header->epoch << 48 | (header->counter & COUNTER_MASK));
     jv_store64(out + 8, header->locator);
 }
@@ -35,7 +36,9 @@ bool jv_header_decode(const uint8_t *bytes, struct jv_header *out)
     out->epoch = (uint8_t)(word >> 48);
     out->counter = word & COUNTER_MASK;
     out->locator = jv_load64(bytes + 8);
-    return first >> 6 == JV_WIRE_VERSION && (first & JV_FLAG_PARTIAL_CSUM) == 0 &&
+    out->is_csum_partial = (first & JV_FLAG_PARTIAL_CSUM) != 0;
+    bool may_have_flag = out->type == JV_TYPE_TRAFFIC;
+    return first >> 6 == JV_WIRE_VERSION && (may_have_flag || !out->is_csum_partial) &&
            out->type >= JV_TYPE_BIRTH_INIT && out->type <= JV_TYPE_HINT;
 }
 
@@ -45,7 +48,8 @@ void jv_birth_init_encode(const struct jv_birth_init *msg, uint8_t out[JV_BIRTH_
 {
     struct jv_wr wr = jv_wr_init(out, JV_BIRTH_PAYLOAD_BYTES);
     jv_wr_u8(&wr, msg->aead_offer);
-    jv_wr_zero(&wr, 7);
+    jv_wr_u8(&wr, msg->feature_offer);
+    jv_wr_zero(&wr, 6);
     jv_wr_bytes(&wr, msg->prior.b, JV_SID_BYTES);
     jv_wr_bytes(&wr, msg->cookie, JV_MAC_BYTES);
     jv_wr_zero(&wr, JV_BIRTH_PAYLOAD_BYTES - 40);
@@ -56,7 +60,8 @@ bool jv_birth_init_decode(const uint8_t in[JV_BIRTH_PAYLOAD_BYTES], struct jv_bi
 {
     struct jv_rd rd = jv_rd_init(in, JV_BIRTH_PAYLOAD_BYTES);
     out->aead_offer = jv_rd_u8(&rd);
-    jv_rd_zero(&rd, 7);
+    out->feature_offer = jv_rd_u8(&rd);
+    jv_rd_zero(&rd, 6);
     jv_rd_bytes(&rd, out->prior.b, JV_SID_BYTES);
     jv_rd_bytes(&rd, out->cookie, JV_MAC_BYTES);
     jv_rd_zero(&rd, JV_BIRTH_PAYLOAD_BYTES - 40);
@@ -70,7 +75,8 @@ void jv_birth_reply_encode(const struct jv_birth_reply *msg,
     jv_wr_bytes(&wr, msg->sid.b, JV_SID_BYTES);
     jv_wr_u64(&wr, msg->locator);
     jv_wr_u8(&wr, msg->suite);
-    jv_wr_zero(&wr, 7);
+    jv_wr_u8(&wr, msg->features);
+    jv_wr_zero(&wr, 6);
     finish(&wr);
 }
 
@@ -81,7 +87,8 @@ bool jv_birth_reply_decode(const uint8_t in[JV_BIRTH_REPLY_PAYLOAD_BYTES],
     jv_rd_bytes(&rd, out->sid.b, JV_SID_BYTES);
     out->locator = jv_rd_u64(&rd);
     out->suite = jv_rd_u8(&rd);
-    jv_rd_zero(&rd, 7);
+    out->features = jv_rd_u8(&rd);
+    jv_rd_zero(&rd, 6);
     return is_whole(&rd);
 }
 

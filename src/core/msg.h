@@ -26,7 +26,7 @@
 
 #define JV_WIRE_VERSION 1U
 #define JV_HEADER_BYTES 16U
-#define JV_FLAG_PARTIAL_CSUM 0x20U /* reserved for an inner checksum left partial */
+#define JV_FLAG_PARTIAL_CSUM 0x20U /* F: the checksum of the inner packet is partial (csum.h) */
 
 enum jv_type {
     JV_TYPE_BIRTH_INIT = 1,
@@ -47,11 +47,12 @@ struct jv_header {
     uint8_t epoch; /* low byte of the epoch; 0 in births */
     uint64_t
         counter; /* 48 bits; zero in control datagrams; in births the key-exchange suite in its top 16 bits */
-    uint64_t locator; /* births: random, chosen by the client */
+    uint64_t locator;     /* births: random, chosen by the client */
+    bool is_csum_partial; /* F; in traffic alone */
 };
 
 void jv_header_encode(const struct jv_header *header, uint8_t out[JV_HEADER_BYTES]);
-/* False for an unknown version, type or flag. `bytes` has JV_HEADER_BYTES. */
+/* False for an unknown version or type, or a flag that the type does not have. `bytes` has JV_HEADER_BYTES. */
 bool jv_header_decode(const uint8_t *bytes, struct jv_header *out);
 
 /* ---- births ---- */
@@ -67,15 +68,19 @@ bool jv_header_decode(const uint8_t *bytes, struct jv_header *out);
 #define JV_COOKIE_MSG_BYTES                                                                        \
     (JV_HEADER_BYTES + JV_CONTROL_RANDOM_BYTES + JV_MAC_BYTES + JV_TAG_BYTES)
 
+#define JV_FEATURE_PARTIAL_CSUM 1U /* inner checksums may stay partial */
+
 struct jv_birth_init {            /* payload of message 1 */
     uint8_t aead_offer;           /* bit (1 << enum jv_suite) for each suite */
+    uint8_t feature_offer;        /* JV_FEATURE_*; unknown ones are left aside */
     struct jv_sid prior;          /* the session this one is to replace; all zero: none */
     uint8_t cookie[JV_MAC_BYTES]; /* all zero: none */
 };
 struct jv_birth_reply { /* payload of message 2 */
     struct jv_sid sid;
     uint64_t locator;
-    uint8_t suite; /* enum jv_suite */
+    uint8_t suite;    /* enum jv_suite */
+    uint8_t features; /* those of the offer that this session has */
 };
 void jv_birth_init_encode(const struct jv_birth_init *msg, uint8_t out[JV_BIRTH_PAYLOAD_BYTES]);
 JV_MUST_USE bool jv_birth_init_decode(const uint8_t in[JV_BIRTH_PAYLOAD_BYTES],

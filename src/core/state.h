@@ -259,6 +259,7 @@ struct jv_session {
     /* inner */
     struct jv_prefix address4, address6;
     uint32_t mtu;        /* agreed at the birth: no inner packet is larger */
+    uint8_t features;    /* JV_FEATURE_* that both ends have */
     struct {             /* client */
         uint32_t device; /* MTU of the TUN device; 0: not told yet */
         uint32_t clamp;  /* of the least path that may carry the session: what an MSS must fit */
@@ -481,7 +482,7 @@ struct jv_half_open {
     uint64_t client_locator, locator;
     struct jv_sid sid, prior;
     uint32_t user;
-    uint8_t suite;
+    uint8_t suite, features;
     struct jv_key root;
     uint8_t reply[JV_BIRTH_REPLY_BYTES];
     struct jv_instant until;
@@ -596,7 +597,8 @@ void jv_core_touch(struct jv_core *core, struct jv_session *s);
 /* Hand a finished datagram to the output. */
 void jv_core_send(struct jv_core *core, struct jv_slot *slot, struct jv_out *out);
 /* Hand an inner packet to the output. */
-void jv_core_deliver(struct jv_core *core, struct jv_slot *slot, struct jv_out *out);
+void jv_core_deliver(struct jv_core *core, const struct jv_session *s, struct jv_slot *slot,
+                     struct jv_out *out);
 void jv_core_random(struct jv_core *core, void *out, size_t len);
 /* The end of a call, or of a part of it: what ended is settled, what changed gets its deadline. */
 void jv_core_settle(struct jv_core *core, struct jv_out *out);

@@ -198,6 +198,7 @@ bool jv_core_session(const struct jv_core *core, struct jv_instant now, uint32_t
     out->inner_mtu = s->bound == NULL ? s->mtu : jv_pathsize_limit(s);
     out->epoch = s->keys->epochs[JV_EPOCH_CURRENT].n;
     out->suite = s->keys->suite;
+    out->has_partial_csum = (s->features & JV_FEATURE_PARTIAL_CSUM) != 0;
     out->rx_packets = s->rx_packets;
     out->rx_bytes = s->rx_bytes;
     out->tx_packets = s->tx_packets;

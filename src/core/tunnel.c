@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "birth.h"
+#include "csum.h"
 #include "fit.h"
 #include "inner.h"
 #include "jump.h"
@@ -26,7 +27,8 @@ static bool seal(struct jv_core *core, struct jv_session *s, const struct jv_pat
     if (epoch->n == 0 || epoch->tx_next >= JV_KEY_SEAL_MAX) {
         return false;
     }
-    struct jv_header header = {JV_TYPE_TRAFFIC, (uint8_t)epoch->n, epoch->tx_next, path->locator};
+    struct jv_header header = {JV_TYPE_TRAFFIC, (uint8_t)epoch->n, epoch->tx_next, path->locator,
+                               slot->is_csum_partial};
     uint8_t *text = slot->buf + slot->off;
     jv_header_encode(&header, text - JV_HEADER_BYTES);
     struct jv_aead_op op = {text,           slot->len, text - JV_HEADER_BYTES, JV_HEADER_BYTES,
@@ -71,11 +73,21 @@ static void wait_for_path(struct jv_core *core, struct jv_session *s, struct jv_
     jv_core_touch(core, s);
 }
 
+static void complete(struct jv_slot *slot)
+{
+    bool is_plain = jv_csum_complete(slot->buf + slot->off, slot->len);
+    JV_ASSERT(is_plain); /* looked at when it came from the device */
+    slot->is_csum_partial = false;
+}
+
 static void send_packet(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
                         struct jv_out *out)
 {
     struct jv_epoch *epoch = NULL;
     uint32_t bytes = slot->len;
+    if (slot->is_csum_partial && (s->features & JV_FEATURE_PARTIAL_CSUM) == 0) {
+        complete(slot);
+    }
     if (!seal(core, s, s->bound, slot, &epoch)) {
         jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
         return;
@@ -106,6 +118,9 @@ static void fit_packet(struct jv_core *core, struct jv_session *s, struct jv_slo
     if (slot->len <= limit) {
         send_packet(core, s, slot, out);
         return;
+    }
+    if (slot->is_csum_partial) {
+        complete(slot); /* fragments have none, and an ICMP answer quotes what was sent */
     }
     uint32_t n = jv_fit_split(core, slot, limit, parts);
     if (n == 0) {
@@ -165,7 +180,8 @@ void jv_tunnel_packet(struct jv_core *core, struct jv_session *s, const struct j
         jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
         return;
     }
-    (void)jv_inner_clamp_mss(slot->buf + slot->off, slot->len, jv_pathsize_clamp(core, s));
+    (void)jv_inner_clamp_mss(slot->buf + slot->off, slot->len, jv_pathsize_clamp(core, s),
+                             slot->is_csum_partial);
     slot->ecn = inner->ecn;
     slot->dscp = inner->dscp; /* for DSCP = copy; a number stands on every datagram alike */
     if (s->bound == NULL || jv_jump_holds_packets(core, s) || jv_resend_is_busy(s) ||
@@ -334,7 +350,9 @@ static void deliver(struct jv_core *core, struct jv_session *s, struct jv_slot *
 {
     struct jv_inner inner;
     uint8_t *packet = slot->buf + slot->off;
-    if (!jv_inner_parse(packet, slot->len, &inner)) {
+    struct jv_l4 l4;
+    if (!jv_inner_parse(packet, slot->len, &inner) ||
+        (slot->is_csum_partial && !jv_csum_l4(packet, slot->len, &l4))) {
         jv_core_drop(core, slot, JV_DROP_INNER_MALFORMED);
         return;
     }
@@ -348,10 +366,10 @@ static void deliver(struct jv_core *core, struct jv_session *s, struct jv_slot *
         jv_core_drop(core, slot, JV_DROP_INNER_ECN);
         return;
     }
-    (void)jv_inner_clamp_mss(packet, slot->len, jv_pathsize_clamp(core, s));
+    (void)jv_inner_clamp_mss(packet, slot->len, jv_pathsize_clamp(core, s), slot->is_csum_partial);
     s->rx_packets++;
     s->rx_bytes += slot->len;
-    jv_core_deliver(core, slot, out);
+    jv_core_deliver(core, s, slot, out);
 }
 
 static void on_terminate(struct jv_core *core, struct jv_session *s,
@@ -503,6 +521,11 @@ bool jv_tunnel_datagram(struct jv_core *core, struct jv_session *s, enum jv_orig
     s->is_newest =
         header->counter == epoch->window.top && epoch != &s->keys->epochs[JV_EPOCH_PREVIOUS];
     bool is_data = slot->buf[slot->off] >> 4 != 0;
+    slot->is_csum_partial = header->is_csum_partial;
+    if (header->is_csum_partial && !is_data) {
+        jv_core_drop(core, slot, JV_DROP_MALFORMED);
+        return true;
+    }
     if (origin == JV_FROM_RETIRED) {
         if (is_data) {
             deliver(core, s, slot, out);

@@ -241,6 +241,7 @@ json_t *jv_view_session(const struct jv_session_status *status)
     json_object_set_new(object, "inner_mtu", number(status->inner_mtu));
     json_object_set_new(object, "epoch", number(status->epoch));
     json_object_set_new(object, "suite", json_string(suite_name(status->suite)));
+    json_object_set_new(object, "partial_checksums", json_boolean(status->has_partial_csum));
     json_object_set_new(object, "policy_id", number(status->policy_id));
     json_object_set_new(object, "metered_ms", number(status->metered_ms));
     json_object_set_new(object, "metered_alarm", json_boolean(status->is_metered_alarm));

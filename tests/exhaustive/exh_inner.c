@@ -46,7 +46,7 @@ static bool survives(const uint8_t *bytes, size_t len)
                packet_ip_sum_is_valid(packet) == was_valid;
     }
     packet = fence_put(bytes, len);
-    bool lowered = jv_inner_clamp_mss(packet, len, 1280);
+    bool lowered = jv_inner_clamp_mss(packet, len, 1280, false);
     return good && (lowered || memcmp(packet, bytes, len) == 0);
 }
 
@@ -116,7 +116,7 @@ static void options(bool is_wide)
         bool want = mss != SIZE_MAX && (uint32_t)opt[mss + 2] * 256 + opt[mss + 3] > limit;
         uint8_t *packet = fence_put(bytes, sizeof bytes);
         uint32_t sum = packet_tcp_sum(packet, sizeof bytes);
-        bool got = jv_inner_clamp_mss(packet, sizeof bytes, limit + 40);
+        bool got = jv_inner_clamp_mss(packet, sizeof bytes, limit + 40, false);
         bool good = got == want && packet_tcp_sum(packet, sizeof bytes) == sum;
         if (good && got) {
             packet_put16(opt + mss + 2, limit);

@@ -89,7 +89,7 @@ static void send_init(uint8_t how, struct jv_rd *rd)
     const struct jv_keypair own = pair_of(how & 1 ? 0x33 : 0x11);
     const struct jv_keypair gateway = pair_of(0x22);
     const struct jv_key ephemeral = how & 2 ? no_key : fresh_ephemeral();
-    struct jv_header header = {JV_TYPE_BIRTH_INIT, 0, (uint64_t)JV_KEX_X25519 << 32, how};
+    struct jv_header header = {JV_TYPE_BIRTH_INIT, 0, (uint64_t)JV_KEX_X25519 << 32, how, false};
     struct jv_birth_init init = {.aead_offer = 1U << JV_SUITE_CHACHA20_POLY1305};
     const struct jv_session *s = jv_core_session_at(pair.gateway, 0);
     if (s != NULL && how & 4) {

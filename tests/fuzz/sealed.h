@@ -64,7 +64,7 @@ static inline uint32_t sealed_traffic(const struct pair *p, bool client, uint64_
         return 0;
     }
     uint64_t counter = (epoch->tx_next + (uint64_t)skip) & ((1ULL << 48) - 1);
-    const struct jv_header header = {JV_TYPE_TRAFFIC, (uint8_t)epoch->n, counter, locator};
+    const struct jv_header header = {JV_TYPE_TRAFFIC, (uint8_t)epoch->n, counter, locator, false};
     jv_header_encode(&header, out);
     memcpy(out + JV_HEADER_BYTES, text, len);
     struct jv_aead_op op = {out + JV_HEADER_BYTES, len, out, JV_HEADER_BYTES, counter, false};
@@ -88,7 +88,7 @@ static inline uint32_t sealed_control(const struct pair *p, bool client, uint64_
     }
     struct jv_key key;
     size_t ad_len = JV_HEADER_BYTES + JV_CONTROL_RANDOM_BYTES;
-    const struct jv_header header = {(uint8_t)type, (uint8_t)epoch->n, 0, locator};
+    const struct jv_header header = {(uint8_t)type, (uint8_t)epoch->n, 0, locator, false};
     jv_header_encode(&header, out);
     /* Nobody asks that these bytes be unlike earlier ones. */
     memset(out + JV_HEADER_BYTES, (uint8_t)p->now_ns, JV_CONTROL_RANDOM_BYTES);

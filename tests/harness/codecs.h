@@ -51,6 +51,7 @@ static inline bool codec_birth_reply_decode(const uint8_t *in, size_t len,
 static inline void codec_draw_birth_init(struct jv_prng *prng, struct jv_birth_init *m)
 {
     m->aead_offer = (uint8_t)jv_prng_next(prng);
+    m->feature_offer = (uint8_t)jv_prng_next(prng);
     draw_bytes(prng, m->prior.b, JV_SID_BYTES);
     draw_bytes(prng, m->cookie, JV_MAC_BYTES);
 }
@@ -60,6 +61,7 @@ static inline void codec_draw_birth_reply(struct jv_prng *prng, struct jv_birth_
     draw_bytes(prng, m->sid.b, JV_SID_BYTES);
     m->locator = jv_prng_next(prng);
     m->suite = (uint8_t)jv_prng_next(prng);
+    m->features = (uint8_t)jv_prng_next(prng);
 }
 
 static inline void codec_draw_probe(struct jv_prng *prng, struct jv_probe *m)
@@ -171,8 +173,8 @@ CODEC_OF(hint, jv_hint_decode)
 
 #define CODEC_FUNCTIONS(name) codec_##name##_d, codec_##name##_e, codec_##name##_r
 static const struct codec codecs[] = {
-    {"birth_init", 112, {{1, 7}, {40, 72}}, CODEC_FUNCTIONS(birth_init)},
-    {"birth_reply", 32, {{25, 7}}, CODEC_FUNCTIONS(birth_reply)},
+    {"birth_init", 112, {{2, 6}, {40, 72}}, CODEC_FUNCTIONS(birth_init)},
+    {"birth_reply", 32, {{26, 6}}, CODEC_FUNCTIONS(birth_reply)},
     {"probe", 72, {{16, 56}}, CODEC_FUNCTIONS(probe)},
     {"probe_reply", 72, {{33, 1}, {54, 10}}, CODEC_FUNCTIONS(probe_reply)},
     {"request", 352, {{83, 1}, {104, 32}, {157, 3}}, CODEC_FUNCTIONS(request)},

@@ -101,6 +101,7 @@ static struct jv_core_cfg client_cfg(const struct pair_cfg *cfg)
                             .dscp = cfg->dscp,
                             .rebirth = cfg->rebirth,
                             .offer_aes = !cfg->no_aes,
+                            .offer_partial_csum = cfg->partial_c,
                             .psk = key_of(cfg->wrong_psk ? 0x45 : 0x44)};
     const struct jv_key gateway_private = key_of(0x22);
     c.policy = cfg->policy != NULL ? *cfg->policy : jv_policy_presets[cfg->preset];
@@ -122,6 +123,7 @@ static void start_gateway(struct pair *p, const struct pair_cfg *cfg)
     g.role = JV_ROLE_GATEWAY;
     g.private_key = key_of(0x22);
     g.rebirth = false;
+    g.offer_partial_csum = cfg->partial_g;
     g.sessions_max = g.users_max = 8;
     g.half_open_max = cfg->half_open_max != 0 ? cfg->half_open_max : 8;
     if (jv_dh_public(&known_key, &user.public_key) != JV_E_OK) {

@@ -176,6 +176,9 @@ struct pair {
     void (*on_replay)(struct pair *, enum pair_side, const struct jv_record *);
     void (*on_inner)(struct pair *, bool client, const uint8_t *packet,
                      uint32_t len); /* what a TUN device is given */
+    bool gives_partial;             /* what pair_inner() hands over has a partial checksum */
+    bool takes_partial;             /* what on_inner() is shown has one */
+    uint32_t session;               /* that it came from */
 };
 
 struct pair_cfg {
@@ -192,9 +195,10 @@ struct pair_cfg {
     uint32_t buffers;               /* of each core; 0: 2048 */
     uint32_t events;                /* that may be under way at once; 0: PAIR_EVENTS */
     bool rebirth, no_aes;
-    bool has_journal;        /* snapshots can be taken */
-    bool has_second, has_v6; /* endpoints of the gateway */
-    uint8_t dscp;            /* of outer datagrams, at both ends */
+    bool partial_c, partial_g; /* this end offers partial checksums */
+    bool has_journal;          /* snapshots can be taken */
+    bool has_second, has_v6;   /* endpoints of the gateway */
+    uint8_t dscp;              /* of outer datagrams, at both ends */
     bool wrong_psk, unknown_user, wrong_gateway_key;
 };
 

@@ -111,6 +111,8 @@ void pair_drain(struct pair *p, bool client, struct jv_out *out)
     jv_core_give(core, out->tx, out->tx_len);
     for (uint32_t i = 0; i < out->tun_len; i++) {
         if (p->on_inner != NULL) {
+            p->takes_partial = out->tun[i].is_csum_partial;
+            p->session = out->tun[i].session;
             p->on_inner(p, client, out->tun[i].buf + out->tun[i].off, out->tun[i].len);
         }
         if (is_too_big(p, client, &out->tun[i])) {
@@ -242,6 +244,7 @@ void pair_inner(struct pair *p, bool from_client, const uint8_t *bytes, uint32_t
     slot.len = len;
     memset(slot.buf, p->fill, JV_BUF_BYTES);
     memcpy(slot.buf + slot.off, bytes, len);
+    slot.is_csum_partial = p->gives_partial;
     struct jv_batch batch = {&slot, 1, 0};
     pair_journal_slot(p, from_client, true, &slot);
     while (jv_core_packets(core, pair_now(p), &batch, &out) == JV_E_AGAIN) {

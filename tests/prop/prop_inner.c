@@ -90,10 +90,10 @@ static bool holds(struct jv_prng *prng)
         bool has_tcp = len >= header + 20;
         bool ip_was = packet_ip_sum_is_valid(packet);
         uint32_t tcp_was = has_tcp ? packet_tcp_sum(packet, len) : 0;
-        bool clamped = jv_inner_clamp_mss(packet, len, mtu);
+        bool clamped = jv_inner_clamp_mss(packet, len, mtu, false);
         good = good && (clamped || memcmp(packet, drawn, len) == 0);
         good = good && (!has_tcp || packet_tcp_sum(packet, len) == tcp_was);
-        good = good && !jv_inner_clamp_mss(packet, len, mtu);
+        good = good && !jv_inner_clamp_mss(packet, len, mtu, false);
         bool kept = jv_inner_set_ecn(packet, &inner, (uint8_t)jv_prng_below(prng, 4));
         good = good && (kept || inner.ecn == 0);
         good = good && packet_ip_sum_is_valid(packet) == ip_was;

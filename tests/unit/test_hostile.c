@@ -225,7 +225,7 @@ static void forgery_to_another_local_address_moves_nothing(void **state)
     assert_true(pair_attach(&world, 3000));
     const struct jv_session *s = jv_core_session_at(world.gateway, 0);
     assert_non_null(s->bound);
-    const struct jv_header header = {JV_TYPE_TRAFFIC, 1, 99999, s->bound->locator};
+    const struct jv_header header = {JV_TYPE_TRAFFIC, 1, 99999, s->bound->locator, false};
     struct jv_slot slot;
     assert_int_equal(jv_core_take(world.gateway, &slot, 1), 1);
     slot.off = JV_BUF_HEADROOM;
@@ -259,7 +259,8 @@ static void garbage_under_the_bound_locator_does_not_stop_the_jump(void **state)
     const struct pair_cfg cfg = two_links(JV_PRESET_FAST);
     begin(&cfg);
     attach_with_traffic(5000);
-    const struct jv_header header = {JV_TYPE_PROBE, 1, 0, world.client->client->paths[0].locator};
+    const struct jv_header header = {JV_TYPE_PROBE, 1, 0, world.client->client->paths[0].locator,
+                                     false};
     jv_header_encode(&header, garbage);
     set_hole(0, true);
     for (uint32_t i = 0; i < 1000; i++) {
@@ -471,7 +472,7 @@ static void inject_first_message(struct jv_prng *prng, const uint8_t mac1_key[JV
     const struct jv_bytes body = {msg, len};
     struct jv_endpoint from = attacker_at;
     const struct jv_header header = {JV_TYPE_BIRTH_INIT, 0, (uint64_t)JV_KEX_X25519 << 32,
-                                     jv_prng_next(prng)};
+                                     jv_prng_next(prng), false};
     for (size_t i = 0; i < sizeof msg; i++) {
         msg[i] = (uint8_t)jv_prng_next(prng);
     }
@@ -561,7 +562,7 @@ static void forge_cookie(const struct pair_event *init, const uint8_t cookie_key
     struct jv_header header;
     struct jv_key key;
     assert_true(jv_header_decode(init->bytes, &header));
-    const struct jv_header answer = {JV_TYPE_COOKIE, 0, 0, header.locator};
+    const struct jv_header answer = {JV_TYPE_COOKIE, 0, 0, header.locator, false};
     jv_header_encode(&answer, msg);
     uint8_t *random = msg + JV_HEADER_BYTES;
     memset(random, 7, 16);

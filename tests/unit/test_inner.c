@@ -171,14 +171,14 @@ static void inner_clamps_the_mss_at_even_and_odd_places(void **state)
         uint8_t before[256];
         memcpy(before, packet, len);
         assert_int_equal(packet_tcp_sum(packet, len), 0xffff);
-        assert_true(jv_inner_clamp_mss(packet, len, 1420));
+        assert_true(jv_inner_clamp_mss(packet, len, 1420, false));
         uint8_t *option = packet + packet_header_len(packet) + 20 + lead;
         assert_int_equal((uint32_t)option[2] << 8 | option[3], limit);
         assert_int_equal(packet_tcp_sum(packet, len), 0xffff);
         packet_put16(before + (option + 2 - packet), limit);
         memcpy(before + packet_header_len(packet) + 16, packet + packet_header_len(packet) + 16, 2);
         assert_memory_equal(packet, before, len);
-        assert_false(jv_inner_clamp_mss(packet, len, 1420));
+        assert_false(jv_inner_clamp_mss(packet, len, 1420, false));
     }
 }
 
@@ -187,7 +187,7 @@ static void inner_clamp_keeps_the_checksum_for_every_mss(void **state)
     for (uint32_t mss = 0; mss < 65536; mss += 7) {
         for (size_t lead = 0; lead < 2; lead++) {
             size_t len = make_syn(4, lead, mss, 0);
-            assert_int_equal(jv_inner_clamp_mss(packet, len, 1280), mss > 1240);
+            assert_int_equal(jv_inner_clamp_mss(packet, len, 1280, false), mss > 1240);
             assert_int_equal(packet_tcp_sum(packet, len), 0xffff);
         }
     }
@@ -197,7 +197,7 @@ static void check_untouched(size_t len)
 {
     uint8_t before[256];
     memcpy(before, packet, len);
-    assert_false(jv_inner_clamp_mss(packet, len, 1280));
+    assert_false(jv_inner_clamp_mss(packet, len, 1280, false));
     assert_memory_equal(packet, before, len);
 }
 
@@ -223,7 +223,7 @@ static void inner_clamp_takes_a_first_fragment(void **state)
 {
     size_t len = make_syn(4, 0, 1460, 0);
     packet[6] = 0x20;
-    assert_true(jv_inner_clamp_mss(packet, len, 1280));
+    assert_true(jv_inner_clamp_mss(packet, len, 1280, false));
 }
 
 static void inner_clamp_leaves_malformed_options_alone(void **state)
@@ -264,7 +264,7 @@ static void inner_clamp_reads_nothing_behind_the_packet(void **state)
         check_untouched(len);
     }
     packet[20 + 12] = 0xf0; /* a header longer than the packet is read as far as there are bytes */
-    assert_true(jv_inner_clamp_mss(packet, len, 1280));
+    assert_true(jv_inner_clamp_mss(packet, len, 1280, false));
 }
 
 static enum jv_inner_excess excess4(uint8_t proto, uint32_t fragment, uint8_t icmp_type)

@@ -13,7 +13,7 @@ static void msg_header_has_its_layout(void **state)
 {
     static const uint8_t want[JV_HEADER_BYTES] = {0x44, 0x03, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06,
                                                   0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8};
-    struct jv_header header = {JV_TYPE_TRAFFIC, 3, 0x010203040506, 0xa1a2a3a4a5a6a7a8};
+    struct jv_header header = {JV_TYPE_TRAFFIC, 3, 0x010203040506, 0xa1a2a3a4a5a6a7a8, false};
     uint8_t bytes[JV_HEADER_BYTES];
     jv_header_encode(&header, bytes);
     assert_memory_equal(bytes, want, sizeof want);
@@ -23,6 +23,13 @@ static void msg_header_has_its_layout(void **state)
     assert_int_equal(got.epoch, header.epoch);
     assert_int_equal(got.counter, header.counter);
     assert_int_equal(got.locator, header.locator);
+    assert_false(got.is_csum_partial);
+    header.is_csum_partial = true;
+    jv_header_encode(&header, bytes);
+    assert_int_equal(bytes[0], want[0] | 0x20);
+    assert_memory_equal(bytes + 1, want + 1, sizeof want - 1);
+    assert_true(jv_header_decode(bytes, &got));
+    assert_true(got.is_csum_partial);
 }
 
 static void msg_header_takes_only_known_first_bytes(void **state)
@@ -31,8 +38,10 @@ static void msg_header_takes_only_known_first_bytes(void **state)
     for (uint32_t first = 0; first < 256; first++) {
         struct jv_header header;
         bytes[0] = (uint8_t)first;
+        bool has_flag = first == (0x60 | JV_TYPE_TRAFFIC);
         bool known = first >= 0x40 + JV_TYPE_BIRTH_INIT && first <= 0x40 + JV_TYPE_HINT;
-        assert_int_equal(jv_header_decode(bytes, &header), known);
+        assert_int_equal(jv_header_decode(bytes, &header), known || has_flag);
+        assert_int_equal(header.is_csum_partial, (first & 0x20) != 0);
     }
 }
 

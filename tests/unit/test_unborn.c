@@ -88,7 +88,8 @@ static void send(const struct newcomer *c, const uint8_t *bytes, uint32_t len)
 static void write_message1(struct newcomer *c, uint64_t locator, const uint8_t *cookie,
                            uint8_t msg[JV_BIRTH_INIT_BYTES])
 {
-    const struct jv_header header = {JV_TYPE_BIRTH_INIT, 0, (uint64_t)JV_KEX_X25519 << 32, locator};
+    const struct jv_header header = {JV_TYPE_BIRTH_INIT, 0, (uint64_t)JV_KEX_X25519 << 32, locator,
+                                     false};
     jv_header_encode(&header, msg);
     struct jv_birth_init init = {.aead_offer = c->offer, .prior = c->prior};
     memcpy(init.cookie, c->sealed_cookie, sizeof init.cookie);
@@ -155,7 +156,7 @@ static uint32_t seal(struct newcomer *c, const struct jv_frame *frame, uint8_t *
 {
     struct jv_epoch *epoch = &c->keys.epochs[JV_EPOCH_CURRENT];
     const struct jv_header header = {JV_TYPE_TRAFFIC, (uint8_t)epoch->n, epoch->tx_next++,
-                                     c->reply.locator};
+                                     c->reply.locator, false};
     jv_header_encode(&header, msg);
     struct jv_wr wr = jv_wr_init(msg + JV_HEADER_BYTES, 1000);
     jv_frame_encode(&wr, frame);
@@ -395,7 +396,7 @@ static void confirmation_that_is_none_leaves_the_entry_open(void **state)
     send(&elsewhere, msg, len);
     assert_int_equal(drops(JV_DROP_UNBOUND), 2);
     /* A control datagram under its locator is of no session. */
-    const struct jv_header probe = {JV_TYPE_PROBE, 1, 0, c.reply.locator};
+    const struct jv_header probe = {JV_TYPE_PROBE, 1, 0, c.reply.locator, false};
     uint8_t control[JV_PROBE_BYTES] = {0};
     jv_header_encode(&probe, control);
     send(&c, control, sizeof control);
@@ -599,7 +600,7 @@ static void write_message2(const struct jv_birth_reply *reply, bool is_dirty,
     body[sizeof body - 1] = is_dirty ? 1 : 0;
     struct jv_header header;
     assert_true(jv_header_decode(asked->bytes, &header));
-    const struct jv_header answer = {JV_TYPE_BIRTH_REPLY, 0, 0, header.locator};
+    const struct jv_header answer = {JV_TYPE_BIRTH_REPLY, 0, 0, header.locator, false};
     jv_header_encode(&answer, out);
     assert_int_equal(jv_noise_write2(&noise, &psk, body, sizeof body, out + JV_HEADER_BYTES),
                      JV_E_OK);
@@ -688,7 +689,7 @@ static void cookie_that_was_not_asked_for_changes_nothing(void **state)
     struct jv_attempt *attempt = &p.client->client->attempt;
     p.filter = swallow_answers;
     pair_run(&p, 1);
-    struct jv_header header = {JV_TYPE_COOKIE, 0, 0, attempt->locator + 1};
+    struct jv_header header = {JV_TYPE_COOKIE, 0, 0, attempt->locator + 1, false};
     jv_header_encode(&header, msg);
     pair_inject(&p, false, p.links[0].handle, &gateway_at, msg, sizeof msg);
     assert_int_equal(client_drops(JV_DROP_BIRTH_LATE), 1);
@@ -897,7 +898,7 @@ static void traffic_of_another_path_under_no_locator_is_no_answer(void **state)
     cfg.has_second = true;
     pair_init(&p, &cfg);
     wait_for_the_ack();
-    const struct jv_header header = {JV_TYPE_TRAFFIC, 1, 0, 0};
+    const struct jv_header header = {JV_TYPE_TRAFFIC, 1, 0, 0, false};
     jv_header_encode(&header, msg);
     uint64_t before = client_drops(JV_DROP_NOT_ATTACHED);
     struct jv_attempt *attempt = &p.client->client->attempt;

@@ -288,7 +288,8 @@ def read_init(v, msg, ephemeral_private):
 def check_payload(payload, prior, cookie):
     r = Reader(payload)
     assert len(payload) == 112 and r.num(1) == 0b110
-    r.zero(7)
+    assert r.num(1) == 0, "features offered"
+    r.zero(6)
     assert r.take(16) == prior and r.take(16) == cookie
     r.zero(72)
     r.end()
@@ -318,7 +319,8 @@ def birth():
     r = Reader(noise.open(reply[48:]))
     sid = r.take(16)
     assert sid.hex() == v["session_id"] and r.take(8).hex() == v["locator"] and r.num(1) == v["suite"]
-    r.zero(7)
+    assert r.num(1) == 0, "features"
+    r.zero(6)
     r.end()
     first, second = p.hkdf(noise.ck, b"", 2)
     assert first.hex() == v["split_first"] and second.hex() == v["split_second"] and noise.h.hex() == v["handshake_hash"]

@@ -229,8 +229,8 @@ static inline void vector_sealed(struct json *j, const struct vector_packet *p, 
     static struct jv_keys keys;
     uint8_t msg[JV_TRAFFIC_OVERHEAD + 1500];
     vector_keys(&keys, p->suite, p->from_client, p->epoch);
-    const struct jv_header header = {JV_TYPE_TRAFFIC, (uint8_t)p->epoch, p->counter,
-                                     VECTOR_LOCATOR};
+    const struct jv_header header = {JV_TYPE_TRAFFIC, (uint8_t)p->epoch, p->counter, VECTOR_LOCATOR,
+                                     false};
     jv_header_encode(&header, msg);
     memcpy(msg + JV_HEADER_BYTES, text, len);
     struct jv_aead_op op = {msg + JV_HEADER_BYTES, len, msg, JV_HEADER_BYTES, p->counter, false};

@@ -108,7 +108,7 @@ static inline void vector_init(const struct vector_birth *v, struct jv_noise *no
                                const struct jv_key *ephemeral, const uint8_t *cookie, uint8_t *msg)
 {
     const struct jv_header header = {JV_TYPE_BIRTH_INIT, 0, (uint64_t)JV_KEX_X25519 << 32,
-                                     VECTOR_CLIENT_LOCATOR};
+                                     VECTOR_CLIENT_LOCATOR, false};
     struct jv_birth_init init = {.aead_offer =
                                      1U << JV_SUITE_CHACHA20_POLY1305 | 1U << JV_SUITE_AES_256_GCM};
     uint8_t payload[JV_BIRTH_PAYLOAD_BYTES];
@@ -136,8 +136,8 @@ static inline void vector_reply(struct vector_birth *v, struct jv_noise *client)
     struct jv_noise gateway;
     uint8_t payload1[JV_BIRTH_PAYLOAD_BYTES];
     uint8_t payload[JV_BIRTH_REPLY_PAYLOAD_BYTES];
-    const struct jv_header header = {JV_TYPE_BIRTH_REPLY, 0, 0, VECTOR_CLIENT_LOCATOR};
-    const struct jv_birth_reply reply = {v->sid, VECTOR_LOCATOR, JV_SUITE_CHACHA20_POLY1305};
+    const struct jv_header header = {JV_TYPE_BIRTH_REPLY, 0, 0, VECTOR_CLIENT_LOCATOR, false};
+    const struct jv_birth_reply reply = {v->sid, VECTOR_LOCATOR, JV_SUITE_CHACHA20_POLY1305, 0};
     size_t len = JV_BIRTH_REPLY_BYTES - JV_HEADER_BYTES;
     vector_noise(&gateway, JV_NOISE_RESPONDER, v, v->init, &v->gateway_ephemeral.private_key);
     enum jv_err err =
@@ -173,7 +173,7 @@ static inline void vector_cookie(struct json *j, const struct vector_birth *v)
     const struct jv_key secret = vector_key(0x33);
     const struct jv_keypair ephemeral = vector_pair(0x71);
     const uint8_t zero_nonce[12] = {0};
-    const struct jv_header header = {JV_TYPE_COOKIE, 0, 0, VECTOR_CLIENT_LOCATOR};
+    const struct jv_header header = {JV_TYPE_COOKIE, 0, 0, VECTOR_CLIENT_LOCATOR, false};
     struct jv_cookies cookies;
     uint8_t cookie[JV_COOKIE_BYTES];
     uint8_t msg[JV_COOKIE_MSG_BYTES];
@@ -350,7 +350,7 @@ static inline void vector_seal(struct vector_control *c, enum jv_type type, bool
 {
     static const uint8_t zero_nonce[12];
     const struct jv_epoch *epoch = &c->keys->epochs[JV_EPOCH_CURRENT];
-    const struct jv_header header = {(uint8_t)type, (uint8_t)epoch->n, 0, VECTOR_LOCATOR};
+    const struct jv_header header = {(uint8_t)type, (uint8_t)epoch->n, 0, VECTOR_LOCATOR, false};
     uint8_t msg[JV_DATAGRAM_MAX];
     size_t ad_len = JV_HEADER_BYTES + JV_CONTROL_RANDOM_BYTES;
     struct jv_key key;
