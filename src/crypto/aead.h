@@ -2,11 +2,11 @@
 #ifndef JV_CRYPTO_AEAD_H
 #define JV_CRYPTO_AEAD_H
 /*
- * aead -- seal and open batches in place: one interface, one provider a process (libcrypto in this version).
+ * aead -- seal and open batches in place: one interface, one provider a process (libcrypto, or ipsec-mb: jv_aead_choose()).
  *
  * Nonce    96 bits: 48 zero bits, then the 48-bit counter, big-endian. Key and counter never meet twice: the caller's duty.
  * Owns     a jv_aead holds the expanded key; its library contexts are made at the first jv_aead_set() and re-keyed after that.
- * Threads  one per jv_aead.
+ * Threads  one per jv_aead; under ipsec-mb one per process, which shares a job manager (aead_ipsecmb.h).
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,8 +16,11 @@
 #include "crypto.h"
 #include "errors.h"
 
+struct jv_aead_provider;
+
 struct jv_aead {
-    void *ctx; /* library context, NULL until the first jv_aead_set() */
+    void *ctx;                         /* library context, NULL until the first jv_aead_set() */
+    const struct jv_aead_provider *by; /* whose context it is */
     uint8_t suite;
     bool sealing;
     bool set;
@@ -40,7 +43,10 @@ JV_MUST_USE enum jv_err jv_aead_set(struct jv_aead *aead, enum jv_suite suite,
 void jv_aead_wipe(struct jv_aead *aead);
 /* Forget the key and free the library context. */
 void jv_aead_fini(struct jv_aead *aead);
-/* Seal or open `n` packets in place; sets each `ok`. A failed open leaves that text undefined (and never plaintext to be used). */
+/*
+ * Seal or open `n` packets in place; sets each `ok`. A failed open leaves that text zeroed. One packet after the other: neither library
+ * has code that works on several packets of these suites at once, so a batch saves only what is done once for it.
+ */
 void jv_aead_run(struct jv_aead *aead, struct jv_aead_op *ops, size_t n);
 /*
  * One packet under a key used once or seldom, ChaCha20-Poly1305 with an explicit 12-byte nonce: handshake and control datagrams.

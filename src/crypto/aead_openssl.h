@@ -4,36 +4,31 @@
 /*
  * aead_openssl -- the libcrypto provider behind aead.h; for the crypto layer alone.
  *
- * Owns     the fetched ciphers of the process; a context belongs to whoever called set.
- * Gives    one packet a call. Arguments were checked by aead.c; whoever needs a provider of another
- *          library writes these functions.
+ * Owns     the fetched ciphers of the process.
  * Threads  one for each context.
  */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "aead.h"
-
-#define JV_NONCE_BYTES 12U
+#include "aead_provider.h"
 
 /* JV_E_CRYPTO: a cipher is missing from the library. */
 JV_MUST_USE enum jv_err jv_openssl_init(void);
 void jv_openssl_fini(void);
 
-/* Expand `key` in `*ctx`, which is made where it is NULL. `old` is the suite it was made for. */
-JV_MUST_USE enum jv_err jv_openssl_set(void **ctx, enum jv_suite old, enum jv_suite suite,
-                                       const struct jv_key *key, bool sealing);
-void jv_openssl_free(void *ctx);
+/* Valid between the two. */
+const struct jv_aead_provider *jv_openssl_provider(void);
 
-/* Read `len` bytes of `in`, write as many to `out` (which may be `in`) and the tag to `tag`. */
-void jv_openssl_seal(void *ctx, const uint8_t nonce[JV_NONCE_BYTES], const struct jv_bytes *ad,
-                     const struct jv_bytes *in, uint8_t *out, uint8_t tag[JV_TAG_BYTES]);
+/*
+ * One packet of ChaCha20-Poly1305 under a context of `set`: read `len` bytes of `in`, write as many to `out` (which may be `in`) and
+ * the tag to `tag`. False: the library failed.
+ */
+JV_MUST_USE bool jv_openssl_chacha_seal(void *ctx, const uint8_t nonce[JV_NONCE_BYTES],
+                                        const struct jv_bytes *ad, const struct jv_bytes *in,
+                                        uint8_t *out, uint8_t tag[JV_TAG_BYTES]);
 /* False: the tag does not verify, and what `out` holds may not be used. */
-JV_MUST_USE bool jv_openssl_open(void *ctx, const uint8_t nonce[JV_NONCE_BYTES],
-                                 const struct jv_bytes *ad, const struct jv_bytes *in, uint8_t *out,
-                                 const uint8_t tag[JV_TAG_BYTES]);
-
-/* aead.c: free the contexts of jv_chacha_seal() and jv_chacha_open(); part of jv_crypto_fini(). */
-void jv_chacha_fini(void);
+JV_MUST_USE bool jv_openssl_chacha_open(void *ctx, const uint8_t nonce[JV_NONCE_BYTES],
+                                        const struct jv_bytes *ad, const struct jv_bytes *in,
+                                        uint8_t *out, const uint8_t tag[JV_TAG_BYTES]);
 #endif /* JV_CRYPTO_AEAD_OPENSSL_H */

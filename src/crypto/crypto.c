@@ -9,7 +9,9 @@
 #include <sodium/crypto_shorthash_siphash24.h>
 #include <string.h>
 
+#include "aead_ipsecmb.h"
 #include "aead_openssl.h"
+#include "aead_provider.h"
 
 #define LABEL_MAX 32U /* longest label of jv_kdf() */
 
@@ -87,7 +89,8 @@ void jv_crypto_fini(void)
     EVP_MD_free(lib.blake2s);
     EVP_MD_free(lib.sha256);
     memset(&lib, 0, sizeof lib);
-    jv_chacha_fini();
+    jv_aead_end();
+    jv_ipsecmb_fini();
     jv_openssl_fini();
 }
 

@@ -27,6 +27,25 @@ enum jv_suite { JV_SUITE_NONE = 0, JV_SUITE_CHACHA20_POLY1305 = 1, JV_SUITE_AES_
 /* True where this processor has AES and carry-less multiply instructions, so that AES-256-GCM is worth offering. */
 bool jv_aead_has_fast_aes(void);
 
+/* Which library seals and opens packets (aead.h). AUTO: ipsec-mb where it is installed and passes the self-test. */
+enum jv_aead_choice { JV_AEAD_AUTO, JV_AEAD_IPSECMB, JV_AEAD_LIBCRYPTO };
+/*
+ * Choose by self-test; call after jv_crypto_init(), before privileges are given up, since it may load a library. Without a call it is
+ * libcrypto. Keys that are set already stay with their library. JV_E_UNSUPPORTED: not ipsec-mb, jv_aead_why_not() tells why.
+ * JV_E_CRYPTO: libcrypto itself computes wrongly.
+ */
+JV_MUST_USE enum jv_err jv_aead_choose(enum jv_aead_choice choice);
+/* Of the library in use. Texts without end but the process's, or until jv_crypto_fini(). */
+struct jv_aead_facts {
+    const char *name;    /* "libcrypto", "ipsec-mb" */
+    const char *version; /* "3.0.15" */
+    const char *
+        cpu; /* instructions of the processor that it uses: "VAES, AVX-512"; empty: none worth naming */
+};
+struct jv_aead_facts jv_aead_facts(void);
+/* Why ipsec-mb is not in use though it was asked for, for people; empty: it is, or was not asked for. */
+const char *jv_aead_why_not(void);
+
 /* Fetch algorithms and make the contexts. Call once before anything else; a second call does nothing. JV_E_CRYPTO if one is missing. */
 JV_MUST_USE enum jv_err jv_crypto_init(void);
 void jv_crypto_fini(void);

@@ -318,6 +318,24 @@ static int start_runners(struct daemon *d)
     return err == JV_E_OK ? EXIT_OK : EXIT_FAILED;
 }
 
+/* May load a library, which the sandbox would not allow. */
+static int choose_aead(const struct daemon *d)
+{
+    enum jv_err err = jv_aead_choose(d->options.aead);
+    const char *why_not = jv_aead_why_not();
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "cannot seal packets by %s: %s",
+               err == JV_E_UNSUPPORTED ? "ipsec-mb" : "libcrypto", why_not);
+        return EXIT_FAILED;
+    }
+    struct jv_aead_facts facts = jv_aead_facts();
+    bool is_plain = facts.cpu[0] == '\0';
+    jv_log(JV_LOG_INFO, "packets are sealed by %s %s%s%s%s%s%s", facts.name, facts.version,
+           is_plain ? "" : " (", facts.cpu, is_plain ? "" : ")",
+           why_not[0] == '\0' ? "" : "; not by ipsec-mb: ", why_not);
+    return EXIT_OK;
+}
+
 static int enter_sandbox(const struct daemon *d, const char *user, uint32_t flags)
 {
     const char *step = "";
@@ -388,6 +406,9 @@ static int serve(struct daemon *d)
     int code = start_reader(d);
     if (code == EXIT_OK) {
         code = start_runners(d);
+    }
+    if (code == EXIT_OK) {
+        code = choose_aead(d);
     }
     if (code == EXIT_OK) {
         code = open_all(d);

@@ -13,6 +13,7 @@
 
 static const char usage[] =
     "usage: jvd --config FILE [--foreground] [--run-dir DIR] [--state-dir DIR] [--log-dir DIR]\n"
+    "           [--aead auto|ipsec-mb|libcrypto] [--no-sandbox]\n"
     "       jvd --config FILE --kill-switch | --clean-up\n"
     "       jvd --help | --version\n";
 
@@ -24,6 +25,7 @@ static const char help[] =
     "      --state-dir DIR   what survives a restart (" JV_STATE_DIR ")\n"
     "      --log-dir DIR     audit file NAME.jsonl, unless the profile names another (" JV_LOG_DIR
     ")\n"
+    "      --aead LIBRARY    what seals packets: auto (the default), ipsec-mb or libcrypto\n"
     "      --kill-switch     only set the kill switch as the profile says, and exit: for the boot\n"
     "      --clean-up        only remove what a killed jvd left, and the kill switch, and exit\n"
     "      --no-sandbox      keep all privileges: for debuggers\n"
@@ -32,15 +34,30 @@ static const char help[] =
     "\n"
     "See jvd(8) and jv.conf(5).\n";
 
+static bool parse_aead(const char *name, enum jv_aead_choice *out)
+{
+    static const char *const names[] = {
+        [JV_AEAD_AUTO] = "auto", [JV_AEAD_IPSECMB] = "ipsec-mb", [JV_AEAD_LIBCRYPTO] = "libcrypto"};
+    for (size_t i = 0; i < JV_ARRAY_LEN(names); i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum jv_aead_choice)i;
+            return true;
+        }
+    }
+    (void)fprintf(stderr, "jvd: --aead is %s; it must be auto, ipsec-mb or libcrypto\n", name);
+    return false;
+}
+
 enum jv_options_result jv_options_parse(int argc, char **argv, struct jv_options *out)
 {
-    enum { RUN_DIR = 256, STATE_DIR, LOG_DIR, NO_SANDBOX, KILL_SWITCH, CLEAN_UP };
+    enum { RUN_DIR = 256, STATE_DIR, LOG_DIR, NO_SANDBOX, AEAD, KILL_SWITCH, CLEAN_UP };
     static const struct option table[] = {{"config", required_argument, NULL, 'c'},
                                           {"foreground", no_argument, NULL, 'f'},
                                           {"run-dir", required_argument, NULL, RUN_DIR},
                                           {"state-dir", required_argument, NULL, STATE_DIR},
                                           {"log-dir", required_argument, NULL, LOG_DIR},
                                           {"no-sandbox", no_argument, NULL, NO_SANDBOX},
+                                          {"aead", required_argument, NULL, AEAD},
                                           {"kill-switch", no_argument, NULL, KILL_SWITCH},
                                           {"clean-up", no_argument, NULL, CLEAN_UP},
                                           {"help", no_argument, NULL, 'h'},
@@ -66,6 +83,11 @@ enum jv_options_result jv_options_parse(int argc, char **argv, struct jv_options
             break;
         case NO_SANDBOX:
             out->has_no_sandbox = true;
+            break;
+        case AEAD:
+            if (!parse_aead(optarg, &out->aead)) {
+                return JV_OPTIONS_BAD;
+            }
             break;
         case KILL_SWITCH:
             out->task = JV_TASK_KILL_SWITCH;

@@ -11,6 +11,7 @@
 
 #include "base.h"
 #include "config.h"
+#include "crypto.h"
 #include "errors.h"
 #include "server.h"
 
@@ -28,6 +29,7 @@ struct jv_options {
     const char *state_dir; /* NULL: not given */
     const char *log_dir;   /* NULL: not given */
     enum jv_options_task task;
+    enum jv_aead_choice aead;
     bool is_foreground;
     bool has_no_sandbox; /* for debuggers, which the sandbox would stop */
 };

@@ -10,6 +10,8 @@
 #include <sodium/crypto_aead_chacha20poly1305.h>
 
 #include "aead.h"
+#include "aead_openssl.h"
+#include "aead_provider.h"
 #include "hex.h"
 
 static const enum jv_suite suites[] = {JV_SUITE_CHACHA20_POLY1305, JV_SUITE_AES_256_GCM};
@@ -214,19 +216,200 @@ static void aead_failed_open_in_place_leaves_zeroes(void **state)
     }
 }
 
+/* The same under ipsec-mb, which is not everywhere. */
+#define BY_IPSECMB(test)                                                                           \
+    static void test##_by_ipsecmb(void **state)                                                    \
+    {                                                                                              \
+        if (jv_aead_choose(JV_AEAD_IPSECMB) != JV_E_OK) {                                          \
+            skip();                                                                                \
+        }                                                                                          \
+        test(state);                                                                               \
+        assert_string_equal(jv_aead_facts().name, "ipsec-mb");                                     \
+    }
+BY_IPSECMB(aead_gcm_agrees_with_the_answers_of_its_authors)
+BY_IPSECMB(aead_nonce_is_the_counter_at_the_end)
+BY_IPSECMB(aead_batch_opens_to_what_was_sealed)
+BY_IPSECMB(aead_refuses_each_change)
+BY_IPSECMB(aead_rekeys_and_changes_suite_in_place)
+BY_IPSECMB(aead_wiped_context_can_be_set_again)
+BY_IPSECMB(aead_failed_open_in_place_leaves_zeroes)
+
+static int back_to_libcrypto(void **state)
+{
+    (void)state;
+    return jv_aead_choose(JV_AEAD_LIBCRYPTO) == JV_E_OK ? 0 : -1;
+}
+
+static void aead_gives_the_library_that_was_asked_for(void **state)
+{
+    (void)state;
+    assert_int_equal(jv_aead_choose(JV_AEAD_LIBCRYPTO), JV_E_OK);
+    assert_string_equal(jv_aead_facts().name, "libcrypto");
+    assert_true(strlen(jv_aead_facts().version) > 0);
+    assert_string_equal(jv_aead_why_not(), "");
+    enum jv_err err = jv_aead_choose(JV_AEAD_IPSECMB);
+    bool is_there = err == JV_E_OK;
+    assert_true(is_there || err == JV_E_UNSUPPORTED);
+    /* Either there is another library, or a reason why not. */
+    assert_string_equal(jv_aead_facts().name, is_there ? "ipsec-mb" : "libcrypto");
+    assert_int_equal(strlen(jv_aead_why_not()) == 0, is_there);
+    assert_int_equal(jv_aead_choose(JV_AEAD_AUTO), JV_E_OK);
+    assert_string_equal(jv_aead_facts().name, is_there ? "ipsec-mb" : "libcrypto");
+    assert_int_equal(strlen(jv_aead_why_not()) == 0, is_there);
+}
+
+/* A context that is set goes on with its library while the process chooses another one. */
+static void aead_libraries_open_what_the_other_has_sealed(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < JV_ARRAY_LEN(suites); i++) {
+        struct jv_key key = {{3, 2, 1}};
+        uint8_t text[100 + JV_TAG_BYTES] = "one text", ad[16] = "header";
+        struct jv_aead_op op = {text, 100, ad, sizeof ad, 0xabcdef012345ULL, false};
+        assert_int_equal(jv_aead_choose(JV_AEAD_LIBCRYPTO), JV_E_OK);
+        assert_int_equal(jv_aead_set(&sealer, suites[i], &key, true), JV_E_OK);
+        assert_int_equal(jv_aead_choose(JV_AEAD_AUTO), JV_E_OK);
+        assert_int_equal(jv_aead_set(&opener, suites[i], &key, false), JV_E_OK);
+        jv_aead_run(&sealer, &op, 1);
+        jv_aead_run(&opener, &op, 1);
+        assert_true(op.ok);
+        assert_string_equal((const char *)text, "one text");
+    }
+}
+
+/* 130 packets: two whole chunks and a rest. */
+static void aead_takes_more_packets_than_a_chunk(void **state)
+{
+    (void)state;
+    enum { MANY = 2 * JV_AEAD_CHUNK + 2 };
+    static uint8_t text[MANY][8 + JV_TAG_BYTES];
+    static struct jv_aead_op ops[MANY];
+    set_both(JV_SUITE_AES_256_GCM, 1);
+    for (uint32_t i = 0; i < MANY; i++) {
+        memset(text[i], (int)i, 8);
+        ops[i] = (struct jv_aead_op){text[i], 8, NULL, 0, i, false};
+    }
+    jv_aead_run(&sealer, ops, MANY);
+    text[MANY - 1][0] ^= 1;
+    jv_aead_run(&opener, ops, MANY);
+    for (uint32_t i = 0; i < MANY; i++) {
+        assert_int_equal(ops[i].ok, i != MANY - 1);
+        assert_int_equal(text[i][7], i == MANY - 1 ? 0 : (uint8_t)i);
+    }
+}
+
+static void aead_ipsecmb_forgets_its_keys(void **state)
+{
+    (void)state;
+    if (jv_aead_choose(JV_AEAD_IPSECMB) != JV_E_OK) {
+        skip();
+    }
+    for (size_t i = 0; i < JV_ARRAY_LEN(suites); i++) {
+        uint8_t text[40 + JV_TAG_BYTES] = {0};
+        struct jv_aead_op op = {text, 40, NULL, 0, 1, false};
+        set_both(suites[i], 1);
+        jv_aead_run(&sealer, &op, 1);
+        jv_aead_run(&opener, &op, 1);
+        /* Key schedule, powers of the hash key, scratch, key and tag, as they lie in the context. */
+        enum { CONTEXT = 1024 + 128 + JV_KEY_BYTES + JV_TAG_BYTES };
+        assert_false(jv_is_zero(sealer.ctx, CONTEXT));
+        assert_false(jv_is_zero(opener.ctx, CONTEXT));
+        jv_aead_wipe(&sealer);
+        jv_aead_wipe(&opener);
+        assert_true(jv_is_zero(sealer.ctx, CONTEXT));
+        assert_true(jv_is_zero(opener.ctx, CONTEXT));
+    }
+}
+
+/* A library with one fault. */
+static enum fault {
+    FAULT_NONE,
+    FAULT_KEY,
+    FAULT_SEAL,
+    FAULT_BYTE,
+    FAULT_LONG,
+    FAULT_OPEN,
+    FAULT_TEXT,
+    FAULT_TAG
+} fault;
+
+static enum jv_err bad_set(void **ctx, enum jv_suite old, enum jv_suite suite,
+                           const struct jv_key *key, bool sealing)
+{
+    return fault == FAULT_KEY ? JV_E_CRYPTO
+                              : jv_openssl_provider()->set(ctx, old, suite, key, sealing);
+}
+
+static void bad_seal(void *ctx, enum jv_suite suite, struct jv_aead_op *ops,
+                     const struct jv_nonce *nonces, size_t n)
+{
+    jv_openssl_provider()->seal(ctx, suite, ops, nonces, n);
+    for (size_t i = 0; i < n; i++) {
+        ops[i].ok = ops[i].ok && fault != FAULT_SEAL;
+        ops[i].text[0] ^= fault == FAULT_BYTE ? 1 : 0;
+        ops[i].text[ops[i].len] ^= fault == FAULT_LONG && ops[i].len > 1450 ? 1 : 0;
+    }
+}
+
+static void bad_open(void *ctx, enum jv_suite suite, struct jv_aead_op *ops,
+                     const struct jv_nonce *nonces, size_t n)
+{
+    jv_openssl_provider()->open(ctx, suite, ops, nonces, n);
+    for (size_t i = 0; i < n; i++) {
+        ops[i].ok = (ops[i].ok && fault != FAULT_OPEN) || fault == FAULT_TAG;
+        if (fault == FAULT_TEXT && ops[i].len > 1450) {
+            ops[i].text[ops[i].len - 1] ^= 1;
+        }
+    }
+}
+
+static void aead_selftest_finds_each_fault(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {
+        [FAULT_KEY] = "it takes no key",
+        [FAULT_SEAL] = "it does not seal a known text to the known answer",
+        [FAULT_BYTE] = "it does not seal a known text to the known answer",
+        [FAULT_LONG] = "it does not seal a packet as libcrypto does",
+        [FAULT_OPEN] = "it does not open a known answer",
+        [FAULT_TEXT] = "it does not open what it has sealed",
+        [FAULT_TAG] = "it opens a packet with a false tag",
+    };
+    struct jv_aead_provider bad = *jv_openssl_provider();
+    bad.set = bad_set;
+    bad.seal = bad_seal;
+    bad.open = bad_open;
+    fault = FAULT_NONE;
+    assert_null(jv_aead_selftest(&bad, NULL));
+    assert_null(jv_aead_selftest(&bad, jv_openssl_provider()));
+    for (fault = FAULT_KEY; fault <= FAULT_TAG; fault++) {
+        const char *why = jv_aead_selftest(&bad, jv_openssl_provider());
+        assert_non_null(why);
+        assert_string_equal(why, expected[fault]);
+    }
+}
+
+#define BOTH(test)                                                                                 \
+    cmocka_unit_test(test), cmocka_unit_test_teardown(test##_by_ipsecmb, back_to_libcrypto)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(aead_chacha_agrees_with_rfc8439),
-        cmocka_unit_test(aead_gcm_agrees_with_the_answers_of_its_authors),
-        cmocka_unit_test(aead_nonce_is_the_counter_at_the_end),
-        cmocka_unit_test(aead_batch_opens_to_what_was_sealed),
-        cmocka_unit_test(aead_refuses_each_change),
-        cmocka_unit_test(aead_rekeys_and_changes_suite_in_place),
-        cmocka_unit_test(aead_wiped_context_can_be_set_again),
+        BOTH(aead_gcm_agrees_with_the_answers_of_its_authors),
+        BOTH(aead_nonce_is_the_counter_at_the_end),
+        BOTH(aead_batch_opens_to_what_was_sealed),
+        BOTH(aead_refuses_each_change),
+        BOTH(aead_rekeys_and_changes_suite_in_place),
+        BOTH(aead_wiped_context_can_be_set_again),
         cmocka_unit_test(aead_refuses_unknown_suites),
         cmocka_unit_test(aead_failed_open_gives_nothing),
-        cmocka_unit_test(aead_failed_open_in_place_leaves_zeroes),
+        BOTH(aead_failed_open_in_place_leaves_zeroes),
+        cmocka_unit_test_teardown(aead_gives_the_library_that_was_asked_for, back_to_libcrypto),
+        cmocka_unit_test_teardown(aead_libraries_open_what_the_other_has_sealed, back_to_libcrypto),
+        cmocka_unit_test_teardown(aead_ipsecmb_forgets_its_keys, back_to_libcrypto),
+        cmocka_unit_test(aead_takes_more_packets_than_a_chunk),
+        cmocka_unit_test(aead_selftest_finds_each_fault),
     };
     return cmocka_run_group_tests_name("aead", tests, begin, end);
 }
