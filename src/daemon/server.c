@@ -136,6 +136,8 @@ static enum jv_err open_core(struct jv_server *server, struct jv_core_cfg *cfg, 
     jv_setup_core(server->config, users, users_len, cfg);
     cfg->first_seq = first_seq;
     cfg->offer_aes = jv_aead_has_fast_aes();
+    /* A device that cannot complete them gets them completed (tunio). */
+    cfg->offer_partial_csum = (server->config->offloads & JV_OFFLOAD_CSUM) != 0;
     jv_sys_random(&cfg->jitter_seed, sizeof(cfg->jitter_seed));
     server->core_bytes = jv_core_bytes(cfg);
     if (server->core_bytes == 0) {

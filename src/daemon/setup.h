@@ -31,7 +31,7 @@ JV_MUST_USE enum jv_err jv_setup_users(const struct jv_config *config, struct jv
                                        uint32_t *len_out, char detail[JV_CONF_USER_BYTES]);
 /* Wipes the keys. */
 void jv_setup_users_free(struct jv_user *users, uint32_t len);
-/* Everything but first_seq, jitter_seed, offer_aes. `users` stay the caller's. */
+/* Everything but first_seq, jitter_seed, offer_aes, offer_partial_csum. `users` stay the caller's. */
 void jv_setup_core(const struct jv_config *config, const struct jv_user *users, uint32_t users_len,
                    struct jv_core_cfg *out);
 /* The gateway's own address in `pool`, with the pool's length; family NONE where the pool is. */

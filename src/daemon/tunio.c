@@ -95,7 +95,7 @@ static uint32_t cut(struct jv_tunio *io, struct jv_slot *slots, uint32_t n, uint
     bool is_here = gso->kind == JV_GSO_NONE
                        ? contiguous == bytes
                        : io->expects_seg == gso->seg_bytes && io->expects_seg > 0;
-    if (is_here && jv_split_begin_scattered(&io->split, gso, packet, contiguous, bytes, false) &&
+    if (is_here && jv_split_begin_scattered(&io->split, gso, packet, contiguous, bytes, true) &&
         (gso->kind == JV_GSO_NONE || io->split.hdr_bytes == io->expects_hdr)) {
         uint32_t filled = JV_MIN(used, io->split.segs);
         jv_split_headers(&io->split, slots, filled);
@@ -108,7 +108,7 @@ static uint32_t cut(struct jv_tunio *io, struct jv_slot *slots, uint32_t n, uint
         return filled;
     }
     gather(io, used, bytes);
-    if (!jv_split_begin(&io->split, gso, io->gathered, bytes, false)) {
+    if (!jv_split_begin(&io->split, gso, io->gathered, bytes, true)) {
         return 0;
     }
     uint32_t filled = jv_split_next(&io->split, slots, n);
