@@ -234,11 +234,11 @@ static void write_segment(struct jv_split *split, struct jv_slot *slot)
 {
     uint32_t payload =
         split->payload_left < split->seg_bytes ? split->payload_left : split->seg_bytes;
-    slot->off = JV_BUF_HEADROOM;
+    slot->off = jv_split_place(split->hdr_bytes, split->seg_bytes) - split->hdr_bytes;
     slot->len = split->hdr_bytes + payload;
     slot->is_csum_partial = split->is_partial;
     if (split->kind != JV_GSO_NONE) {
-        write_headers(split, slot->buf + JV_BUF_HEADROOM, payload);
+        write_headers(split, slot->buf + slot->off, payload);
     }
     split->payload += payload;
     split->payload_left -= payload;
@@ -258,7 +258,8 @@ uint32_t jv_split_next(struct jv_split *split, struct jv_slot *slots, uint32_t n
     for (; done < n && split->next < split->segs; done++) {
         uint32_t payload =
             split->payload_left < split->seg_bytes ? split->payload_left : split->seg_bytes;
-        memcpy(slots[done].buf + JV_BUF_HEADROOM + split->hdr_bytes, split->payload, payload);
+        memcpy(slots[done].buf + jv_split_place(split->hdr_bytes, split->seg_bytes), split->payload,
+               payload);
         write_segment(split, &slots[done]);
     }
     return done;

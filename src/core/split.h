@@ -20,6 +20,15 @@
 #include "batch.h"
 #include "csum.h"
 
+#define JV_SPLIT_PLACE 64U /* bytes: a cache line */
+/* Where in its buffer a payload of `seg_bytes` belongs behind `hdr_bytes` of headers: the beginning of a cache line, where there is room. */
+static inline uint32_t jv_split_place(uint32_t hdr_bytes, uint32_t seg_bytes)
+{
+    uint32_t place = (JV_BUF_HEADROOM + hdr_bytes + JV_SPLIT_PLACE - 1) & ~(JV_SPLIT_PLACE - 1);
+    return place + seg_bytes <= JV_BUF_BYTES - JV_BUF_TAILROOM ? place
+                                                               : JV_BUF_HEADROOM + hdr_bytes;
+}
+
 #define JV_SPLIT_HEADER_MAX                                                                        \
     256U /* IPv4 and TCP have 120 at most, the rest is for IPv6 extensions */
 

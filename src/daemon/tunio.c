@@ -54,10 +54,10 @@ static uint32_t lay_out(struct jv_tunio *io, struct jv_slot *slots, uint32_t n, 
         first = io->expects_hdr + io->expects_seg;
         used = JV_MIN(n, 1U + (JV_GSO_BYTES_MAX - first) / io->expects_seg);
     }
-    io->iov[1] = (struct iovec){slots[0].buf + JV_BUF_HEADROOM, first};
+    uint32_t place = jv_split_place(io->expects_hdr, io->expects_seg);
+    io->iov[1] = (struct iovec){slots[0].buf + place - io->expects_hdr, first};
     for (uint32_t i = 1; i < used; i++) {
-        io->iov[1 + i] =
-            (struct iovec){slots[i].buf + JV_BUF_HEADROOM + io->expects_hdr, io->expects_seg};
+        io->iov[1 + i] = (struct iovec){slots[i].buf + place, io->expects_seg};
     }
     uint32_t placed = first + (used - 1) * io->expects_seg;
     io->iov[1 + used] = (struct iovec){io->gathered + placed, sizeof(io->gathered) - placed};
@@ -99,6 +99,9 @@ static uint32_t cut(struct jv_tunio *io, struct jv_slot *slots, uint32_t n, uint
         (gso->kind == JV_GSO_NONE || io->split.hdr_bytes == io->expects_hdr)) {
         uint32_t filled = JV_MIN(used, io->split.segs);
         jv_split_headers(&io->split, slots, filled);
+        if (gso->kind == JV_GSO_NONE) {
+            slots[0].off = (uint32_t)(packet - slots[0].buf); /* as it was read */
+        }
         if (!jv_split_is_done(&io->split)) {
             const struct iovec *rest = &io->iov[1 + used];
             jv_split_rest(&io->split, rest->iov_base);
