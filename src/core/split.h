@@ -69,8 +69,8 @@ bool jv_split_is_done(const struct jv_split *split);
 bool jv_split_begin_scattered(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet,
                               size_t contiguous, size_t len, bool keep_partial);
 /*
- * The payloads of the next n segments (no more than are left) stand already in slots[k].buf at JV_BUF_HEADROOM + split->hdr_bytes:
- * write their headers in front, off, len and is_csum_partial. For kind NONE: the packet itself at JV_BUF_HEADROOM of slots[0].
+ * The payloads of the next n segments (no more than are left) stand already in slots[k].buf at jv_split_place(): write their
+ * headers in front, off, len and is_csum_partial. For kind NONE the packet itself is in slots[0], at an `off` that the caller sets after.
  * What the caller read with another hdr_bytes or seg_bytes than the split has stands at the wrong place: it compares first.
  */
 void jv_split_headers(struct jv_split *split, struct jv_slot *slots, uint32_t n);

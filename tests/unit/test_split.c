@@ -66,7 +66,8 @@ static void expect_segments(uint32_t k, size_t payload, uint32_t seg_bytes, bool
         for (uint32_t i = 0; i < n; i++, seen++) {
             const struct jv_slot *slot = &out.slots[i];
             size_t want_len = want_segment(k, payload, seg_bytes, seen, keep, want);
-            assert_int_equal(slot->off, JV_BUF_HEADROOM);
+            assert_int_equal(slot->off + split.hdr_bytes,
+                             jv_split_place(split.hdr_bytes, split.seg_bytes));
             assert_int_equal(slot->len, want_len);
             assert_int_equal(slot->is_csum_partial, keep);
             assert_memory_equal(slot->buf + slot->off, want, want_len);
@@ -99,12 +100,13 @@ static void split_writes_headers_around_payload_that_stands_already(void **state
         size_t header = segment_header(&kinds[k]);
         size_t payload = 5000;
         size_t len = make_whole(k, payload, 1000, &gso);
+        size_t place = jv_split_place((uint32_t)header, 1000);
         segment_slots_init(&out);
-        memcpy(out.bufs[0] + JV_BUF_HEADROOM, whole, header + 1000);
+        memcpy(out.bufs[0] + place - header, whole, header + 1000);
         for (size_t i = 1; i < 3; i++) {
-            memcpy(out.bufs[i] + JV_BUF_HEADROOM + header, whole + header + i * 1000, 1000);
+            memcpy(out.bufs[i] + place, whole + header + i * 1000, 1000);
         }
-        assert_true(jv_split_begin_scattered(&split, &gso, out.bufs[0] + JV_BUF_HEADROOM,
+        assert_true(jv_split_begin_scattered(&split, &gso, out.bufs[0] + place - header,
                                              header + 1000, len, true));
         assert_int_equal(split.hdr_bytes, header);
         assert_int_equal(split.segs, 5);
@@ -115,7 +117,8 @@ static void split_writes_headers_around_payload_that_stands_already(void **state
         for (uint32_t i = 0; i < 5; i++) {
             size_t want_len = want_segment(k, payload, 1000, i, true, want);
             assert_int_equal(out.slots[i].len, want_len);
-            assert_memory_equal(out.bufs[i] + JV_BUF_HEADROOM, want, want_len);
+            assert_int_equal(out.slots[i].off, place - header);
+            assert_memory_equal(out.bufs[i] + out.slots[i].off, want, want_len);
         }
     }
 }
