@@ -12,6 +12,11 @@
 #define JV_MUST_USE __attribute__((warn_unused_result))
 #define JV_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define JV_NORETURN __attribute__((noreturn))
+#define JV_INLINE                                                                                  \
+    static inline                                                                                  \
+        __attribute__((always_inline)) /* a part of the hot path that has more than one caller */
+#define JV_COLD                                                                                    \
+    __attribute__((noinline, cold)) /* keeps what is rare, and its stack, out of the hot path */
 #define JV_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define JV_MIN(a, b) ((a) < (b) ? (a) : (b))
 #define JV_MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -38,7 +38,7 @@ struct jv_endpoint {
     uint8_t zero[2];
 };
 
-static inline bool jv_ip_is_equal(const struct jv_ip *a, const struct jv_ip *b)
+JV_INLINE bool jv_ip_is_equal(const struct jv_ip *a, const struct jv_ip *b)
 {
     return a->family == b->family && memcmp(a->b, b->b, sizeof a->b) == 0;
 }
@@ -49,7 +49,7 @@ static inline bool jv_endpoint_is_equal(const struct jv_endpoint *a, const struc
 }
 
 /* No prefix has an address of no family, and none one of the other family. */
-static inline bool jv_prefix_has(const struct jv_prefix *prefix, const struct jv_ip *ip)
+JV_INLINE bool jv_prefix_has(const struct jv_prefix *prefix, const struct jv_ip *ip)
 {
     if (ip->family == JV_AF_NONE || prefix->ip.family != ip->family) {
         return false;

@@ -12,24 +12,27 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Eight bytes at once, for what is read in every packet. Compilers make one load and one swap of it. */
+/* Eight bytes at once, for what is read in every packet. */
+static inline uint64_t jv_swap64(uint64_t v)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return __builtin_bswap64(v);
+#else
+    return v;
+#endif
+}
+
 static inline uint64_t jv_load64(const uint8_t p[8])
 {
-    return (uint64_t)p[0] << 56 | (uint64_t)p[1] << 48 | (uint64_t)p[2] << 40 |
-           (uint64_t)p[3] << 32 | (uint64_t)p[4] << 24 | (uint64_t)p[5] << 16 |
-           (uint64_t)p[6] << 8 | p[7];
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return jv_swap64(v);
 }
 
 static inline void jv_store64(uint8_t p[8], uint64_t v)
 {
-    p[0] = (uint8_t)(v >> 56);
-    p[1] = (uint8_t)(v >> 48);
-    p[2] = (uint8_t)(v >> 40);
-    p[3] = (uint8_t)(v >> 32);
-    p[4] = (uint8_t)(v >> 24);
-    p[5] = (uint8_t)(v >> 16);
-    p[6] = (uint8_t)(v >> 8);
-    p[7] = (uint8_t)v;
+    uint64_t bytes = jv_swap64(v);
+    memcpy(p, &bytes, sizeof bytes);
 }
 
 struct jv_rd {

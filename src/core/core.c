@@ -27,14 +27,6 @@
 
 /* ---- what the other modules use ---- */
 
-bool jv_has_room(const struct jv_out *out)
-{
-    return out->tx_cap - out->tx_len >= JV_ROOM_TX &&
-           out->records_cap - out->records_len >= JV_ROOM_RECORDS &&
-           out->orders_cap - out->orders_len >= JV_ROOM_ORDERS &&
-           out->tun_cap - out->tun_len >= JV_ROOM_TUN;
-}
-
 void jv_core_random(struct jv_core *core, void *out, size_t len)
 {
     core->entropy.fill(core->entropy.arg, out, len);
@@ -53,27 +45,6 @@ uint64_t jv_core_time_us(const struct jv_core *core)
 struct jv_session *jv_core_session_at(const struct jv_core *core, uint32_t idx)
 {
     return jv_slab_at(&core->sessions, idx, NULL);
-}
-
-void jv_core_send(struct jv_core *core, struct jv_slot *slot, struct jv_out *out)
-{
-    JV_ASSERT(out->tx_len < out->tx_cap);
-    core->count.tx_datagrams++;
-    core->count.tx_bytes += slot->len;
-    if (core->cfg.dscp != JV_DSCP_COPY) {
-        slot->dscp = core->cfg.dscp;
-    }
-    out->tx[out->tx_len++] = *slot;
-}
-
-void jv_core_deliver(struct jv_core *core, const struct jv_session *s, struct jv_slot *slot,
-                     struct jv_out *out)
-{
-    JV_ASSERT(out->tun_len < out->tun_cap);
-    core->count.tx_packets++;
-    core->count.tx_packet_bytes += slot->len;
-    slot->session = s->handle.idx;
-    out->tun[out->tun_len++] = *slot;
 }
 
 void jv_core_drop(struct jv_core *core, struct jv_slot *slot, enum jv_drop why)
@@ -104,6 +75,7 @@ uint64_t jv_core_next_seq(struct jv_core *core)
 
 uint32_t jv_core_take(struct jv_core *core, struct jv_slot *slots, uint32_t n)
 {
+    const struct jv_slot empty = {0};
     uint32_t taken = 0;
     for (; taken < n; taken++) {
         uint32_t idx;
@@ -114,7 +86,7 @@ uint32_t jv_core_take(struct jv_core *core, struct jv_slot *slots, uint32_t n)
         } else {
             break;
         }
-        memset(&slots[taken], 0, sizeof slots[taken]);
+        slots[taken] = empty;
         slots[taken].buf = jv_core_buffer(core, idx);
         core->buf_refs[idx] = 1;
     }
@@ -182,16 +154,6 @@ static void update_deadline(struct jv_core *core, struct jv_session *s)
     bool is_over = s->state == JV_ST_TERMINATED || s->state == JV_ST_BIRTH;
     struct jv_instant t = is_over ? JV_NEVER : session_deadline(core, s);
     jv_heap_set(&core->deadlines, s->handle.idx, not_before_now(core, t));
-}
-
-void jv_core_touch(struct jv_core *core, struct jv_session *s)
-{
-    if (s->dirty) {
-        return;
-    }
-    JV_ASSERT(core->dirty_len < JV_ARRAY_LEN(core->dirty));
-    s->dirty = true;
-    core->dirty[core->dirty_len++] = s->handle.idx;
 }
 
 static uint32_t own_deadline_idx(const struct jv_core *core)
@@ -352,13 +314,13 @@ static bool is_from_retired(const struct jv_session *s, const struct jv_slot *sl
            jv_endpoint_is_equal(&s->retired.remote, &slot->remote);
 }
 
-static void client_traffic(struct jv_core *core, struct jv_session *s,
-                           const struct jv_header *header, struct jv_slot *slot, struct jv_out *out)
+/* Not from the bound path. */
+JV_COLD static void client_traffic_elsewhere(struct jv_core *core, struct jv_session *s,
+                                             const struct jv_header *header, bool knows,
+                                             struct jv_slot *slot, struct jv_out *out)
 {
-    struct jv_client *cl = core->client;
-    struct jv_path *path = jv_path_find(core, slot->link, &slot->remote);
-    bool knows = s->bound != NULL && s->bound->locator == header->locator;
-    knows = knows || jv_path_knows_locator(core, header->locator);
+    const struct jv_client *cl = core->client;
+    const struct jv_path *path = jv_path_find(core, slot->link, &slot->remote);
     bool is_requested = path != NULL && cl->request.used && cl->request.path == path->id;
     if (s->state == JV_ST_BIRTH) {
         if (cl->attempt.confirming && path != NULL && path->locator == header->locator &&
@@ -368,14 +330,24 @@ static void client_traffic(struct jv_core *core, struct jv_session *s,
         } else {
             jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
         }
-    } else if (is_from(s->bound, slot) && knows) {
-        (void)jv_tunnel_datagram(core, s, JV_FROM_BOUND, header, slot, out);
     } else if (is_requested) {
         jv_request_hold(core, slot); /* the gateway has committed, its ACK is still on the way */
     } else if (is_from_retired(s, slot, core->now) && knows) {
         (void)jv_tunnel_datagram(core, s, JV_FROM_RETIRED, header, slot, out);
     } else {
         jv_core_drop(core, slot, knows ? JV_DROP_UNBOUND : JV_DROP_UNKNOWN_LOCATOR);
+    }
+}
+
+static void client_traffic(struct jv_core *core, struct jv_session *s,
+                           const struct jv_header *header, struct jv_slot *slot, struct jv_out *out)
+{
+    bool knows = s->bound != NULL && s->bound->locator == header->locator;
+    knows = knows || jv_path_knows_locator(core, header->locator);
+    if (s->state != JV_ST_BIRTH && is_from(s->bound, slot) && knows) {
+        (void)jv_tunnel_datagram(core, s, JV_FROM_BOUND, header, slot, out);
+    } else {
+        client_traffic_elsewhere(core, s, header, knows, slot, out);
     }
 }
 
@@ -432,7 +404,7 @@ static bool has_unknown_flag(const struct jv_session *s, const struct jv_header 
 static void client_datagram(struct jv_core *core, const struct jv_header *header,
                             struct jv_slot *slot, struct jv_out *out)
 {
-    struct jv_session *s = jv_core_session_at(core, 0);
+    struct jv_session *s = jv_slab_at(&core->sessions, 0, NULL);
     if (s != NULL) {
         s->rows = 0;
     }
@@ -474,7 +446,7 @@ static void gateway_session_datagram(struct jv_core *core, const struct jv_heade
     bool is_known = jv_map_find(&core->locators, header->locator, &cursor, &value);
     bool is_half_open = (value & JV_LOCATOR_HALF_OPEN) != 0;
     struct jv_session *s =
-        is_known && !is_half_open ? jv_core_session_at(core, (uint32_t)value) : NULL;
+        is_known && !is_half_open ? jv_slab_at(&core->sessions, (uint32_t)value, NULL) : NULL;
     if (has_unknown_flag(s, header)) {
         jv_core_drop(core, slot, JV_DROP_UNKNOWN_TYPE);
         return;
@@ -560,7 +532,7 @@ static void one_packet(struct jv_core *core, struct jv_slot *slot, struct jv_out
         return;
     }
     bool found = jv_core_is_client(core) || jv_routes_find(&core->routes, &inner.destination, &idx);
-    struct jv_session *s = found ? jv_core_session_at(core, idx) : NULL;
+    struct jv_session *s = found ? jv_slab_at(&core->sessions, idx, NULL) : NULL;
     if (s == NULL) {
         jv_core_drop(core, slot, JV_DROP_INNER_NO_SESSION);
     } else if (s->state == JV_ST_BIRTH || s->state == JV_ST_TERMINATED) {

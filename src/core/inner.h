@@ -45,6 +45,13 @@ size_t jv_inner_too_big(const uint8_t *packet, size_t len, const struct jv_ip *s
  */
 size_t jv_inner_fragment(const uint8_t *packet, size_t len, uint32_t mtu, size_t *at, uint8_t *out);
 
+/* May it be a TCP SYN? What only looks like one, a later fragment, is found out by jv_inner_clamp_mss(). `packet` was parsed. */
+static inline bool jv_inner_is_syn(const uint8_t *packet, size_t len)
+{
+    bool is_4 = packet[0] >> 4 == 4;
+    size_t at = is_4 ? (size_t)(packet[0] & 0xf) * 4 : 40;
+    return packet[is_4 ? 9 : 6] == 6 && len >= at + 20 && (packet[at + 13] & 2) != 0;
+}
 /*
  * Lower the MSS of a TCP SYN to what fits `mtu`; leaves every other packet alone. A partial checksum does not cover it, a complete one is
  * updated. True: it was lowered.

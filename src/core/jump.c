@@ -28,16 +28,6 @@ static void step(struct jv_core *core, struct jv_session *s, enum jv_event event
                            out);
 }
 
-bool jv_jump_holds_packets(const struct jv_core *core, const struct jv_session *s)
-{
-    if (!jv_core_is_client(core)) {
-        return false;
-    }
-    const struct jv_client *cl = core->client;
-    return s->state == JV_ST_RECOVERING && cl->request.used && !cl->request.in_place &&
-           (cl->suspected || cl->request.rebind);
-}
-
 /* ---- suspicion ---- */
 
 static void forget_suspicion(struct jv_client *cl)

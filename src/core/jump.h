@@ -12,7 +12,14 @@
 #include "state.h"
 
 /* While the bound path is silent and a request is out, inner packets wait for the new path instead of going into the silence. */
-bool jv_jump_holds_packets(const struct jv_core *core, const struct jv_session *s);
+static inline bool jv_jump_holds_packets(const struct jv_core *core, const struct jv_session *s)
+{
+    if (s->state != JV_ST_RECOVERING || !jv_core_is_client(core)) {
+        return false;
+    }
+    const struct jv_client *cl = core->client;
+    return cl->request.used && !cl->request.in_place && (cl->suspected || cl->request.rebind);
+}
 /* The suspected path delivered something authenticated. */
 void jv_jump_on_heard(struct jv_core *core, struct jv_session *s);
 /*

@@ -163,18 +163,6 @@ void jv_keys_fini(struct jv_keys *keys)
     }
 }
 
-struct jv_epoch *jv_keys_find(struct jv_keys *keys, uint8_t low_byte)
-{
-    struct jv_epoch *const order[] = {&keys->epochs[JV_EPOCH_CURRENT], &keys->epochs[JV_EPOCH_NEXT],
-                                      &keys->epochs[JV_EPOCH_PREVIOUS]};
-    for (size_t i = 0; i < JV_ARRAY_LEN(order); i++) {
-        if (order[i]->n != 0 && (uint8_t)order[i]->n == low_byte) {
-            return order[i];
-        }
-    }
-    return NULL;
-}
-
 struct jv_epoch *jv_keys_at(struct jv_keys *keys, uint64_t n)
 {
     struct jv_epoch *epoch = jv_keys_find(keys, (uint8_t)n);

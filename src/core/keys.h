@@ -77,8 +77,18 @@ void jv_keys_wipe(struct jv_keys *keys);
 /* Wipe, and free what the library holds. */
 void jv_keys_fini(struct jv_keys *keys);
 
-/* The epoch with this low byte, newest first; NULL: no key. */
-struct jv_epoch *jv_keys_find(struct jv_keys *keys, uint8_t low_byte);
+/* The epoch with this low byte, the current one first; NULL: no key. */
+static inline struct jv_epoch *jv_keys_find(struct jv_keys *keys, uint8_t low_byte)
+{
+    static const enum jv_epoch_place order[] = {JV_EPOCH_CURRENT, JV_EPOCH_NEXT, JV_EPOCH_PREVIOUS};
+    for (size_t i = 0; i < JV_ARRAY_LEN(order); i++) {
+        struct jv_epoch *epoch = &keys->epochs[order[i]];
+        if (epoch->n != 0 && (uint8_t)epoch->n == low_byte) {
+            return epoch;
+        }
+    }
+    return NULL;
+}
 /* The epoch with this full number; NULL: no key. */
 struct jv_epoch *jv_keys_at(struct jv_keys *keys, uint64_t n);
 

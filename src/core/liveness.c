@@ -54,18 +54,6 @@ static uint32_t heartbeat_ms(const struct jv_core *core, const struct jv_session
     return jv_core_is_client(core) ? ms : ms + ms / 2;
 }
 
-void jv_liveness_sent(struct jv_core *core, struct jv_session *s, const struct jv_epoch *epoch,
-                      uint64_t counter)
-{
-    struct jv_liveness *live = &s->live;
-    live->eliciting_epoch = epoch->n;
-    live->eliciting_counter = counter;
-    if (!live->outstanding) {
-        live->outstanding = true;
-        live->outstanding_at = core->now;
-    }
-}
-
 void jv_liveness_heard(struct jv_core *core, struct jv_session *s)
 {
     if (jv_core_is_client(core) && s->bound->doublings > 0) {
@@ -82,14 +70,11 @@ void jv_liveness_heard(struct jv_core *core, struct jv_session *s)
     }
 }
 
-void jv_liveness_owe(struct jv_core *core, struct jv_session *s)
+void jv_liveness_owe_first(struct jv_core *core, struct jv_session *s)
 {
-    struct jv_liveness *live = &s->live;
-    if (!live->report_owed) {
-        /* Half of the promise, so that scheduling on the way does not make the report late. */
-        live->report_owed = true;
-        live->report_due = jv_add_us(core->now, ack_delay_us(s) / 2);
-    }
+    /* Half of the promise, so that scheduling on the way does not make the report late. */
+    s->live.report_owed = true;
+    s->live.report_due = jv_add_us(core->now, ack_delay_us(s) / 2);
 }
 
 void jv_liveness_on_heartbeat(struct jv_core *core, struct jv_session *s,

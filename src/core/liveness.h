@@ -18,12 +18,27 @@ uint64_t jv_rtt_srtt_us(const struct jv_rtt *rtt);   /* JV_RTT_INITIAL_US before
 uint64_t jv_rtt_jitter_us(const struct jv_rtt *rtt); /* at least JV_JITTER_FLOOR_US */
 
 /* Something that the peer must answer has left. */
-void jv_liveness_sent(struct jv_core *core, struct jv_session *s, const struct jv_epoch *epoch,
-                      uint64_t counter);
+static inline void jv_liveness_sent(struct jv_core *core, struct jv_session *s,
+                                    const struct jv_epoch *epoch, uint64_t counter)
+{
+    struct jv_liveness *live = &s->live;
+    live->eliciting_epoch = epoch->n;
+    live->eliciting_counter = counter;
+    if (!live->outstanding) {
+        live->outstanding = true;
+        live->outstanding_at = core->now;
+    }
+}
 /* An authenticated packet came on the bound path. */
 void jv_liveness_heard(struct jv_core *core, struct jv_session *s);
+void jv_liveness_owe_first(struct jv_core *core, struct jv_session *s);
 /* Inner data came: a report is owed. */
-void jv_liveness_owe(struct jv_core *core, struct jv_session *s);
+static inline void jv_liveness_owe(struct jv_core *core, struct jv_session *s)
+{
+    if (!s->live.report_owed) {
+        jv_liveness_owe_first(core, s);
+    }
+}
 /* It is answered at once; the answer is sent with what else the packet of the heartbeat asks for. */
 void jv_liveness_on_heartbeat(struct jv_core *core, struct jv_session *s,
                               const struct jv_frame_heartbeat *f);

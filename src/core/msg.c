@@ -4,8 +4,6 @@
 #include "parts.h"
 #include "record.h"
 
-#define COUNTER_MASK ((1ULL << 48) - 1)
-
 /* The body must have been written in full and to its very end: every encoder below has a fixed size. */
 static void finish(const struct jv_wr *wr)
 {
@@ -15,31 +13,6 @@ static void finish(const struct jv_wr *wr)
 static bool is_whole(const struct jv_rd *rd)
 {
     return !rd->err && rd->left == 0;
-}
-
-/* ---- header ---- */
-
-/* Two words, not a cursor: this one stands in every packet. */
-void jv_header_encode(const struct jv_header *header, uint8_t out[JV_HEADER_BYTES])
-{
-    uint32_t flag = header->is_csum_partial ? JV_FLAG_PARTIAL_CSUM : 0;
-    uint64_t first = (uint64_t)(uint8_t)(JV_WIRE_VERSION << 6 | flag | header->type) << 56;
-    jv_store64(out, first | (uint64_t)header->epoch << 48 | (header->counter & COUNTER_MASK));
-    jv_store64(out + 8, header->locator);
-}
-
-bool jv_header_decode(const uint8_t *bytes, struct jv_header *out)
-{
-    uint64_t word = jv_load64(bytes);
-    uint8_t first = (uint8_t)(word >> 56);
-    out->type = first & 0x1fU;
-    out->epoch = (uint8_t)(word >> 48);
-    out->counter = word & COUNTER_MASK;
-    out->locator = jv_load64(bytes + 8);
-    out->is_csum_partial = (first & JV_FLAG_PARTIAL_CSUM) != 0;
-    bool may_have_flag = out->type == JV_TYPE_TRAFFIC;
-    return first >> 6 == JV_WIRE_VERSION && (may_have_flag || !out->is_csum_partial) &&
-           out->type >= JV_TYPE_BIRTH_INIT && out->type <= JV_TYPE_HINT;
 }
 
 /* ---- births ---- */

@@ -34,12 +34,6 @@ static uint32_t top_of(const struct jv_session *s, const struct jv_path *path)
     return top;
 }
 
-static uint32_t inner_of(const struct jv_path *path)
-{
-    uint32_t bytes = jv_pmtu_bytes(&path->size.search);
-    return bytes > JV_TRAFFIC_OVERHEAD ? bytes - JV_TRAFFIC_OVERHEAD : 0;
-}
-
 /* ---- telling ---- */
 
 struct jv_frame jv_pathsize_frame(const struct jv_core *core, const struct jv_session *s)
@@ -53,7 +47,7 @@ static void record_size(struct jv_core *core, struct jv_session *s, struct jv_pa
                         struct jv_out *out)
 {
     struct jv_path_size *size = &path->size;
-    uint32_t inner = inner_of(path);
+    uint32_t inner = jv_pathsize_inner(path);
     if (inner == size->recorded) {
         return;
     }
@@ -144,7 +138,7 @@ void jv_pathsize_forget(const struct jv_core *core, const struct jv_session *s,
     memset(&path->size, 0, sizeof path->size);
     jv_pmtu_init(&path->size.search, top_of(s, path));
     path->size.due = JV_NEVER;
-    path->size.recorded = (uint16_t)inner_of(path);
+    path->size.recorded = (uint16_t)jv_pathsize_inner(path);
 }
 
 void jv_pathsize_begin(struct jv_core *core, struct jv_session *s, struct jv_path *path)
@@ -349,7 +343,7 @@ static uint32_t least_inner(struct jv_core *core, struct jv_session *s)
     uint32_t least = s->mtu;
     for (uint32_t i = 0; i < JV_PATH_MAX; i++) {
         const struct jv_path *path = &core->client->paths[i];
-        least = may_carry(core, s, path) ? JV_MIN(least, inner_of(path)) : least;
+        least = may_carry(core, s, path) ? JV_MIN(least, jv_pathsize_inner(path)) : least;
     }
     return least;
 }
@@ -411,27 +405,12 @@ void jv_pathsize_settle(struct jv_core *core, struct jv_session *s, struct jv_ou
 
 /* ---- what is sent ---- */
 
-uint32_t jv_pathsize_limit(const struct jv_session *s)
-{
-    return JV_MIN(s->mtu, inner_of(s->bound));
-}
-
 uint32_t jv_pathsize_clamp(const struct jv_core *core, const struct jv_session *s)
 {
     uint32_t mtu = jv_core_is_client(core) ? s->inner.clamp
                    : s->bound == NULL      ? s->mtu
                                            : jv_pathsize_limit(s);
     return JV_MAX(mtu, JV_PMTU_FLOOR - JV_TRAFFIC_OVERHEAD);
-}
-
-void jv_pathsize_watch(struct jv_core *core, struct jv_session *s, uint64_t epoch, uint64_t counter,
-                       uint32_t bytes)
-{
-    if (bytes <= JV_PMTU_FLOOR || s->watch.len >= JV_PMTU_WATCHED) {
-        return;
-    }
-    s->watch.packets[s->watch.len++] =
-        (struct jv_watched){epoch, counter, core->now, (uint16_t)bytes};
 }
 
 void jv_pathsize_rebound(struct jv_session *s)

@@ -46,13 +46,27 @@ void jv_pathsize_settle(struct jv_core *core, struct jv_session *s, struct jv_ou
 
 /* ---- both ---- */
 
-/* The largest inner packet for the bound path. */
-uint32_t jv_pathsize_limit(const struct jv_session *s);
+/* The largest inner packet for a path, and for the bound one. */
+static inline uint32_t jv_pathsize_inner(const struct jv_path *path)
+{
+    uint32_t bytes = jv_pmtu_bytes(&path->size.search);
+    return bytes > JV_TRAFFIC_OVERHEAD ? bytes - JV_TRAFFIC_OVERHEAD : 0;
+}
+static inline uint32_t jv_pathsize_limit(const struct jv_session *s)
+{
+    return JV_MIN(s->mtu, jv_pathsize_inner(s->bound));
+}
 /* The MTU that the MSS of a SYN must fit. */
 uint32_t jv_pathsize_clamp(const struct jv_core *core, const struct jv_session *s);
 /* A packet was sealed for the bound path. */
-void jv_pathsize_watch(struct jv_core *core, struct jv_session *s, uint64_t epoch, uint64_t counter,
-                       uint32_t bytes);
+static inline void jv_pathsize_watch(const struct jv_core *core, struct jv_session *s,
+                                     uint64_t epoch, uint64_t counter, uint32_t bytes)
+{
+    if (bytes > JV_PMTU_FLOOR && s->watch.len < JV_PMTU_WATCHED) {
+        s->watch.packets[s->watch.len++] =
+            (struct jv_watched){epoch, counter, core->now, (uint16_t)bytes};
+    }
+}
 void jv_pathsize_on_report(struct jv_core *core, struct jv_session *s,
                            const struct jv_report *report, struct jv_out *out);
 /* Another path is bound: what was watched says nothing of it. */

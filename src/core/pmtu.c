@@ -149,18 +149,6 @@ bool jv_pmtu_lost(struct jv_pmtu *p, bool small_came_back)
     return true;
 }
 
-uint32_t jv_pmtu_bytes(const struct jv_pmtu *p)
-{
-    if (p->size != 0) {
-        return p->size;
-    }
-    if (p->failed == 0) {
-        return p->top;
-    }
-    uint32_t safe = p->failed > JV_PMTU_BASE ? JV_PMTU_BASE : JV_PMTU_FLOOR;
-    return JV_MIN(safe, p->top);
-}
-
 bool jv_pmtu_is_narrow(const struct jv_pmtu *p)
 {
     return jv_pmtu_bytes(p) < JV_PMTU_BASE;

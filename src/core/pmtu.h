@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base.h"
 #include "bounds.h"
 
 struct jv_pmtu {
@@ -52,7 +53,17 @@ bool jv_pmtu_lost(struct jv_pmtu *p, bool small_came_back);
  * The largest datagram that may be sent. What was never asked is taken for right (decision 0011): a tunnel cannot take back what it
  * told to the connections inside, and the answer is a round trip away.
  */
-uint32_t jv_pmtu_bytes(const struct jv_pmtu *p);
+static inline uint32_t jv_pmtu_bytes(const struct jv_pmtu *p)
+{
+    if (p->size != 0) {
+        return p->size;
+    }
+    if (p->failed == 0) {
+        return p->top;
+    }
+    uint32_t safe = p->failed > JV_PMTU_BASE ? JV_PMTU_BASE : JV_PMTU_FLOOR;
+    return JV_MIN(safe, p->top);
+}
 /* It does not carry an inner packet of JV_MTU_MIN. */
 bool jv_pmtu_is_narrow(const struct jv_pmtu *p);
 /* It does not even carry the floor. */

@@ -126,7 +126,7 @@ void jv_quiet_on_frame(struct jv_core *core, struct jv_session *s, const struct 
     }
 }
 
-void jv_quiet_break(struct jv_core *core, struct jv_session *s, bool is_data)
+void jv_quiet_end_sent(struct jv_core *core, struct jv_session *s, bool is_data)
 {
     bool was_on = s->quiet.on;
     s->quiet.on = s->quiet.is_offered = false;
@@ -135,7 +135,7 @@ void jv_quiet_break(struct jv_core *core, struct jv_session *s, bool is_data)
     }
 }
 
-void jv_quiet_broken(struct jv_core *core, struct jv_session *s, bool is_data)
+void jv_quiet_end_came(struct jv_core *core, struct jv_session *s, bool is_data)
 {
     struct jv_instant quick = jv_add_ms(core->now, s->policy.heartbeat_interval_ms);
     if (s->quiet.on) {

@@ -30,8 +30,20 @@ bool jv_quiet_answer(struct jv_core *core, struct jv_session *s, struct jv_frame
 void jv_quiet_answered(struct jv_core *core, struct jv_session *s);
 
 void jv_quiet_on_frame(struct jv_core *core, struct jv_session *s, const struct jv_frame_quiet *f);
+void jv_quiet_end_sent(struct jv_core *core, struct jv_session *s, bool is_data);
+void jv_quiet_end_came(struct jv_core *core, struct jv_session *s, bool is_data);
 /* Anything else is sent; `is_data`: it takes a heartbeat along. */
-void jv_quiet_break(struct jv_core *core, struct jv_session *s, bool is_data);
+static inline void jv_quiet_break(struct jv_core *core, struct jv_session *s, bool is_data)
+{
+    if (s->quiet.on || s->quiet.is_offered) {
+        jv_quiet_end_sent(core, s, is_data);
+    }
+}
 /* Anything else came. */
-void jv_quiet_broken(struct jv_core *core, struct jv_session *s, bool is_data);
+static inline void jv_quiet_broken(struct jv_core *core, struct jv_session *s, bool is_data)
+{
+    if (s->quiet.on || s->quiet.is_offered) {
+        jv_quiet_end_came(core, s, is_data);
+    }
+}
 #endif /* JV_CORE_QUIET_H */

@@ -69,7 +69,7 @@ void jv_replay_mark(struct jv_replay *window, uint64_t counter)
         if (counter - window->top >= JV_REPLAY_BITS) {
             memset(window->bits, 0, sizeof window->bits);
         } else {
-            clear(window, window->top + 1, counter);
+            clear(window, window->top + 1, counter - 1); /* its own bit is set below */
         }
         window->top = counter;
     }

@@ -46,13 +46,6 @@ void jv_resend_divide(struct jv_core *core)
     core->kept_lent_max = core->kept_cap - core->kept_share * core->cfg.sessions_max;
 }
 
-static bool has_place(const struct jv_core *core, const struct jv_session *s)
-{
-    uint32_t max = s->policy.resend_max_kib / (JV_BUF_BYTES / 1024);
-    return s->kept.len < max &&
-           (s->kept.len < core->kept_share || core->kept_lent < core->kept_lent_max);
-}
-
 /* Nobody has reported it: a jump may have lost it for good. What a report has passed by was lost by the path, not by the jump. */
 static void note_missed(const struct jv_session *s, struct jv_missed *missed, uint64_t epoch,
                         uint64_t counter)
@@ -77,32 +70,18 @@ static void push_out(struct jv_core *core, struct jv_session *s)
     remove_behind(core, s, 0);
 }
 
-void jv_resend_keep(struct jv_core *core, struct jv_session *s, uint64_t epoch, uint64_t counter,
-                    const struct jv_slot *slot)
+bool jv_resend_make_place(struct jv_core *core, struct jv_session *s, uint64_t epoch,
+                          uint64_t counter)
 {
-    if (s->policy.resend_age_ms == 0 || s->policy.resend_max_kib == 0) {
-        return; /* the policy wants none of this */
-    }
-    while (s->kept.len > 0 && !has_place(core, s)) {
+    while (s->kept.len > 0 && !jv_resend_has_place(core, s)) {
         push_out(core, s); /* one, but where a new policy made the room smaller */
     }
-    if (!has_place(core, s)) {
-        note_missed(s, &s->kept.pushed, epoch, counter);
-        core->count.resend_pushed_out++;
-        return;
+    if (jv_resend_has_place(core, s)) {
+        return true;
     }
-    uint32_t buffer = jv_core_hold(core, slot);
-    core->kept[buffer] = (struct jv_kept){.epoch = epoch,
-                                          .counter = counter,
-                                          .at = core->now,
-                                          .off = (uint16_t)slot->off,
-                                          .len = (uint16_t)slot->len,
-                                          .ecn = slot->ecn,
-                                          .dscp = slot->dscp};
-    *(s->kept.last != 0 ? &core->kept[s->kept.last - 1].next : &s->kept.first) = buffer + 1;
-    s->kept.last = buffer + 1;
-    core->kept_lent += s->kept.len >= core->kept_share ? 1 : 0;
-    s->kept.len++;
+    note_missed(s, &s->kept.pushed, epoch, counter);
+    core->count.resend_pushed_out++;
+    return false;
 }
 
 /* ---- reports ---- */
@@ -260,11 +239,6 @@ void jv_resend_record(const struct jv_session *s, struct jv_record *rec)
     jv_record_put(rec, JV_FD_resent, s->kept.jump.resent);
     jv_record_put(rec, JV_FD_pushed_out, s->kept.jump.pushed_out);
     jv_record_put(rec, JV_FD_too_old, s->kept.jump.too_old);
-}
-
-bool jv_resend_is_busy(const struct jv_session *s)
-{
-    return s->kept.due > 0 || s->pace.on;
 }
 
 void jv_resend_run(struct jv_core *core, struct jv_session *s, struct jv_out *out)

@@ -21,9 +21,41 @@
 
 /* How the pool is divided: packets that are each session's, packets that are lent. */
 void jv_resend_divide(struct jv_core *core);
+static inline bool jv_resend_has_place(const struct jv_core *core, const struct jv_session *s)
+{
+    uint32_t max = s->policy.resend_max_kib / (JV_BUF_BYTES / 1024);
+    return s->kept.len < max &&
+           (s->kept.len < core->kept_share || core->kept_lent < core->kept_lent_max);
+}
+/* Older packets make place for this one. False: there is none at all; it is counted as given up. */
+bool jv_resend_make_place(struct jv_core *core, struct jv_session *s, uint64_t epoch,
+                          uint64_t counter);
 /* A packet was sealed and is about to leave in `slot`. */
-void jv_resend_keep(struct jv_core *core, struct jv_session *s, uint64_t epoch, uint64_t counter,
-                    const struct jv_slot *slot);
+JV_INLINE void jv_resend_keep(struct jv_core *core, struct jv_session *s, uint64_t epoch,
+                              uint64_t counter, const struct jv_slot *slot)
+{
+    if (s->policy.resend_age_ms == 0 || s->policy.resend_max_kib == 0) {
+        return; /* the policy wants none of this */
+    }
+    if (!jv_resend_has_place(core, s) && !jv_resend_make_place(core, s, epoch, counter)) {
+        return;
+    }
+    uint32_t buffer = jv_core_hold(core, slot);
+    struct jv_kept *kept = &core->kept[buffer];
+    kept->epoch = epoch;
+    kept->counter = counter;
+    kept->at = core->now;
+    kept->next = 0;
+    kept->off = (uint16_t)slot->off;
+    kept->len = (uint16_t)slot->len;
+    kept->ecn = slot->ecn;
+    kept->dscp = slot->dscp;
+    kept->is_due = false;
+    *(s->kept.last != 0 ? &core->kept[s->kept.last - 1].next : &s->kept.first) = buffer + 1;
+    s->kept.last = buffer + 1;
+    core->kept_lent += s->kept.len >= core->kept_share ? 1 : 0;
+    s->kept.len++;
+}
 /* What the peer has received need not be kept. */
 void jv_resend_reported(struct jv_core *core, struct jv_session *s, const struct jv_report *report);
 /*
@@ -35,7 +67,10 @@ void jv_resend_begin(struct jv_core *core, struct jv_session *s, const struct jv
 /* Into the record of a jump: kept, of it due at once, and what the peer lacks that the pool had given up by size and by age. */
 void jv_resend_record(const struct jv_session *s, struct jv_record *rec);
 /* Packets are due or paced: new ones wait behind them. */
-bool jv_resend_is_busy(const struct jv_session *s);
+static inline bool jv_resend_is_busy(const struct jv_session *s)
+{
+    return s->kept.due > 0 || s->pace.on;
+}
 /* Send what is due, as far as `out` has room and the pace allows. */
 void jv_resend_run(struct jv_core *core, struct jv_session *s, struct jv_out *out);
 /* Drop what is too old; what nobody reported since a move by choice is due. */

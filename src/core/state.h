@@ -561,7 +561,13 @@ struct jv_core {
 #define JV_ROOM_ORDERS                                                                             \
     (2U * JV_USER_NETS_MAX + 3U) /* one session replaced by another, and the MTU */
 #define JV_ROOM_TUN (JV_HELD_MAX + 1U)
-bool jv_has_room(const struct jv_out *out);
+static inline bool jv_has_room(const struct jv_out *out)
+{
+    return out->tx_cap - out->tx_len >= JV_ROOM_TX &&
+           out->records_cap - out->records_len >= JV_ROOM_RECORDS &&
+           out->orders_cap - out->orders_len >= JV_ROOM_ORDERS &&
+           out->tun_cap - out->tun_len >= JV_ROOM_TUN;
+}
 /* An empty buffer for a datagram of the core's own; false: none free (counted). */
 bool jv_core_buf(struct jv_core *core, struct jv_slot *slot);
 static inline uint8_t *jv_core_buffer(const struct jv_core *core, uint32_t idx)
@@ -593,12 +599,36 @@ static inline void jv_core_release(struct jv_core *core, uint32_t idx)
 }
 void jv_core_drop(struct jv_core *core, struct jv_slot *slot, enum jv_drop why);
 /* The session's deadline will be computed anew at the end of the call. */
-void jv_core_touch(struct jv_core *core, struct jv_session *s);
+static inline void jv_core_touch(struct jv_core *core, struct jv_session *s)
+{
+    if (s->dirty) {
+        return;
+    }
+    JV_ASSERT(core->dirty_len < JV_ARRAY_LEN(core->dirty));
+    s->dirty = true;
+    core->dirty[core->dirty_len++] = s->handle.idx;
+}
 /* Hand a finished datagram to the output. */
-void jv_core_send(struct jv_core *core, struct jv_slot *slot, struct jv_out *out);
+static inline void jv_core_send(struct jv_core *core, struct jv_slot *slot, struct jv_out *out)
+{
+    JV_ASSERT(out->tx_len < out->tx_cap);
+    core->count.tx_datagrams++;
+    core->count.tx_bytes += slot->len;
+    if (core->cfg.dscp != JV_DSCP_COPY) {
+        slot->dscp = core->cfg.dscp;
+    }
+    out->tx[out->tx_len++] = *slot;
+}
 /* Hand an inner packet to the output. */
-void jv_core_deliver(struct jv_core *core, const struct jv_session *s, struct jv_slot *slot,
-                     struct jv_out *out);
+static inline void jv_core_deliver(struct jv_core *core, const struct jv_session *s,
+                                   struct jv_slot *slot, struct jv_out *out)
+{
+    JV_ASSERT(out->tun_len < out->tun_cap);
+    core->count.tx_packets++;
+    core->count.tx_packet_bytes += slot->len;
+    slot->session = s->handle.idx;
+    out->tun[out->tun_len++] = *slot;
+}
 void jv_core_random(struct jv_core *core, void *out, size_t len);
 /* The end of a call, or of a part of it: what ended is settled, what changed gets its deadline. */
 void jv_core_settle(struct jv_core *core, struct jv_out *out);

@@ -20,8 +20,8 @@
 /* ---- sealing ---- */
 
 /* Header in front, tag behind, in place; counts and addresses the slot. False: the key is used up or there is none. */
-static bool seal(struct jv_core *core, struct jv_session *s, const struct jv_path *path,
-                 struct jv_slot *slot, struct jv_epoch **epoch_out)
+JV_INLINE bool seal(struct jv_session *s, const struct jv_path *path, struct jv_slot *slot,
+                    struct jv_epoch **epoch_out)
 {
     struct jv_epoch *epoch = &s->keys->epochs[JV_EPOCH_CURRENT];
     if (epoch->n == 0 || epoch->tx_next >= JV_KEY_SEAL_MAX) {
@@ -44,12 +44,11 @@ static bool seal(struct jv_core *core, struct jv_session *s, const struct jv_pat
     slot->link = path->link;
     slot->remote = path->remote;
     slot->local = path->local;
-    (void)core;
     *epoch_out = epoch;
     return true;
 }
 
-static void wait_for_path(struct jv_core *core, struct jv_session *s, struct jv_slot *slot)
+JV_COLD static void wait_for_path(struct jv_core *core, struct jv_session *s, struct jv_slot *slot)
 {
     struct jv_handle handle;
     uint32_t max = s->policy.waiting_max_kib / (JV_BUF_BYTES / 1024);
@@ -73,22 +72,22 @@ static void wait_for_path(struct jv_core *core, struct jv_session *s, struct jv_
     jv_core_touch(core, s);
 }
 
-static void complete(struct jv_slot *slot)
+JV_COLD static void complete(struct jv_slot *slot)
 {
     bool is_plain = jv_csum_complete(slot->buf + slot->off, slot->len);
     JV_ASSERT(is_plain); /* looked at when it came from the device */
     slot->is_csum_partial = false;
 }
 
-static void send_packet(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
-                        struct jv_out *out)
+JV_INLINE void send_packet(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
+                           struct jv_out *out)
 {
     struct jv_epoch *epoch = NULL;
     uint32_t bytes = slot->len;
     if (slot->is_csum_partial && (s->features & JV_FEATURE_PARTIAL_CSUM) == 0) {
         complete(slot);
     }
-    if (!seal(core, s, s->bound, slot, &epoch)) {
+    if (!seal(s, s->bound, slot, &epoch)) {
         jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
         return;
     }
@@ -109,16 +108,10 @@ static void send_packet(struct jv_core *core, struct jv_session *s, struct jv_sl
     jv_core_send(core, slot, out);
 }
 
-/* Whether it fits is known when it goes: the path may be another one than when it came. */
-static void fit_packet(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
-                       struct jv_out *out)
+JV_COLD static void split_packet(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
+                                 uint32_t limit, struct jv_out *out)
 {
     struct jv_slot parts[JV_FRAGMENTS_MAX];
-    uint32_t limit = jv_pathsize_limit(s);
-    if (slot->len <= limit) {
-        send_packet(core, s, slot, out);
-        return;
-    }
     if (slot->is_csum_partial) {
         complete(slot); /* fragments have none, and an ICMP answer quotes what was sent */
     }
@@ -134,7 +127,19 @@ static void fit_packet(struct jv_core *core, struct jv_session *s, struct jv_slo
     jv_core_give(core, slot, 1);
 }
 
-static bool is_in(const struct jv_prefix *prefixes, uint32_t len, const struct jv_ip *ip)
+/* Whether it fits is known when it goes: the path may be another one than when it came. */
+JV_INLINE void fit_packet(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
+                          struct jv_out *out)
+{
+    uint32_t limit = jv_pathsize_limit(s);
+    if (slot->len <= limit) {
+        send_packet(core, s, slot, out);
+    } else {
+        split_packet(core, s, slot, limit, out);
+    }
+}
+
+JV_INLINE bool is_in(const struct jv_prefix *prefixes, uint32_t len, const struct jv_ip *ip)
 {
     for (uint32_t i = 0; i < len; i++) {
         if (jv_prefix_has(&prefixes[i], ip)) {
@@ -145,8 +150,8 @@ static bool is_in(const struct jv_prefix *prefixes, uint32_t len, const struct j
 }
 
 /* The session's inner address or a network behind its client, the same rule on both ends. */
-static bool is_session_source(const struct jv_core *core, const struct jv_session *s,
-                              const struct jv_ip *ip)
+JV_INLINE bool is_session_source(const struct jv_core *core, const struct jv_session *s,
+                                 const struct jv_ip *ip)
 {
     const struct jv_prefix *own = ip->family == JV_AF_4 ? &s->address4 : &s->address6;
     if (own->ip.family != JV_AF_NONE && jv_ip_is_equal(&own->ip, ip)) {
@@ -180,8 +185,10 @@ void jv_tunnel_packet(struct jv_core *core, struct jv_session *s, const struct j
         jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
         return;
     }
-    (void)jv_inner_clamp_mss(slot->buf + slot->off, slot->len, jv_pathsize_clamp(core, s),
-                             slot->is_csum_partial);
+    if (jv_inner_is_syn(slot->buf + slot->off, slot->len)) {
+        (void)jv_inner_clamp_mss(slot->buf + slot->off, slot->len, jv_pathsize_clamp(core, s),
+                                 slot->is_csum_partial);
+    }
     slot->ecn = inner->ecn;
     slot->dscp = inner->dscp; /* for DSCP = copy; a number stands on every datagram alike */
     if (s->bound == NULL || jv_jump_holds_packets(core, s) || jv_resend_is_busy(s) ||
@@ -278,7 +285,7 @@ bool jv_tunnel_frames_to(struct jv_core *core, struct jv_session *s, const struc
     JV_ASSERT(!wr.err);
     slot.off = JV_BUF_HEADROOM;
     slot.len = (uint32_t)len;
-    if (!seal(core, s, path, &slot, &epoch)) {
+    if (!seal(s, path, &slot, &epoch)) {
         jv_core_give(core, &slot, 1);
         return false;
     }
@@ -306,8 +313,8 @@ void jv_tunnel_terminate(struct jv_core *core, struct jv_session *s, enum jv_why
 /* ---- opening ---- */
 
 /* The epoch where the packet may be opened, or NULL with the drop that it is. */
-static struct jv_epoch *admit(struct jv_session *s, const struct jv_header *header,
-                              enum jv_drop *drop)
+JV_INLINE struct jv_epoch *admit(struct jv_session *s, const struct jv_header *header,
+                                 enum jv_drop *drop)
 {
     struct jv_epoch *epoch = jv_keys_find(s->keys, header->epoch);
     if (epoch == NULL) {
@@ -322,8 +329,8 @@ static struct jv_epoch *admit(struct jv_session *s, const struct jv_header *head
     return epoch;
 }
 
-static bool open_in_place(struct jv_epoch *epoch, const struct jv_header *header,
-                          struct jv_slot *slot)
+JV_INLINE bool open_in_place(struct jv_epoch *epoch, const struct jv_header *header,
+                             struct jv_slot *slot)
 {
     uint8_t *start = slot->buf + slot->off;
     if (slot->len <= JV_TRAFFIC_OVERHEAD || epoch->open_fails >= JV_KEY_OPEN_FAIL_MAX) {
@@ -345,8 +352,8 @@ static bool open_in_place(struct jv_epoch *epoch, const struct jv_header *header
     return true;
 }
 
-static void deliver(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
-                    struct jv_out *out)
+JV_INLINE void deliver(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
+                       struct jv_out *out)
 {
     struct jv_inner inner;
     uint8_t *packet = slot->buf + slot->off;
@@ -366,7 +373,10 @@ static void deliver(struct jv_core *core, struct jv_session *s, struct jv_slot *
         jv_core_drop(core, slot, JV_DROP_INNER_ECN);
         return;
     }
-    (void)jv_inner_clamp_mss(packet, slot->len, jv_pathsize_clamp(core, s), slot->is_csum_partial);
+    if (jv_inner_is_syn(packet, slot->len)) {
+        (void)jv_inner_clamp_mss(packet, slot->len, jv_pathsize_clamp(core, s),
+                                 slot->is_csum_partial);
+    }
     s->rx_packets++;
     s->rx_bytes += slot->len;
     jv_core_deliver(core, s, slot, out);
@@ -473,8 +483,8 @@ static void on_frame(struct jv_core *core, struct jv_session *s, const struct jv
     }
 }
 
-static void on_frames(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
-                      struct jv_out *out)
+JV_COLD static void on_frames(struct jv_core *core, struct jv_session *s, struct jv_slot *slot,
+                              struct jv_out *out)
 {
     struct jv_rd rd = jv_rd_init(slot->buf + slot->off, slot->len);
     struct jv_frame frame;
