@@ -3,8 +3,10 @@
 What counts as one: a build, a TAP line, a verdict of a model, a fuzz target, a program under memcheck, a lint, a namespace test.
 """
 import argparse
+import base64
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -28,7 +30,7 @@ GROUPS = {
     "valgrind": "the unit tests under memcheck: uninitialised reads, leaks (with --long, or by name)",
     "coverage": "branches that the tests of base, crypto, core and verify take (with --long, or by name): src/core at 95 %, every gap explained",
     "interop": "births, data, rekey and jump with a peer in Go and its own Noise",
-    "fuzz": "every fuzz target for seconds (five minutes with --long), by libFuzzer and AFL++",
+    "fuzz": "every fuzz target for seconds, the same inputs in each run (five minutes under a drawn seed with --long), by libFuzzer and AFL++",
     "lint": "layers, symbols, calls, format, documents, shell, manual pages, static analysis",
     "netns": "the daemons in network namespaces, with the real kernel",
 }
@@ -47,12 +49,12 @@ def say(text):
     print("[%4d s] %s" % (time.monotonic() - start, text), flush=True)
 
 
-def count(name, passed, failed, log, again):
+def count(name, passed, failed, log, again, ending=None):
     Tally.passed += passed
     Tally.failed += failed
     if failed:
         Tally.failures.append("%s: %s" % (name, again))
-        print("\nFAILED %s\n%s\n  log:    %s\n  repeat: %s\n" % (name, tail(log), os.path.relpath(log, ROOT), again), flush=True)
+        print("\nFAILED %s\n%s\n  log:    %s\n  repeat: %s\n" % (name, (ending or tail)(log), os.path.relpath(log, ROOT), again), flush=True)
 
 
 def tail(path, lines=30):
@@ -308,7 +310,30 @@ def group_interop(_):
 
 
 FUZZ_CORES = ["birth", "datagram", "pair", "sealed"]  # whole cores: slower, and worth more time
-FUZZ_SMOKE = ["pair", "msg"]  # by AFL++ too, to see that it works
+# Inputs made of the corpus in the short run: about eight seconds of a core for those above, three at most for the others.
+FUZZ_RUNS = {"birth": 900, "datagram": 1100, "pair": 240, "sealed": 900, "auditfile": 15000, "chain": 25000, "config": 20000, "emutext": 75000,
+             "ini": 120000, "netwatch": 80000, "policyfile": 50000, "reply": 150000, "verify": 30000, "wgfile": 60000}
+FUZZ_RUNS_ELSE = 300000
+FUZZ_SMOKE = {"pair": 400, "msg": 30000}  # executions by AFL++ too, to see that it works
+
+
+def fuzz_tail(path, lines=24):
+    """Of a fuzz target that failed: what it said before it aborted (the law and the record of a judge), the stack, and where the input is."""
+    with open(path, errors="replace") as f:
+        text = f.read().splitlines()
+    at = next((i for i, l in enumerate(text) if re.search(r"^==\d+== ?ERROR|: runtime error: ", l)), None)
+    if at is None:
+        return tail(path)
+    said = [l for l in text[:at] if not re.match(r"#\d+\s|INFO: |Dictionary: |\s+NEW_FUNC|\tNEW_FUNC|=+$|$", l)]
+    stack = [l for l in text[at:at + 200] if re.match(r"==\d+== ?ERROR|\s+#\d+ ", l) or "runtime error" in l]
+    stack = [l for l in stack if " fuzzer::" not in l and "__sanitizer_" not in l and "__libc_start" not in l]
+    place = [l for l in text[at:] if "Test unit written to" in l or "SUMMARY" in l]
+    shown = said[-6:] + stack[:lines] + place
+    kept = next((m[1] for l in place for m in [re.search(r"Test unit written to (\S+)", l)] if m), None)
+    if kept is not None and os.path.exists(os.path.join(ROOT, kept)) and os.path.getsize(os.path.join(ROOT, kept)) <= 4096:
+        with open(os.path.join(ROOT, kept), "rb") as f:
+            shown += ["input in base64: " + base64.b64encode(f.read()).decode()]
+    return "\n".join("  | " + l for l in shown)
 
 
 def executions(log):
@@ -318,48 +343,65 @@ def executions(log):
 
 
 def group_fuzz(args):
-    """libFuzzer under ASan and UBSan, and AFL++. With --long each target has five minutes, half by either: an hour on two cores."""
+    """libFuzzer under ASan and UBSan, and AFL++. The short run has a seed and a number of inputs, no clock: a tree passes always or never.
+    With --long each target has five minutes, half by either: an hour on two cores, under a seed that is drawn and told."""
     if not build("build-asan"):
         return
     folder = os.path.join(ROOT, "build-asan", "tests")
     targets = sorted(f for f in os.listdir(folder) if f.startswith("fuzz_") and os.access(os.path.join(folder, f), os.X_OK)
                      and os.path.isfile(os.path.join(folder, f)))
     entries = [t[len("fuzz_"):] for t in targets]
+    seed = random.SystemRandom().randrange(1, 1 << 31) if args.long else 1
     os.environ.update(ASAN_ENV)
-    say("%d fuzz targets, %s" % (len(targets), "five minutes each" if args.long else "a few seconds each"))
+    say("%d fuzz targets, %s, seed %d" % (len(targets), "five minutes each" if args.long else "a few seconds each", seed))
     total = {"libFuzzer": 0, "AFL++": 0}
 
     def by_libfuzzer(entry):
-        is_core = entry in FUZZ_CORES
-        seconds = 150 if args.long else 8 if is_core else 3
-        found = os.path.join(LOGS, "corpus", entry)
-        os.makedirs(found, exist_ok=True)
-        # The schedule of rare features costs more than a run of whole cores does. A busy machine stops a process for long.
-        cmd = ["build-asan/tests/fuzz_" + entry, "-max_total_time=%d" % seconds, "-timeout=60", "-rss_limit_mb=4096", "-entropic=0",
-               "-print_final_stats=1", "-artifact_prefix=%s/crash-%s-" % (os.path.relpath(LOGS, ROOT), entry), found]
+        """Gives what by_afl() gives: the kind, the name, the command, how it ended, its log, and how many executions it owes."""
+        corpus = os.path.join("tests/fuzz/corpus", entry)
+        inputs = sorted(os.listdir(os.path.join(ROOT, corpus))) if os.path.isdir(os.path.join(ROOT, corpus)) else []
+        # The schedule of rare features costs more than a run of whole cores does.
+        cmd = ["build-asan/tests/fuzz_" + entry, "-seed=%d" % seed, "-rss_limit_mb=4096", "-entropic=0", "-print_final_stats=1",
+               "-artifact_prefix=%s/crash-%s-" % (os.path.relpath(LOGS, ROOT), entry)]
         words = "tests/fuzz/%s.dict" % entry
         if os.path.exists(os.path.join(ROOT, words)):
             cmd.insert(1, "-dict=" + words)
-        corpus = os.path.join("tests/fuzz/corpus", entry)
-        if os.path.isdir(os.path.join(ROOT, corpus)):
-            cmd.append(corpus)
-        return ("libFuzzer", "fuzz_" + entry, cmd) + run("fuzz_" + entry, cmd, seconds + 300)
+        if args.long:
+            seconds, owed = 150, 1
+            found = os.path.join(LOGS, "corpus", entry)
+            os.makedirs(found, exist_ok=True)
+            # A busy machine stops a process for long.
+            cmd += ["-max_total_time=%d" % seconds, "-timeout=60", found] + ([corpus] if inputs else [])
+        else:
+            # The inputs in an order of their own, since that of a folder is the file system's; none of another run; and no operands of
+            # comparisons as new inputs, since some are addresses. The times are guards: a machine may stop a process for minutes.
+            seconds, owed = 1200, len(inputs) + FUZZ_RUNS.get(entry, FUZZ_RUNS_ELSE)
+            names = os.path.join(LOGS, "corpus-%s.txt" % entry)
+            with open(names, "w") as f:
+                f.write(",".join(os.path.join(corpus, i) for i in inputs))
+            cmd += ["-runs=%d" % owed, "-use_cmp=0", "-max_total_time=%d" % seconds, "-timeout=%d" % seconds]
+            cmd += ["-seed_inputs=@" + os.path.relpath(names, ROOT)] if inputs else []
+        return ("libFuzzer", "fuzz_" + entry, cmd) + run("fuzz_" + entry, cmd, seconds + 300) + (owed,)
 
     def by_afl(entry):
-        seconds = 150 if args.long else 3
-        cmd = ["tests/fuzz/afl", "--seconds", str(seconds), "--out", os.path.join(os.path.relpath(LOGS, ROOT), "afl"), entry]
-        return ("AFL++", "afl " + entry, cmd) + run("afl " + entry, cmd, seconds + 900)
+        much, seconds = (["--seconds", "150"], 150) if args.long else (["--executions", str(FUZZ_SMOKE[entry])], 600)
+        cmd = ["tests/fuzz/afl"] + much + ["--out", os.path.join(os.path.relpath(LOGS, ROOT), "afl"), entry]
+        return ("AFL++", "afl " + entry, cmd) + run("afl " + entry, cmd, seconds + 900) + (1,)
 
     # AFL++ builds once, before two of it would.
-    if not simple("build build-afl", ["tests/fuzz/afl", "--build-only"] + ([] if args.long else FUZZ_SMOKE), 1200):
+    if not simple("build build-afl", ["tests/fuzz/afl", "--build-only"] + ([] if args.long else list(FUZZ_SMOKE)), 1200):
         return
     jobs = [(by_libfuzzer, e) for e in sorted(entries, key=lambda e: e not in FUZZ_CORES)]
     jobs += [(by_afl, e) for e in (entries if args.long else FUZZ_SMOKE)]
     with ThreadPoolExecutor(CORES) as pool:
-        for kind, name, cmd, status, log in pool.map(lambda job: job[0](job[1]), jobs):
+        for kind, name, cmd, status, log, owed in pool.map(lambda job: job[0](job[1]), jobs):
             n = executions(log)
             total[kind] += n
-            count(name, int(status == 0 and n > 0), int(status != 0 or n == 0), log, " ".join(cmd))
+            if status == 0 and n < owed:
+                with open(log, "a") as f:
+                    f.write("\n%d of %d executions, and the time is over\n" % (n, owed))
+            is_good = status == 0 and n >= owed
+            count(name, int(is_good), int(not is_good), log, " ".join(cmd), fuzz_tail)
             if args.long:
                 say("  %s: %d executions" % (name, n))
     say("fuzz: %d executions: %d by libFuzzer, %d by AFL++" % (sum(total.values()), total["libFuzzer"], total["AFL++"]))
