@@ -284,6 +284,19 @@ static void gateway_form(const json_t *status, FILE *file)
                   jv_form_member(status, "half_open"), jv_form_member(status, "sessions_max"));
 }
 
+static void aead_form(const json_t *status, FILE *file)
+{
+    const json_t *aead = json_object_get(status, "aead");
+    const char *cpu = jv_form_word(aead, "cpu");
+    const char *why_not = jv_form_word(aead, "why_not");
+    if (aead != NULL) {
+        (void)fprintf(file, "  sealed by: %s %s%s%s%s%s%s\n", jv_form_word(aead, "library"),
+                      jv_form_word(aead, "version"), cpu[0] == '\0' ? "" : " (", cpu,
+                      cpu[0] == '\0' ? "" : ")",
+                      why_not[0] == '\0' ? "" : "; not by ipsec-mb: ", why_not);
+    }
+}
+
 void jv_form_status(const struct jv_cli *cli, const json_t *status, FILE *file)
 {
     const json_t *warnings = json_object_get(status, "warnings");
@@ -294,6 +307,7 @@ void jv_form_status(const struct jv_cli *cli, const json_t *status, FILE *file)
     } else {
         client_form(cli, status, file);
     }
+    aead_form(status, file);
     (void)fprintf(file, "  events dropped: %" PRIu64 "\n",
                   jv_form_member(status, "events_dropped"));
     for (size_t i = 0; i < json_array_size(warnings); i++) {

@@ -5,10 +5,12 @@
 #include <dlfcn.h>
 #include <intel-ipsec-mb.h>
 #include <stdalign.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LIBRARY "libIPSec_MB.so.1"
+#define MGR_ALIGN 64U
 
 /* What a context points at. */
 struct schedule {
@@ -21,7 +23,6 @@ struct schedule {
 static struct {
     void *handle;
     IMB_MGR *mgr;
-    void (*free_mgr)(IMB_MGR *);
 } lib;
 
 static struct jv_aead_provider provider;
@@ -159,35 +160,50 @@ static const struct arch *arch_of(uint64_t features)
  * A manager with its functions set and nothing else. The init functions of the library would also reset the queues of thirty
  * algorithms and run all of them once, which takes milliseconds and brings megabytes of code into memory; the self-test of aead.c
  * takes the place of that. imb_set_pointers_mb_mgr() is there for the second process of a shared manager: it sets the functions of
- * the architecture that the manager names.
+ * the architecture that the manager names. The queues lie behind the manager and are used by other algorithms only: the copy that
+ * is kept is a quarter of the whole.
  */
-static const char *make_manager(void)
+static const char *make_manager(IMB_MGR *whole)
 {
-    IMB_MGR *(*alloc)(uint64_t);
     IMB_MGR *(*set_pointers)(void *, uint64_t, unsigned);
-    if (!find("alloc_mb_mgr", &alloc) || !find("imb_set_pointers_mb_mgr", &set_pointers) ||
-        !find("free_mb_mgr", &lib.free_mgr)) {
+    const struct arch *arch = arch_of(whole->features);
+    if (!find("imb_set_pointers_mb_mgr", &set_pointers)) {
         return LIBRARY " lacks a function";
     }
-    IMB_MGR *mgr = alloc(0);
-    if (mgr == NULL) {
-        return "out of memory";
-    }
-    lib.mgr = mgr;
-    const struct arch *arch = arch_of(mgr->features);
     if (arch == NULL) {
         return "this processor has no AES instructions";
     }
-    provider.facts.cpu = arch->cpu;
-    mgr->used_arch = (uint32_t)arch->arch;
-    mgr = set_pointers(mgr, 0, 0);
-    if (mgr == NULL || mgr->gcm256_pre == NULL || mgr->gcm256_enc == NULL ||
-        mgr->gcm256_dec == NULL || mgr->get_next_job == NULL || mgr->submit_job_nocheck == NULL) {
+    whole->used_arch = (uint32_t)arch->arch;
+    if (set_pointers(whole, 0, 0) == NULL || whole->gcm256_pre == NULL ||
+        whole->gcm256_enc == NULL || whole->gcm256_dec == NULL || whole->get_next_job == NULL ||
+        whole->submit_job_nocheck == NULL) {
         return LIBRARY " does not support this processor";
     }
-    mgr->next_job = 0;
-    mgr->earliest_job = -1;
+    lib.mgr = aligned_alloc(MGR_ALIGN, (sizeof *lib.mgr + MGR_ALIGN - 1) / MGR_ALIGN * MGR_ALIGN);
+    if (lib.mgr == NULL) {
+        return "out of memory";
+    }
+    memcpy(lib.mgr, whole, offsetof(IMB_MGR, jobs)); /* a job is written before it is read */
+    lib.mgr->next_job = 0;
+    lib.mgr->earliest_job = -1;
+    provider.facts.cpu = arch->cpu;
     return NULL;
+}
+
+static const char *load_manager(void)
+{
+    IMB_MGR *(*alloc)(uint64_t);
+    void (*release)(IMB_MGR *);
+    if (!find("alloc_mb_mgr", &alloc) || !find("free_mb_mgr", &release)) {
+        return LIBRARY " lacks a function";
+    }
+    IMB_MGR *whole = alloc(0);
+    if (whole == NULL) {
+        return "out of memory";
+    }
+    const char *why = make_manager(whole);
+    release(whole);
+    return why;
 }
 
 static const char *load(void)
@@ -196,17 +212,17 @@ static const char *load(void)
     const char *(*version_text)(void);
     lib.handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (lib.handle == NULL) {
-        return LIBRARY " is not installed";
+        return LIBRARY " is not installed, or cannot be loaded";
     }
     if (!find("imb_get_version", &version) || !find("imb_get_version_str", &version_text)) {
         return LIBRARY " lacks a function";
     }
-    /* Functions are only ever added at the end of the manager, so a later minor version fits the header. */
-    if (version() < IMB_VERSION_NUM || version() >> 16 != IMB_VERSION_NUM >> 16) {
+    /* The manager is a struct of the header, and minor versions add to it. */
+    if (version() >> 8 != IMB_VERSION_NUM >> 8) {
         return LIBRARY " has another version than this program was built for";
     }
     provider.facts.version = version_text();
-    return make_manager();
+    return load_manager();
 }
 
 const char *jv_ipsecmb_init(const struct jv_aead_provider **found)
@@ -222,9 +238,7 @@ const char *jv_ipsecmb_init(const struct jv_aead_provider **found)
 
 void jv_ipsecmb_fini(void)
 {
-    if (lib.mgr != NULL) {
-        lib.free_mgr(lib.mgr);
-    }
+    free(lib.mgr);
     if (lib.handle != NULL) {
         (void)dlclose(lib.handle); /* it has no say in whether it goes */
     }

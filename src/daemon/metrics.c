@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "audit.h"
+#include "crypto.h"
 #include "hooks.h"
 #include "server.h"
 
@@ -155,6 +156,11 @@ size_t jv_metrics_write(const struct jv_counters *counters, const struct jv_metr
     out[0] = '\0';
     head(&page, "jv_build_info", "gauge", "The release that runs.");
     put(&page, "jv_build_info{version=\"%s\"} 1\n", JV_PROJECT_VERSION);
+    if (extra->aead != NULL) {
+        head(&page, "jv_aead_info", "gauge", "The library that seals and opens packets.");
+        put(&page, "jv_aead_info{library=\"%s\",version=\"%s\",cpu=\"%s\"} 1\n", extra->aead->name,
+            extra->aead->version, extra->aead->cpu);
+    }
     put_states(&page, counters);
     single(&page, "jv_births_total", counters->births, "Sessions born.");
     single(&page, "jv_births_refused_total", counters->births_refused, "Births refused.");
@@ -276,7 +282,8 @@ enum jv_err jv_metrics_open(const struct jv_endpoint *listen, struct jv_metrics 
 static void refresh(void *arg, struct jv_instant now)
 {
     struct jv_metrics *metrics = arg;
-    struct jv_metrics_extra extra = {0};
+    struct jv_aead_facts aead = jv_aead_facts();
+    struct jv_metrics_extra extra = {.aead = &aead};
     uint32_t cursor = 0;
     struct jv_core *core = jv_server_core(metrics->server);
     if (jv_server_config(metrics->server)->role == JV_CONFIG_CLIENT &&

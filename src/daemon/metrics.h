@@ -23,6 +23,7 @@
 #define JV_METRICS_TIMEOUT_S 5U
 #define JV_METRICS_BYTES (64U * 1024U)
 
+struct jv_aead_facts;
 struct jv_metrics;
 struct jv_server;
 
@@ -37,6 +38,7 @@ struct jv_metrics_extra {
     uint64_t events_dropped;
     uint64_t hooks_ok, hooks_failed, hooks_timed_out, hooks_dropped;
     const struct jv_session_status *session; /* client: for the path gauges; NULL: none */
+    const struct jv_aead_facts *aead;        /* NULL: not shown */
 };
 /* Write the page; returns its length without the NUL, at most cap - 1. Pure. */
 size_t jv_metrics_write(const struct jv_counters *counters, const struct jv_metrics_extra *extra,

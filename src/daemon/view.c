@@ -8,6 +8,7 @@
 
 #include "apply.h"
 #include "audit.h"
+#include "crypto.h"
 #include "dns.h"
 #include "hooks.h"
 #include "killswitch.h"
@@ -401,6 +402,15 @@ static void put_events(json_t *object, const struct jv_server *server)
     json_object_set_new(object, "audit", json_string(jv_server_dirs(server)->audit));
 }
 
+/* What seals and opens packets. */
+static json_t *view_aead(void)
+{
+    struct jv_aead_facts facts = jv_aead_facts();
+    const char *why_not = jv_aead_why_not()[0] == '\0' ? NULL : jv_aead_why_not();
+    return json_pack("{s:s,s:s,s:s,s:s*}", "library", facts.name, "version", facts.version, "cpu",
+                     facts.cpu, "why_not", why_not);
+}
+
 static json_t *view_states(const struct jv_counters *counters)
 {
     json_t *object = json_object();
@@ -493,6 +503,7 @@ json_t *jv_view_status(const struct jv_server *server)
                         number(jv_since_ms(facts->started_at, jv_server_now(server))));
     json_object_set_new(object, "interface", json_string(config->interface));
     json_object_set_new(object, "interface_mtu", number(jv_apply_mtu(jv_server_apply(server))));
+    json_object_set_new(object, "aead", view_aead());
     put_events(object, server);
     json_object_set_new(object, "warnings", view_warnings(server));
     if (facts->last_end != JV_WHY_NONE) {

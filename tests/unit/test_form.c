@@ -97,6 +97,23 @@ static void form_shows_a_gateway(void **state)
     free(text);
 }
 
+static void form_shows_what_seals(void **state)
+{
+    char *text =
+        status_text("{\"name\":\"gw\",\"role\":\"gateway\",\"aead\":{\"library\":\"ipsec-mb\","
+                    "\"version\":\"1.3.0\",\"cpu\":\"VAES, AVX-512\"}}");
+    assert_non_null(strstr(text, "\n  sealed by: ipsec-mb 1.3.0 (VAES, AVX-512)\n"));
+    free(text);
+    text =
+        status_text("{\"name\":\"home\",\"role\":\"client\",\"session\":null,\"aead\":{\"library\":"
+                    "\"libcrypto\",\"version\":\"3.0.15\",\"cpu\":\"\",\"why_not\":\"too old\"}}");
+    assert_non_null(strstr(text, "\n  sealed by: libcrypto 3.0.15; not by ipsec-mb: too old\n"));
+    free(text);
+    text = status_text("{\"name\":\"home\",\"role\":\"client\",\"session\":null}");
+    assert_null(strstr(text, "sealed by"));
+    free(text);
+}
+
 static void form_gives_the_exit_code_of_each_state(void **state)
 {
     static const struct {
@@ -142,6 +159,7 @@ int main(void)
         cmocka_unit_test(form_shows_what_the_network_does),
         cmocka_unit_test(form_shows_that_there_is_no_session),
         cmocka_unit_test(form_shows_a_gateway),
+        cmocka_unit_test(form_shows_what_seals),
         cmocka_unit_test(form_gives_the_exit_code_of_each_state),
         cmocka_unit_test(form_cuts_durations_and_sizes),
     };

@@ -9,10 +9,13 @@
 
 #include <cmocka.h>
 
+#include "crypto.h"
+
 static void metrics_name_build_states_and_drops(void **state)
 {
     struct jv_counters *counters = calloc(1, sizeof(*counters));
-    struct jv_metrics_extra extra = {.events_dropped = 9};
+    struct jv_aead_facts aead = {"ipsec-mb", "1.3.0", "VAES, AVX-512"};
+    struct jv_metrics_extra extra = {.events_dropped = 9, .aead = &aead};
     char *page = malloc(JV_METRICS_BYTES);
     counters->sessions[JV_ST_ATTACHED] = 3;
     counters->transitions[JV_ST_BIRTH][JV_ST_ATTACHED] = 4;
@@ -22,6 +25,8 @@ static void metrics_name_build_states_and_drops(void **state)
     assert_int_equal(len, strlen(page));
     assert_true(len < JV_METRICS_BYTES / 2U);
     assert_non_null(strstr(page, "jv_build_info{version="));
+    assert_non_null(strstr(
+        page, "\njv_aead_info{library=\"ipsec-mb\",version=\"1.3.0\",cpu=\"VAES, AVX-512\"} 1\n"));
     assert_non_null(strstr(page, "\njv_sessions{state=\"ATTACHED\"} 3\n"));
     assert_non_null(strstr(page, "jv_transitions_total{from=\"BIRTH\",to=\"ATTACHED\"} 4\n"));
     assert_non_null(strstr(page, "jv_packets_dropped_total{reason=\"replay_seen\"} 5\n"));
