@@ -172,6 +172,7 @@ void jv_liveness_send_report(struct jv_core *core, struct jv_session *s, struct 
         live->echo_us = 0;
         live->report_owed = false;
         live->report_due = JV_NEVER;
+        live->unreported = 0;
     } else {
         /* Owed also where a heartbeat asked for it: a moment that nothing waits for would be due for ever. */
         live->report_owed = true;

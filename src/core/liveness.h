@@ -38,6 +38,10 @@ static inline void jv_liveness_owe(struct jv_core *core, struct jv_session *s)
     if (!s->live.report_owed) {
         jv_liveness_owe_first(core, s);
     }
+    if (++s->live.unreported == JV_REPORT_PACKETS) {
+        /* What a report covers the sender need not keep: at a high rate its pool stays small, and in the processor's cache. */
+        s->live.report_due = core->now;
+    }
 }
 /* It is answered at once; the answer is sent with what else the packet of the heartbeat asks for. */
 void jv_liveness_on_heartbeat(struct jv_core *core, struct jv_session *s,

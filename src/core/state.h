@@ -181,6 +181,7 @@ struct jv_liveness {
     bool had_data;
     bool report_owed;
     struct jv_instant report_due;
+    uint32_t unreported; /* packets with data since the last report */
     uint64_t echo_us; /* heartbeat to be echoed; 0: none */
     struct jv_instant echo_at;
     /* loss of what this side sends, from the peer's reports */
