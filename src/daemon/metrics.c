@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -191,16 +193,54 @@ size_t jv_metrics_write(const struct jv_counters *counters, const struct jv_metr
 
 /* ---- serving ---- */
 
+/*
+ * The library is loaded where a profile asks for metrics. It brings TLS along and what that needs, which nobody here uses: two
+ * megabytes of memory, and a good part of the time until main().
+ */
+static struct {
+    void *handle;
+    typeof(MHD_start_daemon) *start_daemon;
+    typeof(MHD_stop_daemon) *stop_daemon;
+    typeof(MHD_create_response_from_buffer) *create_response;
+    typeof(MHD_add_response_header) *add_header;
+    typeof(MHD_queue_response) *queue_response;
+    typeof(MHD_destroy_response) *destroy_response;
+} http;
+
+static bool load_http(void)
+{
+    const struct {
+        const char *name;
+        void *function; /* where its address goes */
+    } table[] = {{"MHD_start_daemon", &http.start_daemon},
+                 {"MHD_stop_daemon", &http.stop_daemon},
+                 {"MHD_create_response_from_buffer", &http.create_response},
+                 {"MHD_add_response_header", &http.add_header},
+                 {"MHD_queue_response", &http.queue_response},
+                 {"MHD_destroy_response", &http.destroy_response}};
+    http.handle = dlopen(JV_METRICS_LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    bool is_whole = http.handle != NULL;
+    for (size_t i = 0; is_whole && i < JV_ARRAY_LEN(table); i++) {
+        void *at = dlsym(http.handle, table[i].name);
+        memcpy(table[i].function, &at, sizeof(at));
+        is_whole = at != NULL;
+    }
+    if (!is_whole) {
+        errno = ELIBACC;
+    }
+    return is_whole;
+}
+
 static enum MHD_Result reply_text(struct MHD_Connection *connection, unsigned status, char *text,
                                   size_t len, enum MHD_ResponseMemoryMode mode)
 {
-    struct MHD_Response *response = MHD_create_response_from_buffer(len, text, mode);
+    struct MHD_Response *response = http.create_response(len, text, mode);
     if (response == NULL) {
         return MHD_NO;
     }
-    (void)MHD_add_response_header(response, "Content-Type", "text/plain; version=0.0.4");
-    enum MHD_Result result = MHD_queue_response(connection, status, response);
-    MHD_destroy_response(response);
+    (void)http.add_header(response, "Content-Type", "text/plain; version=0.0.4");
+    enum MHD_Result result = http.queue_response(connection, status, response);
+    http.destroy_response(response);
     return result;
 }
 
@@ -240,10 +280,10 @@ static struct MHD_Daemon *start_http(const struct jv_endpoint *listen, struct jv
     const struct sockaddr *addr =
         is_v6 ? (const struct sockaddr *)&in6 : (const struct sockaddr *)&in4;
     unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | (is_v6 ? MHD_USE_IPv6 : 0U);
-    return MHD_start_daemon(flags, listen->port, NULL, NULL, on_request, metrics,
-                            MHD_OPTION_SOCK_ADDR, addr, MHD_OPTION_CONNECTION_LIMIT,
-                            JV_METRICS_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
-                            JV_METRICS_TIMEOUT_S, MHD_OPTION_END);
+    return http.start_daemon(flags, listen->port, NULL, NULL, on_request, metrics,
+                             MHD_OPTION_SOCK_ADDR, addr, MHD_OPTION_CONNECTION_LIMIT,
+                             JV_METRICS_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT,
+                             JV_METRICS_TIMEOUT_S, MHD_OPTION_END);
 }
 
 static void free_metrics(struct jv_metrics *metrics)
@@ -256,6 +296,9 @@ static void free_metrics(struct jv_metrics *metrics)
 
 enum jv_err jv_metrics_open(const struct jv_endpoint *listen, struct jv_metrics **out)
 {
+    if (!load_http()) {
+        return JV_E_SYSTEM;
+    }
     struct jv_metrics *metrics = calloc(1, sizeof(*metrics));
     if (metrics == NULL) {
         return JV_E_NOMEM;
@@ -319,7 +362,7 @@ void jv_metrics_start(struct jv_metrics *metrics, struct jv_server *server)
 void jv_metrics_close(struct jv_metrics *metrics)
 {
     if (metrics != NULL) {
-        MHD_stop_daemon(metrics->http);
+        http.stop_daemon(metrics->http);
         free_metrics(metrics);
     }
 }

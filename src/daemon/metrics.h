@@ -19,6 +19,7 @@
 #include "endpoint.h"
 #include "errors.h"
 
+#define JV_METRICS_LIBRARY "libmicrohttpd.so.12"
 #define JV_METRICS_CONNECTIONS 8U
 #define JV_METRICS_TIMEOUT_S 5U
 #define JV_METRICS_BYTES (64U * 1024U)
@@ -27,7 +28,7 @@ struct jv_aead_facts;
 struct jv_metrics;
 struct jv_server;
 
-/* JV_E_SYSTEM: the address cannot be bound. */
+/* JV_E_SYSTEM: the address cannot be bound, or JV_METRICS_LIBRARY cannot be loaded; errno tells. */
 JV_MUST_USE enum jv_err jv_metrics_open(const struct jv_endpoint *listen, struct jv_metrics **out);
 /* Begin to write the page. */
 void jv_metrics_start(struct jv_metrics *metrics, struct jv_server *server);
