@@ -11,25 +11,23 @@
 #define TCP_HEADER 20U
 #define UDP_HEADER 8U
 #define DONT_FRAGMENT 0x4000U
+#define FRAGMENT 0x3fffU /* more of them, or an offset */
 #define TCP_FIN 0x01U
 #define TCP_PSH 0x08U
 #define TCP_ACK 0x10U
 #define TCP_ECE 0x40U
-#define FLOW4 12U /* addresses and ports stand side by side, from byte 12 and from byte 8 */
-#define FLOW6 36U
 
 /* A packet as far as merging looks at it. */
 struct view {
     uint8_t *packet;
-    const uint8_t *flow; /* addresses, and ports where a kind is set */
-    uint32_t flow_bytes, hash, session;
-    enum jv_gso_kind kind; /* NONE: without ports, or of a kind that the device does not take */
-    bool has_ports;
-    struct jv_l4 l4;
-    uint32_t hdr_bytes, len;
+    uint32_t len, session;
+    uint32_t at, hdr_bytes; /* of the transport header; of both. Set where has_ports is */
+    uint32_t hash;          /* of addresses and ports, where a kind is set */
+    enum jv_gso_kind kind;  /* NONE: without ports, or of a kind that the device does not take */
+    bool is_4, is_tcp, is_partial;
+    bool has_addresses, has_ports;
     bool is_candidate; /* may be in a group; else it only closes that of its flow */
     bool is_last;      /* nothing may follow it in a group */
-    bool is_partial;
 };
 
 /* A group that may still grow. */
@@ -37,9 +35,9 @@ struct open {
     struct view lead;
     struct jv_merged *group;
     uint32_t last; /* slot */
-    uint32_t seg_bytes;
+    uint32_t seg_bytes, seq;
     bool is_sound; /* the lead's checksums are verified */
-    uint8_t flags; /* TCP: of the last packet */
+    uint8_t flags; /* TCP: FIN and PSH of the last packet */
 };
 
 struct table {
@@ -54,13 +52,34 @@ static uint32_t be16(const uint8_t *p)
 
 static uint32_t be32(const uint8_t *p)
 {
-    return be16(p) << 16 | be16(p + 2);
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
 static void put_be16(uint8_t *p, uint32_t v)
 {
     p[0] = (uint8_t)(v >> 8);
     p[1] = (uint8_t)v;
+}
+
+static uint16_t load16(const uint8_t *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static uint32_t load32(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static uint64_t load64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
 }
 
 static uint32_t payload_of(const struct view *v)
@@ -70,119 +89,134 @@ static uint32_t payload_of(const struct view *v)
 
 /* ---- one packet ---- */
 
-static bool is_taken(const struct jv_merge_cfg *cfg, enum jv_gso_kind kind)
+static enum jv_gso_kind taken_kind(const struct jv_merge_cfg *cfg, bool is_4, bool is_tcp)
 {
-    switch (kind) {
-    case JV_GSO_NONE:
-        return false;
-    case JV_GSO_TCP4:
-        return cfg->tcp4;
-    case JV_GSO_TCP6:
-        return cfg->tcp6;
-    case JV_GSO_UDP4:
-        return cfg->udp4;
-    case JV_GSO_UDP6:
-        return cfg->udp6;
+    if (is_tcp) {
+        return is_4 ? (cfg->tcp4 ? JV_GSO_TCP4 : JV_GSO_NONE)
+                    : (cfg->tcp6 ? JV_GSO_TCP6 : JV_GSO_NONE);
     }
-    return false;
+    return is_4 ? (cfg->udp4 ? JV_GSO_UDP4 : JV_GSO_NONE) : (cfg->udp6 ? JV_GSO_UDP6 : JV_GSO_NONE);
 }
 
-static void look_at_tcp(struct view *v)
+/* Addresses, and behind them the ports: of IPv4 from byte 12, of IPv6 from byte 8. */
+static uint32_t hash_of(const struct view *v)
 {
-    const uint8_t *tcp = v->packet + v->l4.at;
-    uint32_t bytes = (tcp[12] >> 4) * 4U;
-    v->hdr_bytes = v->l4.at + bytes;
-    /* SYN, RST, URG and CWR are never in a group, nor what carries nothing. */
-    v->is_candidate = bytes >= TCP_HEADER && v->hdr_bytes < v->len &&
-                      (tcp[13] & ~(TCP_FIN | TCP_PSH | TCP_ECE)) == TCP_ACK;
-    v->is_last = (tcp[13] & (TCP_FIN | TCP_PSH)) != 0;
+    const uint8_t *p = v->packet;
+    uint64_t sum = v->is_4 ? load64(p + 12) ^ (uint64_t)load32(p + 20) << 16
+                           : load64(p + 8) ^ load64(p + 16) ^ load64(p + 24) * 5 ^
+                                 load64(p + 32) * 3 ^ (uint64_t)load32(p + 40) << 16;
+    return (uint32_t)((sum * 0x9e3779b97f4a7c15U) >> 32);
 }
 
-static void look_at_udp(struct view *v)
+static void look_at_transport(struct view *v)
 {
-    const uint8_t *udp = v->packet + v->l4.at;
-    v->hdr_bytes = v->l4.at + UDP_HEADER;
-    bool has_csum = v->is_partial || be16(udp + JV_CSUM_AT_UDP) != 0;
-    v->is_candidate = has_csum && v->hdr_bytes < v->len;
+    const uint8_t *l4 = v->packet + v->at;
+    if (v->is_tcp) {
+        uint32_t bytes = (l4[12] >> 4) * 4U;
+        v->hdr_bytes = v->at + bytes;
+        /* SYN, RST, URG and CWR are never in a group, nor what carries nothing. */
+        v->is_candidate = bytes >= TCP_HEADER && v->hdr_bytes < v->len &&
+                          (l4[13] & ~(TCP_FIN | TCP_PSH | TCP_ECE)) == TCP_ACK;
+        v->is_last = (l4[13] & (TCP_FIN | TCP_PSH)) != 0;
+    } else {
+        v->hdr_bytes = v->at + UDP_HEADER;
+        v->is_candidate =
+            v->hdr_bytes < v->len && (v->is_partial || load16(l4 + JV_CSUM_AT_UDP) != 0);
+        v->is_last = false;
+    }
+}
+
+/* A header of IPv4 without options, or of IPv6, and TCP or UDP right behind it. */
+static bool has_ports(struct view *v)
+{
+    const uint8_t *p = v->packet;
+    uint8_t protocol = v->is_4 ? p[9] : p[6];
+    v->at = v->is_4 ? IPV4_HEADER : IPV6_HEADER;
+    v->is_tcp = protocol == JV_PROTO_TCP;
+    if (v->is_4 ? p[0] != 0x45 || be16(p + 2) != v->len || (be16(p + 6) & FRAGMENT) != 0
+                : be16(p + 4) + IPV6_HEADER != v->len) {
+        return false;
+    }
+    if (v->is_tcp) {
+        return v->len >= v->at + TCP_HEADER;
+    }
+    return protocol == JV_PROTO_UDP && v->len >= v->at + UDP_HEADER &&
+           be16(p + v->at + 4) == v->len - v->at;
 }
 
 static void look_at(const struct jv_merge_cfg *cfg, const struct jv_slot *slot, struct view *v)
 {
-    uint8_t *packet = slot->buf + slot->off;
-    *v = (struct view){.packet = packet, .len = slot->len, .session = slot->session};
+    v->packet = slot->buf + slot->off;
+    v->len = slot->len;
+    v->session = slot->session;
     v->is_partial = slot->is_csum_partial;
-    if (!jv_csum_l4(packet, slot->len, &v->l4)) {
-        v->l4.at = 0;
-    }
-    bool is_4 = slot->len >= IPV4_HEADER && packet[0] >> 4 == 4;
-    if (!is_4 && (slot->len < IPV6_HEADER || packet[0] >> 4 != 6)) {
-        return; /* the core delivers no such packet */
-    }
-    v->flow = packet + (is_4 ? 12 : 8);
-    v->flow_bytes = (is_4 ? FLOW4 : FLOW6) - 4;
-    if (v->l4.at != (is_4 ? IPV4_HEADER : IPV6_HEADER)) {
-        return;
-    }
-    bool is_tcp = v->l4.protocol == JV_PROTO_TCP;
-    enum jv_gso_kind kind =
-        is_tcp ? (is_4 ? JV_GSO_TCP4 : JV_GSO_TCP6) : (is_4 ? JV_GSO_UDP4 : JV_GSO_UDP6);
-    v->flow_bytes += 4;
-    v->has_ports = true;
-    if (is_taken(cfg, kind)) {
-        v->kind = kind;
-        for (uint32_t i = 0; i < v->flow_bytes; i += 4) {
-            uint32_t word;
-            memcpy(&word, v->flow + i, sizeof word);
-            v->hash = (v->hash ^ word) * 0x9e3779b1U;
-        }
-        if (is_tcp) {
-            look_at_tcp(v);
-        } else {
-            look_at_udp(v);
-        }
+    v->is_4 = v->len >= IPV4_HEADER && v->packet[0] >> 4 == 4;
+    v->has_addresses = v->is_4 || (v->len >= IPV6_HEADER && v->packet[0] >> 4 == 6);
+    v->has_ports = v->has_addresses && has_ports(v);
+    v->kind = v->has_ports ? taken_kind(cfg, v->is_4, v->is_tcp) : JV_GSO_NONE;
+    v->is_candidate = false;
+    if (v->kind != JV_GSO_NONE) {
+        v->hash = hash_of(v);
+        look_at_transport(v);
     }
 }
 
 /* ---- may it join ---- */
 
-static bool is_4(const struct view *v)
+static bool are_addresses_equal(const struct view *a, const struct view *b)
 {
-    return v->packet[0] >> 4 == 4;
+    const uint8_t *p = a->packet, *q = b->packet;
+    return a->is_4 ? load64(p + 12) == load64(q + 12)
+                   : load64(p + 8) == load64(q + 8) && load64(p + 16) == load64(q + 16) &&
+                         load64(p + 24) == load64(q + 24) && load64(p + 32) == load64(q + 32);
 }
 
-static bool is_tcp(const struct view *v)
+static bool is_flow_equal(const struct view *a, const struct view *b)
 {
-    return v->l4.protocol == JV_PROTO_TCP;
+    return a->hash == b->hash && a->kind == b->kind && a->session == b->session &&
+           load32(a->packet + a->at) == load32(b->packet + b->at) && are_addresses_equal(a, b);
 }
 
 /* What a group has one of: of the IP header all but lengths, identification and checksum. */
 static bool is_ip_equal(const struct open *open, const struct view *v)
 {
     const uint8_t *a = open->lead.packet, *b = v->packet;
-    if (!is_4(v)) {
-        return memcmp(a, b, 4) == 0 && memcmp(a + 6, b + 6, 2) == 0;
+    if (!v->is_4) {
+        return load32(a) == load32(b) && load16(a + 6) == load16(b + 6);
     }
     uint32_t id = (be16(a + 4) + open->group->count) & UINT16_MAX;
-    return memcmp(a, b, 2) == 0 && memcmp(a + 6, b + 6, 4) == 0 &&
+    return load16(a) == load16(b) && load32(a + 6) == load32(b + 6) &&
            ((be16(b + 6) & DONT_FRAGMENT) != 0 || be16(b + 4) == id);
 }
 
+/* The same acknowledgement, header length, flags, window, urgent pointer and options, and the sequence number that comes. */
 static bool is_tcp_next(const struct open *open, const struct view *v)
 {
-    const uint8_t *a = open->lead.packet + v->l4.at, *b = v->packet + v->l4.at;
-    uint32_t sent = open->group->len_bytes - open->lead.hdr_bytes;
-    uint32_t flags = (uint32_t)(a[13] ^ b[13]) & ~(TCP_FIN | TCP_PSH);
-    /* acknowledgement and data offset; window; urgent pointer and options */
-    return be32(b + 4) == be32(a + 4) + sent && flags == 0 && memcmp(a + 8, b + 8, 5) == 0 &&
-           memcmp(a + 14, b + 14, 2) == 0 &&
-           memcmp(a + 18, b + 18, v->hdr_bytes - v->l4.at - 18) == 0;
+    const uint8_t *a = open->lead.packet + v->at, *b = v->packet + v->at;
+    uint32_t differs = (load32(a + 8) ^ load32(b + 8)) | (uint32_t)(a[12] ^ b[12]) |
+                       ((uint32_t)(a[13] ^ b[13]) & ~(TCP_FIN | TCP_PSH)) |
+                       (uint32_t)(load16(a + 14) ^ load16(b + 14)) |
+                       (uint32_t)(load16(a + 18) ^ load16(b + 18));
+    uint32_t end = v->hdr_bytes - v->at;
+    for (uint32_t i = TCP_HEADER; i < end; i += 4) {
+        differs |= load32(a + i) ^ load32(b + i);
+    }
+    return differs == 0 && be32(b + 4) == open->seq;
 }
 
 static bool is_sound(const struct view *v)
 {
-    bool is_ip_sound =
-        !is_4(v) || jv_csum_fold(jv_csum_sum(v->packet, IPV4_HEADER, 0)) == UINT16_MAX;
-    return is_ip_sound && (v->is_partial || jv_csum_verify(v->packet, v->len, &v->l4));
+    if (v->is_4) {
+        const uint8_t *p = v->packet;
+        uint64_t sum =
+            (uint64_t)load32(p) + load32(p + 4) + load32(p + 8) + load32(p + 12) + load32(p + 16);
+        if (jv_csum_fold(sum) != UINT16_MAX) {
+            return false;
+        }
+    }
+    const struct jv_l4 l4 = {v->at, v->is_tcp ? JV_PROTO_TCP : JV_PROTO_UDP,
+                             v->is_tcp ? JV_CSUM_AT_TCP : JV_CSUM_AT_UDP};
+    return v->is_partial || jv_csum_verify(v->packet, v->len, &l4);
 }
 
 static bool may_join(struct open *open, const struct view *v)
@@ -190,7 +224,7 @@ static bool may_join(struct open *open, const struct view *v)
     if (!v->is_candidate || v->hdr_bytes != open->lead.hdr_bytes ||
         payload_of(v) > open->seg_bytes ||
         open->group->len_bytes + payload_of(v) > JV_GSO_BYTES_MAX || !is_ip_equal(open, v) ||
-        (is_tcp(v) && !is_tcp_next(open, v))) {
+        (v->is_tcp && !is_tcp_next(open, v))) {
         return false;
     }
     open->is_sound = open->is_sound || is_sound(&open->lead);
@@ -210,29 +244,31 @@ static void finish(const struct open *open)
     struct jv_merged *group = open->group;
     const struct view *v = &open->lead;
     uint8_t *packet = v->packet;
-    uint8_t *l4 = packet + v->l4.at;
-    uint32_t l4_bytes = group->len_bytes - v->l4.at;
+    uint8_t *l4 = packet + v->at;
+    uint32_t l4_bytes = group->len_bytes - v->at;
+    uint32_t csum_at = v->is_tcp ? JV_CSUM_AT_TCP : JV_CSUM_AT_UDP;
     if (group->count == 1) {
         return;
     }
-    if (is_4(v)) {
+    if (v->is_4) {
         put_be16(packet + 2, group->len_bytes);
         put_be16(packet + 10, 0);
         put_sum(packet + 10, (uint16_t)~jv_csum_fold(jv_csum_sum(packet, IPV4_HEADER, 0)));
     } else {
         put_be16(packet + 4, group->len_bytes - IPV6_HEADER);
     }
-    if (is_tcp(v)) {
-        l4[13] |= open->flags & (TCP_FIN | TCP_PSH);
+    if (v->is_tcp) {
+        l4[13] |= open->flags;
     } else {
         put_be16(l4 + 4, l4_bytes);
     }
-    put_sum(l4 + v->l4.csum_at, jv_csum_fold(jv_csum_pseudo(packet, v->l4.protocol, l4_bytes)));
+    uint8_t protocol = v->is_tcp ? JV_PROTO_TCP : JV_PROTO_UDP;
+    put_sum(l4 + csum_at, jv_csum_fold(jv_csum_pseudo(packet, protocol, l4_bytes)));
     group->hdr_bytes = v->hdr_bytes;
     group->gso = (struct jv_gso){.kind = v->kind,
                                  .is_csum_partial = true,
-                                 .csum_start = (uint16_t)v->l4.at,
-                                 .csum_offset = (uint16_t)v->l4.csum_at,
+                                 .csum_start = (uint16_t)v->at,
+                                 .csum_offset = (uint16_t)csum_at,
                                  .hdr_bytes = (uint16_t)v->hdr_bytes,
                                  .seg_bytes = (uint16_t)open->seg_bytes};
 }
@@ -240,16 +276,16 @@ static void finish(const struct open *open)
 static void close_group(struct table *table, uint32_t i)
 {
     finish(&table->open[i]);
-    table->open[i] = table->open[--table->len];
+    table->len--;
+    if (i < table->len) {
+        table->open[i] = table->open[table->len];
+    }
 }
 
 static uint32_t find(const struct table *table, const struct view *v)
 {
     uint32_t i = 0;
-    while (i < table->len &&
-           (table->open[i].lead.hash != v->hash || table->open[i].lead.session != v->session ||
-            table->open[i].lead.kind != v->kind ||
-            memcmp(table->open[i].lead.flow, v->flow, v->flow_bytes) != 0)) {
+    while (i < table->len && !is_flow_equal(&table->open[i].lead, v)) {
         i++;
     }
     return i;
@@ -260,8 +296,7 @@ static void close_all_of(struct table *table, const struct view *v)
 {
     for (uint32_t i = table->len; i-- > 0;) {
         const struct view *lead = &table->open[i].lead;
-        if (lead->session == v->session && is_4(lead) == is_4(v) &&
-            memcmp(lead->flow, v->flow, v->flow_bytes) == 0) {
+        if (lead->session == v->session && lead->is_4 == v->is_4 && are_addresses_equal(lead, v)) {
             close_group(table, i);
         }
     }
@@ -276,8 +311,14 @@ static void open_group(struct table *table, const struct view *v, struct jv_merg
     } else {
         table->len++;
     }
-    table->open[i] =
-        (struct open){.lead = *v, .group = group, .last = group->first, .seg_bytes = payload_of(v)};
+    struct open *open = &table->open[i];
+    open->lead = *v;
+    open->group = group;
+    open->last = group->first;
+    open->seg_bytes = payload_of(v);
+    open->seq = v->is_tcp ? be32(v->packet + v->at + 4) + payload_of(v) : 0;
+    open->is_sound = false;
+    open->flags = 0;
 }
 
 /* True: slot `at` is in the group now. The group is closed where it must have no more, or where the packet could not join. */
@@ -291,7 +332,8 @@ static bool join(struct table *table, uint32_t i, const struct view *v, uint32_t
     }
     next_out[open->last] = (uint8_t)at;
     open->last = at;
-    open->flags = is_tcp(v) ? v->packet[v->l4.at + 13] : 0;
+    open->seq += payload_of(v);
+    open->flags = v->is_last ? v->packet[v->at + 13] & (TCP_FIN | TCP_PSH) : 0;
     open->group->count++;
     open->group->len_bytes += payload_of(v);
     if (v->is_last || payload_of(v) < open->seg_bytes) {
@@ -302,11 +344,12 @@ static bool join(struct table *table, uint32_t i, const struct view *v, uint32_t
 
 static void start_group(struct jv_merged *group, const struct view *v, uint32_t at)
 {
+    struct jv_l4 l4;
     *group = (struct jv_merged){.first = at, .count = 1, .len_bytes = v->len};
-    if (v->is_partial && v->l4.at != 0) {
+    if (v->is_partial && jv_csum_l4(v->packet, v->len, &l4)) {
         group->gso.is_csum_partial = true;
-        group->gso.csum_start = (uint16_t)v->l4.at;
-        group->gso.csum_offset = (uint16_t)v->l4.csum_at;
+        group->gso.csum_start = (uint16_t)l4.at;
+        group->gso.csum_offset = (uint16_t)l4.csum_at;
     }
 }
 
@@ -321,14 +364,13 @@ uint32_t jv_merge(const struct jv_merge_cfg *cfg, struct jv_slot *slots, uint32_
         struct view v;
         look_at(cfg, &slots[at], &v);
         next_out[at] = JV_MERGE_END;
-        uint32_t i = table.len;
         if (v.kind != JV_GSO_NONE) {
-            i = find(&table, &v);
-        } else if (v.flow != NULL && !v.has_ports) {
+            uint32_t i = find(&table, &v);
+            if (i < table.len && join(&table, i, &v, at, next_out)) {
+                continue;
+            }
+        } else if (v.has_addresses && !v.has_ports) {
             close_all_of(&table, &v);
-        }
-        if (i < table.len && join(&table, i, &v, at, next_out)) {
-            continue;
         }
         start_group(&groups_out[groups], &v, at);
         if (v.is_candidate && !v.is_last) {

@@ -51,7 +51,7 @@ static bool is_4(enum jv_gso_kind kind)
     return kind == JV_GSO_TCP4 || kind == JV_GSO_UDP4;
 }
 
-/* ---- begin ---- */
+/* ---- what the kernel says, against what stands there ---- */
 
 static bool begin_single(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet,
                          size_t len, bool keep_partial)
@@ -125,15 +125,8 @@ static bool find_l4(struct jv_split *split, const uint8_t *packet, size_t contig
 /* What of the checksums is the same in all segments. */
 static void prepare_sums(struct jv_split *split, size_t len, bool is_plain)
 {
-    uint8_t *header = split->header;
+    const uint8_t *header = split->header;
     const struct jv_l4 *l4 = &split->l4;
-    if (is_4(split->kind)) {
-        split->id = be16(header + 4);
-        put_be16(header + 2, 0);
-        put_be16(header + 4, 0);
-        put_be16(header + 10, 0);
-        split->ip_sum = jv_csum_sum(header, l4->at, 0);
-    }
     if (is_plain) {
         split->pseudo_sum = jv_csum_pseudo(header, l4->protocol, 0);
     } else {
@@ -141,6 +134,70 @@ static void prepare_sums(struct jv_split *split, size_t len, bool is_plain)
         uint16_t sum;
         memcpy(&sum, header + l4->at + l4->csum_at, sizeof sum);
         split->pseudo_sum = (uint64_t)sum + (uint16_t)~jv_csum_word((uint32_t)len - l4->at);
+    }
+}
+
+/* ---- the header of the segment that comes ---- */
+
+static void put_id(struct jv_split *split)
+{
+    uint8_t *header = split->header;
+    put_be16(header + 4, split->id);
+    uint64_t sum = jv_csum_plus(split->ip_sum, jv_csum_word(split->id));
+    put_sum(header + 10, (uint16_t)~jv_csum_fold(sum));
+}
+
+static void put_lengths(struct jv_split *split, uint32_t payload)
+{
+    uint8_t *header = split->header;
+    uint8_t *l4 = header + split->l4.at;
+    uint32_t len = split->hdr_bytes + payload;
+    uint32_t l4_bytes = len - split->l4.at;
+    if (is_4(split->kind)) {
+        put_be16(header + 2, len);
+        put_be16(header + 4, 0);
+        put_be16(header + 10, 0);
+        split->ip_sum = jv_csum_sum(header, split->l4.at, 0);
+        put_id(split);
+    } else {
+        put_be16(header + 4, len - IPV6_HEADER);
+    }
+    if (!is_tcp(split->kind)) {
+        put_be16(l4 + 4, l4_bytes);
+    }
+    uint64_t sum = jv_csum_plus(split->pseudo_sum, jv_csum_word(l4_bytes));
+    put_sum(l4 + split->l4.csum_at, jv_csum_fold(sum));
+    split->header_for = payload;
+}
+
+static void prepare_header(struct jv_split *split, uint32_t payload)
+{
+    uint8_t *l4 = split->header + split->l4.at;
+    if (is_4(split->kind)) {
+        split->id = be16(split->header + 4);
+    }
+    if (is_tcp(split->kind)) {
+        split->seq = be32(l4 + 4);
+        split->last_flags = l4[13] & (TCP_FIN | TCP_PSH);
+        l4[13] ^= split->last_flags;
+    }
+    put_lengths(split, payload);
+}
+
+/* From one segment to the one behind it. */
+static void advance_header(struct jv_split *split)
+{
+    uint8_t *tcp = split->header + split->l4.at;
+    if (is_4(split->kind)) {
+        split->id = (split->id + 1) & UINT16_MAX;
+        put_id(split);
+    }
+    if (is_tcp(split->kind)) {
+        split->seq += split->header_for;
+        put_be32(tcp + 4, split->seq);
+        if (split->is_ecn) {
+            tcp[13] &= (uint8_t)~TCP_CWR;
+        }
     }
 }
 
@@ -177,8 +234,8 @@ bool jv_split_begin_scattered(struct jv_split *split, const struct jv_gso *gso, 
     split->payload_left = payload;
     split->is_partial = keep_partial && is_plain;
     memcpy(split->header, packet, split->hdr_bytes);
-    split->seq = is_tcp(gso->kind) ? be32(packet + split->l4.at + 4) : 0;
     prepare_sums(split, len, is_plain);
+    prepare_header(split, largest);
     return true;
 }
 
@@ -190,55 +247,35 @@ bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *p
 
 /* ---- segments ---- */
 
-static void write_tcp(struct jv_split *split, uint8_t *tcp, uint32_t payload)
+static uint32_t payload_of_next(const struct jv_split *split)
 {
-    put_be32(tcp + 4, split->seq);
-    split->seq += payload;
-    if (split->next + 1 < split->segs) {
-        tcp[13] &= (uint8_t) ~(TCP_FIN | TCP_PSH);
-    }
-    if (split->next > 0 && split->is_ecn) {
-        tcp[13] &= (uint8_t)~TCP_CWR;
-    }
+    return split->payload_left < split->seg_bytes ? split->payload_left : split->seg_bytes;
 }
 
-/* The headers of the segment `next` in front of its payload. */
-static void write_headers(struct jv_split *split, uint8_t *packet, uint32_t payload)
+static void write_header(struct jv_split *split, uint8_t *packet, uint32_t payload)
 {
-    uint32_t len = split->hdr_bytes + payload;
-    uint32_t l4_bytes = len - split->l4.at;
+    if (payload != split->header_for) {
+        put_lengths(split, payload);
+    }
+    if (split->next + 1 == split->segs && is_tcp(split->kind)) {
+        split->header[split->l4.at + 13] |= split->last_flags;
+    }
     memcpy(packet, split->header, split->hdr_bytes);
-    if (is_4(split->kind)) {
-        uint32_t id = (split->id + split->next) & UINT16_MAX;
-        put_be16(packet + 2, len);
-        put_be16(packet + 4, id);
-        uint64_t sum = jv_csum_plus(split->ip_sum, (uint64_t)jv_csum_word(len) + jv_csum_word(id));
-        put_sum(packet + 10, (uint16_t)~jv_csum_fold(sum));
-    } else {
-        put_be16(packet + 4, len - IPV6_HEADER);
-    }
-    uint8_t *l4 = packet + split->l4.at;
-    if (is_tcp(split->kind)) {
-        write_tcp(split, l4, payload);
-    } else {
-        put_be16(l4 + 4, l4_bytes);
-    }
-    put_sum(l4 + split->l4.csum_at,
-            jv_csum_fold(jv_csum_plus(split->pseudo_sum, jv_csum_word(l4_bytes))));
     if (!split->is_partial) {
-        jv_csum_fill(packet, len, split->l4.at, split->l4.csum_at);
+        jv_csum_fill(packet, split->hdr_bytes + payload, split->l4.at, split->l4.csum_at);
     }
+    advance_header(split);
 }
 
+/* Its payload stands in the slot. */
 static void write_segment(struct jv_split *split, struct jv_slot *slot)
 {
-    uint32_t payload =
-        split->payload_left < split->seg_bytes ? split->payload_left : split->seg_bytes;
+    uint32_t payload = payload_of_next(split);
     slot->off = jv_split_place(split->hdr_bytes, split->seg_bytes) - split->hdr_bytes;
     slot->len = split->hdr_bytes + payload;
     slot->is_csum_partial = split->is_partial;
     if (split->kind != JV_GSO_NONE) {
-        write_headers(split, slot->buf + slot->off, payload);
+        write_header(split, slot->buf + slot->off, payload);
     }
     split->payload += payload;
     split->payload_left -= payload;
@@ -256,10 +293,8 @@ uint32_t jv_split_next(struct jv_split *split, struct jv_slot *slots, uint32_t n
 {
     uint32_t done = 0;
     for (; done < n && split->next < split->segs; done++) {
-        uint32_t payload =
-            split->payload_left < split->seg_bytes ? split->payload_left : split->seg_bytes;
         memcpy(slots[done].buf + jv_split_place(split->hdr_bytes, split->seg_bytes), split->payload,
-               payload);
+               payload_of_next(split));
         write_segment(split, &slots[done]);
     }
     return done;

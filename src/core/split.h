@@ -40,9 +40,12 @@ struct jv_split {
     /* the module's own */
     enum jv_gso_kind kind;
     bool is_ecn, is_partial;
+    uint8_t last_flags; /* TCP: FIN and PSH, that only the last segment has */
     struct jv_l4 l4;
-    uint32_t seq, id;
-    uint64_t ip_sum, pseudo_sum; /* without lengths and identification */
+    uint32_t seq, id;            /* of the segment `next` */
+    uint32_t header_for;         /* bytes of payload that the lengths in `header` are for */
+    uint64_t ip_sum, pseudo_sum; /* without identification; without length */
+    /* of the segment `next`, but for its lengths where header_for differs */
     uint8_t header[JV_SPLIT_HEADER_MAX];
 };
 

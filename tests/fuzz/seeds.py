@@ -53,6 +53,38 @@ def datagram():
                 yield "changed-%d-%s-%d" % (state, "down" if to_client else "up", kind), bytes([state]) + changes + body
 
 
+def inner(family, protocol, payload, flags=0x10, head=b""):
+    # Lengths and checksums are made right by the target.
+    body = struct.pack(">HH", 1000, 443)
+    body += struct.pack(">LLBBHHH", 7, 9, 0x50, flags, 500, 0, 0) if protocol == 6 else struct.pack(">HH", 8 + payload, 1)
+    body = head + body + bytes(payload)
+    if family == 4:
+        return struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(body), 1, 0, 64, protocol, 0, bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2))) + body
+    return struct.pack(">LHBB16s16s", 0x60000000, len(body), protocol if not head else 60, 64, bytes(15) + b"\1", bytes(15) + b"\2") + body
+
+
+def offload():
+    for family, at in ((4, 20), (6, 40)):
+        for protocol, kind, csum in ((6, 1, 16), (17, 3, 6)):
+            name, kind = "%d-%d" % (family, protocol), kind + (family == 6)
+            packet = inner(family, protocol, 250, 0x99)
+            for how, what in ((0, "complete"), (0x80, "partial"), (0x60, "ecn")):
+                yield "split-%s-%s" % (name, what), b"\0" + struct.pack(">BHHHH", kind | 0x40 | how, at, csum, len(packet) - 250, 100) + packet
+            yield "single-" + name, b"\0" + struct.pack(">BHHHH", 0x40, at, csum, 0, 0) + packet
+            run = struct.pack(">BH", 0x10, len(packet)) + inner(family, protocol, 250) + b"\x18\0\0" * 3
+            cut = struct.pack(">BH", 0x10, 300) + inner(family, protocol, 200) + b"\x18\0\0"
+            yield "merge-" + name, b"\1" + run + cut
+            yield "merge-partial-" + name, b"\1" + run.replace(b"\x18\0\0", b"\x19\0\0")
+            yield "merge-sessions-" + name, b"\1" + run + b"\x1a\0\0" * 2 + b"\x18\0\0\x1c\0\0"
+    packet = inner(6, 6, 250, 0x18, bytes((6, 0)) + bytes(6))
+    yield "split-extension", b"\0" + struct.pack(">BHHHH", 0x42, 48, 16, 68, 100) + packet
+    fragment = bytearray(inner(4, 17, 100))
+    fragment[6] = 0x20
+    tcp = inner(4, 6, 100)
+    yield "merge-fragment", b"\1" + struct.pack(">BH", 0x10, len(tcp)) + tcp + b"\x18\0\0" + struct.pack(">BH", 0x10, len(fragment)) + bytes(fragment) + \
+        struct.pack(">BH", 0x10, len(tcp)) + tcp
+
+
 def birth():
     def init(how, header=(), payload=()):
         return bytes([0, how, len(header)]) + b"".join(bytes(c) for c in header) + bytes([len(payload)]) + b"".join(bytes(c) for c in payload)
@@ -96,7 +128,7 @@ def pair():
 
 
 def main():
-    for entry in (birth, datagram, sealed, pair):
+    for entry in (birth, datagram, offload, sealed, pair):
         folder = os.path.join(sys.argv[1], entry.__name__)
         os.makedirs(folder, exist_ok=True)
         for name, data in entry():

@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 #include "batch.h"
+#include "merge.h"
 #include "packets.h"
+#include "split.h"
 
 struct segment {
     uint32_t family; /* 4 or 6 */
@@ -117,5 +119,30 @@ static inline void segment_slots_init(struct segment_slots *s)
     for (uint32_t i = 0; i < JV_BATCH_MAX; i++) {
         s->slots[i].buf = s->bufs[i];
     }
+}
+
+/* What is written to the device for a group, behind the virtio header. Returns its bytes. */
+static inline uint32_t segment_gather(const struct segment_slots *s, const struct jv_merged *group,
+                                      const uint8_t *next, uint8_t out[JV_GSO_BYTES_MAX])
+{
+    uint32_t len = 0;
+    uint32_t skip = 0;
+    for (uint32_t i = group->first; i != JV_MERGE_END; i = next[i]) {
+        const struct jv_slot *slot = &s->slots[i];
+        memcpy(out + len, slot->buf + slot->off + skip, slot->len - skip);
+        len += slot->len - skip;
+        skip = group->hdr_bytes;
+    }
+    return len;
+}
+
+/* Are these the same to whoever takes them: where DF is set, the identification means nothing (RFC 6864). */
+static inline bool segment_is_same(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    bool may_differ = a[0] >> 4 == 4 && (a[6] & 0x40) != 0;
+    return may_differ ? memcmp(a, b, 4) == 0 && memcmp(a + 6, b + 6, 4) == 0 &&
+                            packet_ip_sum_is_valid(a) && packet_ip_sum_is_valid(b) &&
+                            memcmp(a + 12, b + 12, len - 12) == 0
+                      : memcmp(a, b, len) == 0;
 }
 #endif /* JV_TESTS_SEGMENTS_H */

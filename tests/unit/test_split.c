@@ -123,11 +123,246 @@ static void split_writes_headers_around_payload_that_stands_already(void **state
     }
 }
 
+static void split_passes_a_packet_of_wire_size_on(void **state)
+{
+    uint8_t want[JV_BUF_BYTES];
+    const struct jv_gso none = {.kind = JV_GSO_NONE};
+    struct jv_split split;
+    segment_slots_init(&out);
+    segment_fill(whole, JV_BUF_ROOM, 5);
+    for (size_t len = 1; len <= JV_BUF_ROOM; len += 37) {
+        memcpy(want, whole, len);
+        assert_true(jv_split_begin(&split, &none, whole, len, true));
+        assert_int_equal(jv_split_next(&split, out.slots, 2), 1);
+        assert_true(jv_split_is_done(&split));
+        assert_int_equal(jv_split_next(&split, out.slots, 2), 0);
+        assert_int_equal(out.slots[0].len, len);
+        assert_false(out.slots[0].is_csum_partial);
+        assert_memory_equal(out.slots[0].buf + out.slots[0].off, want, len);
+    }
+    assert_false(jv_split_begin(&split, &none, whole, 0, true));
+    assert_false(jv_split_begin(&split, &none, whole, JV_BUF_ROOM + 1, true));
+    assert_false(jv_split_begin_scattered(&split, &none, whole, 99, 100, true));
+}
+
+static void split_completes_what_the_session_does_not_take(void **state)
+{
+    uint8_t want[JV_BUF_BYTES];
+    struct jv_split split;
+    segment_slots_init(&out);
+    for (uint32_t k = 0; k < JV_ARRAY_LEN(kinds); k++) {
+        for (uint32_t keep = 0; keep < 2; keep++) {
+            struct jv_gso gso;
+            size_t len = make_whole(k, 333, 0, &gso);
+            gso.kind = JV_GSO_NONE;
+            memcpy(want, whole, len);
+            if (keep == 0) {
+                segment_put_csum(want, len);
+            }
+            assert_true(jv_split_begin(&split, &gso, whole, len, keep != 0));
+            assert_int_equal(jv_split_next(&split, out.slots, 1), 1);
+            assert_int_equal(out.slots[0].is_csum_partial, keep != 0);
+            assert_memory_equal(out.slots[0].buf + out.slots[0].off, want, len);
+        }
+    }
+}
+
+/* Behind an extension header, and in another protocol, the kernel's word is what there is. */
+static void split_completes_what_is_not_plain(void **state)
+{
+    struct jv_split split;
+    segment_slots_init(&out);
+    struct jv_gso gso = {.is_csum_partial = true, .csum_start = 48, .csum_offset = 6};
+    packet_make(whole, 6, 40, 70, 60, 0); /* destination options, then UDP */
+    memset(whole + 40, 0, 8);
+    whole[40] = 17;
+    segment_fill(whole + 56, 14, 1);
+    packet_put16(whole + 52, 22);
+    uint32_t pseudo = packet_sum(whole + 8, 32, 0) + 22 + 17;
+    packet_put16(whole + 54, packet_sum(NULL, 0, pseudo));
+    assert_true(jv_split_begin(&split, &gso, whole, 70, true));
+    assert_int_equal(jv_split_next(&split, out.slots, 1), 1);
+    assert_false(out.slots[0].is_csum_partial);
+    const uint8_t *packet = out.slots[0].buf + out.slots[0].off;
+    assert_int_equal(packet_sum(packet + 48, 22, packet_sum(NULL, 0, pseudo)), 0xffff);
+}
+
+/* A header of options in front of TCP, as a socket with IPV6_HOPOPTS sends it. */
+static void split_goes_over_extension_headers(void **state)
+{
+    struct jv_split split;
+    const size_t payload = 2500;
+    segment_slots_init(&out);
+    packet_make(whole, 6, 40, 76 + payload, 0, 0);
+    memset(whole + 40, 0, 36);
+    whole[40] = 43; /* hop-by-hop, then a routing header */
+    whole[48] = 6;
+    whole[56 + 12] = 0x50;
+    whole[56 + 13] = 0x18;
+    segment_fill(whole + 76, payload, 8);
+    /* The routing header has another destination: the kernel's sum is of that one. */
+    uint8_t last[16];
+    segment_fill(last, 16, 4);
+    uint32_t sum = packet_sum(whole + 8, 16, packet_sum(last, 16, 6));
+    packet_put16(whole + 72, packet_sum(NULL, 0, sum + 20 + (uint32_t)payload));
+    struct jv_gso gso = {.kind = JV_GSO_TCP6,
+                         .is_csum_partial = true,
+                         .csum_start = 56,
+                         .csum_offset = 16,
+                         .seg_bytes = 1000};
+    assert_true(jv_split_begin(&split, &gso, whole, 76 + payload, true));
+    assert_int_equal(split.hdr_bytes, 76);
+    assert_int_equal(jv_split_next(&split, out.slots, 9), 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        const uint8_t *packet = out.slots[i].buf + out.slots[i].off;
+        uint32_t own = i < 2 ? 1000 : 500;
+        assert_false(out.slots[i].is_csum_partial);
+        assert_int_equal(out.slots[i].len, 76 + own);
+        assert_memory_equal(packet + 76, whole + 76 + i * 1000, own);
+        assert_int_equal((uint32_t)packet[4] << 8 | packet[5], 36 + own);
+        assert_int_equal(packet_sum(packet + 56, 20 + own, sum + 20 + own), 0xffff);
+    }
+    /* Where the kernel does not say where the sum is, or says that it stands elsewhere, nothing is guessed. */
+    gso.is_csum_partial = false;
+    assert_false(jv_split_begin(&split, &gso, whole, 76 + payload, true));
+    gso.is_csum_partial = true;
+    gso.csum_start = 40;
+    assert_false(jv_split_begin(&split, &gso, whole, 76 + payload, true));
+    gso.csum_start = 56;
+    whole[48] = 44; /* a fragment */
+    assert_false(jv_split_begin(&split, &gso, whole, 76 + payload, true));
+    whole[48] = 60;
+    whole[57] = 255; /* ends beyond the packet's headers */
+    assert_false(jv_split_begin(&split, &gso, whole, 100, true));
+}
+
+static void split_leaves_cwr_on_the_first_alone(void **state)
+{
+    const struct segment s = {.family = 4, .flags = 0x90};
+    struct jv_split split;
+    for (uint32_t is_ecn = 0; is_ecn < 2; is_ecn++) {
+        segment_slots_init(&out);
+        size_t len = segment_make(&s, whole, 300);
+        const struct jv_gso gso = {.kind = JV_GSO_TCP4, .is_ecn = is_ecn != 0, .seg_bytes = 100};
+        assert_true(jv_split_begin(&split, &gso, whole, len, false));
+        assert_int_equal(jv_split_next(&split, out.slots, 3), 3);
+        for (uint32_t i = 0; i < 3; i++) {
+            uint8_t want = i > 0 && is_ecn != 0 ? 0x10 : 0x90;
+            assert_int_equal(out.slots[i].buf[out.slots[i].off + 33], want);
+        }
+    }
+}
+
+struct wrong {
+    struct jv_gso gso;
+    size_t len;
+    bool is_wrong;
+};
+
+/* A packet of 2000 bytes with one thing that does not hold; the first case has none. */
+static struct wrong make_wrong(uint32_t k, uint32_t way)
+{
+    struct wrong w;
+    bool is_4 = kinds[k].family == 4;
+    size_t at = is_4 ? 20 : 40;
+    w.len = make_whole(k, 2000, 1000, &w.gso);
+    w.is_wrong = true;
+    switch (way) {
+    case 0:
+        w.is_wrong = false;
+        break;
+    case 1:
+        w.gso.seg_bytes = 0;
+        break;
+    case 2:
+        w.gso.seg_bytes = JV_BUF_ROOM; /* with headers it does not fit */
+        break;
+    case 3:
+        w.gso.csum_start++;
+        break;
+    case 4:
+        w.gso.csum_offset = kinds[k].is_udp ? 16 : 6;
+        break;
+    case 5:
+        w.len--;
+        break;
+    case 6:
+        whole[0] ^= 0x20; /* 4 becomes 6, and 6 becomes 4 */
+        break;
+    case 7:
+        whole[is_4 ? 9 : 6] = 1;
+        break;
+    case 8: /* TCP header too short; UDP that is said to be TCP */
+        whole[at + 12] = 0x40;
+        w.gso.kind = is_4 ? JV_GSO_TCP4 : JV_GSO_TCP6;
+        break;
+    case 9:
+        packet_put16(whole + (is_4 ? 6 : 4), 0x2000); /* a fragment; another length */
+        break;
+    case 10:
+        whole[0] = is_4 ? 0x44 : 0x50;
+        break;
+    case 11: /* the other family */
+        w.gso.kind = gso_kinds[k ^ 1];
+        break;
+    case 12: /* headers end beyond the packet */
+        w.len = at + (kinds[k].is_udp ? 7 : 19);
+        packet_finish_ip(whole, w.len);
+        break;
+    default:
+        w.len = at - 1;
+        break;
+    }
+    return w;
+}
+
+static void split_refuses_what_does_not_hold(void **state)
+{
+    struct jv_split split;
+    for (uint32_t k = 0; k < JV_ARRAY_LEN(kinds); k++) {
+        for (uint32_t way = 0; way <= 13; way++) {
+            struct wrong w = make_wrong(k, way);
+            assert_int_equal(jv_split_begin(&split, &w.gso, whole, w.len, true), !w.is_wrong);
+        }
+    }
+    const struct jv_gso large = {.kind = JV_GSO_TCP6, .seg_bytes = 1000};
+    assert_false(jv_split_begin(&split, &large, whole, JV_GSO_BYTES_MAX + 1, true));
+    /* Where a checksum is said to be, outside and in the IP header. */
+    struct jv_gso none = {.is_csum_partial = true, .csum_start = 19, .csum_offset = 6};
+    assert_false(jv_split_begin(&split, &none, whole, 100, true));
+    none = (struct jv_gso){.is_csum_partial = true, .csum_start = 90, .csum_offset = 9};
+    assert_false(jv_split_begin(&split, &none, whole, 100, true));
+    none.csum_offset = 8;
+    assert_true(jv_split_begin(&split, &none, whole, 100, true));
+    none = (struct jv_gso){.is_csum_partial = true, .csum_start = 65535, .csum_offset = 65535};
+    assert_false(jv_split_begin(&split, &none, whole, 100, true));
+}
+
+static void split_needs_the_headers_in_one_piece(void **state)
+{
+    struct jv_split split;
+    for (uint32_t k = 0; k < JV_ARRAY_LEN(kinds); k++) {
+        struct jv_gso gso;
+        size_t len = make_whole(k, 2000, 1000, &gso);
+        for (size_t n = 0; n < 100; n++) {
+            assert_int_equal(jv_split_begin_scattered(&split, &gso, whole, n, len, true),
+                             n >= segment_header(&kinds[k]));
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(split_makes_what_a_sender_without_offloads_sends),
         cmocka_unit_test(split_writes_headers_around_payload_that_stands_already),
+        cmocka_unit_test(split_passes_a_packet_of_wire_size_on),
+        cmocka_unit_test(split_completes_what_the_session_does_not_take),
+        cmocka_unit_test(split_completes_what_is_not_plain),
+        cmocka_unit_test(split_goes_over_extension_headers),
+        cmocka_unit_test(split_leaves_cwr_on_the_first_alone),
+        cmocka_unit_test(split_refuses_what_does_not_hold),
+        cmocka_unit_test(split_needs_the_headers_in_one_piece),
     };
     return cmocka_run_group_tests_name("split", tests, NULL, NULL);
 }
