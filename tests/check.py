@@ -33,6 +33,7 @@ GROUPS = {
     "fuzz": "every fuzz target for seconds, the same inputs in each run (five minutes under a drawn seed with --long), by libFuzzer and AFL++",
     "lint": "layers, symbols, calls, format, documents, shell, manual pages, static analysis",
     "netns": "the daemons in network namespaces, with the real kernel",
+    "soak": "an hour or 10^9 packets of mixed traffic under loss and jumps, every content compared (with --long, or by name)",
 }
 # Takes more than a minute.
 LONG_LINTS = ["analyzer"]
@@ -440,6 +441,15 @@ def group_netns(_):
             say("  skipped")
             continue
         count("netns " + script, int(status == 0), int(status != 0), log, "tests/netns/" + script)
+
+
+def group_soak(args):
+    """Takes an hour: with --long, or where it is asked for."""
+    if not (args.long or args.only) or not build("build"):
+        return
+    say("soak")
+    simple("soak self-test", ["tests/soak/run", "--self-test"], 300)
+    simple("soak", ["tests/soak/run"], 3600 + 600)
 
 
 def main():

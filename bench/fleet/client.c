@@ -15,7 +15,7 @@
 #define TRIES 4U
 #define DEVICE_MTU 1500U
 #define FROM_PORT 20000U
-#define RECEIVES 4U /* batches of one socket in a row */
+#define RECEIVES 64U /* batches of one socket in a row: more than one read of it gives */
 
 typedef enum jv_err batch_fn(struct jv_core *core, struct jv_instant now, struct jv_batch *batch,
                              struct jv_out *out);
@@ -271,7 +271,7 @@ void client_receive(struct client *client, struct jv_instant now)
         if (n > 0) {
             run_batch(client, jv_core_datagrams, now, slots, n);
         }
-        if (n < taken || taken == 0) {
+        if (taken == 0 || (n < taken && !jv_udp_has_rest(client->udp))) {
             return;
         }
     }
