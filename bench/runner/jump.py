@@ -158,4 +158,4 @@ def run(run, o):
                 run.emit(scenario, "jv", r, {}, error=str(e)[-600:] or repr(e), **more)
                 context.say("  failed: " + str(e).strip().split("\n")[0])
     finally:
-        lab.kill_ns()
+        lab.down()

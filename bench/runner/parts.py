@@ -134,4 +134,4 @@ def profile(run, o):
                     summary["ticks_per_packet_by_kind"] = {k: round(ticks * v / 100) for k, v in got["kinds"].items()}
                 run.emit("profile", peer, r, summary, foreign=flow["foreign"] if flow else None, **more)
     finally:
-        lab.kill_ns()
+        lab.down()

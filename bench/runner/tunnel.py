@@ -47,7 +47,7 @@ def run(run, o):
                     run.emit(scenario, p, r, summary, look, o.link, versions=versions, foreign=foreign)
             context.say("  " + told(d))
     finally:
-        lab.kill_ns()
+        lab.down()
 
 
 def told(d):
