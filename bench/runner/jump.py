@@ -65,6 +65,7 @@ def switch(run, lab, way, direction):
     lab.up("jv", "best")
     try:
         time.sleep(1)
+        run.jv("hold", "60s", "jvc", run_dir=lab.W + "/rc")  # else the session goes back to path A within the series
         side, device = (lab.S, "jvs%d") if direction == "up" else (lab.C, "jvc%d")
         seconds = 2 + (bins.BEFORE_MS + bins.AFTER_MS) / 1000
         server = lab.popen(lab.S, "iperf3", "-s", "-1", "-p", "5201", stdout=subprocess.DEVNULL)
