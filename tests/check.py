@@ -29,6 +29,7 @@ GROUPS = {
     "ct": "no branch and no index depends on a secret (valgrind on poisoned keys)",
     "valgrind": "the unit tests under memcheck: uninitialised reads, leaks (with --long, or by name)",
     "coverage": "branches that the tests of base, crypto, core and verify take (with --long, or by name): src/core at 95 %, every gap explained",
+    "perf": "instructions per packet of the hot path, by callgrind, against tests/perf/instructions.json",
     "interop": "births, data, rekey and jump with a peer in Go and its own Noise",
     "fuzz": "every fuzz target for seconds, the same inputs in each run (five minutes under a drawn seed with --long), by libFuzzer and AFL++",
     "lint": "layers, symbols, calls, format, documents, shell, manual pages, static analysis",
@@ -300,6 +301,19 @@ def group_coverage(args):
     if args.long or args.only:
         say("coverage")
         simple("coverage", ["tests/coverage", "--html"], 3600)
+
+
+def group_perf(_):
+    if not build("build"):
+        return
+    say("instructions of the hot path")
+    status, log = run("perf", ["tests/perf/run", "build"], 600)
+    if status == 77:
+        with open(log, errors="replace") as f:
+            say("  not run: " + f.read().strip())
+        return
+    passed, failed = parse_tap(log, status)
+    count("perf", passed, failed, log, "tests/perf/run build")
 
 
 def group_interop(_):

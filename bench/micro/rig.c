@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "crypto.h"
+#include "ticks.h"
 
 #define LINK 1U
 #define SETTLE_MS 30000U /* births take a round trip, the search for the path's size a few */
@@ -19,18 +19,6 @@ const char *const rig_stage_names[RIG_STAGES] = {
 
 static const struct jv_endpoint client_at = {.ip = {{192, 0, 2, 1}, JV_AF_4, {0}}, .port = 5000};
 static const struct jv_endpoint gateway_at = {.ip = {{203, 0, 113, 1}, JV_AF_4, {0}}, .port = 4433};
-
-uint64_t rig_ticks(void)
-{
-#if defined(__x86_64__)
-    uint32_t aux;
-    return __builtin_ia32_rdtscp(&aux);
-#else
-    struct timespec t;
-    (void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail for this clock */
-    return (uint64_t)t.tv_sec * JV_NS_PER_S + (uint64_t)t.tv_nsec;
-#endif
-}
 
 static void need(bool ok, const char *what)
 {
@@ -270,9 +258,9 @@ __attribute__((noinline)) static void stage_seal(struct rig *rig, struct rig_sid
                                                  struct jv_slot *slots, uint32_t n, uint64_t *ticks)
 {
     struct jv_batch batch = {slots, n, 0};
-    uint64_t t = rig_ticks();
+    uint64_t t = ticks_now();
     enum jv_err err = jv_core_packets(from->core, rig->now, &batch, &from->out);
-    ticks[RIG_SEAL] += rig_ticks() - t;
+    ticks[RIG_SEAL] += ticks_now() - t;
     need(err == JV_E_OK && from->out.tx_len == n, "packets");
 }
 
@@ -280,38 +268,38 @@ __attribute__((noinline)) static void stage_open(struct rig *rig, struct rig_sid
                                                  struct jv_slot *slots, uint32_t n, uint64_t *ticks)
 {
     struct jv_batch batch = {slots, n, 0};
-    uint64_t t = rig_ticks();
+    uint64_t t = ticks_now();
     enum jv_err err = jv_core_datagrams(to->core, rig->now, &batch, &to->out);
-    ticks[RIG_OPEN] += rig_ticks() - t;
+    ticks[RIG_OPEN] += ticks_now() - t;
     need(err == JV_E_OK && to->out.tun_len == n, "datagrams");
 }
 
 __attribute__((noinline)) static void stage_take(struct rig_side *side, struct jv_slot *slots,
                                                  uint32_t n, uint64_t *ticks)
 {
-    uint64_t t = rig_ticks();
+    uint64_t t = ticks_now();
     uint32_t taken = jv_core_take(side->core, slots, n);
-    *ticks += rig_ticks() - t;
+    *ticks += ticks_now() - t;
     need(taken == n, "no buffer");
 }
 
 __attribute__((noinline)) static void stage_give(struct rig_side *side, bool is_tx, uint64_t *ticks)
 {
-    uint64_t t = rig_ticks();
+    uint64_t t = ticks_now();
     if (is_tx) {
         give_tx(side);
     } else {
         give_tun(side);
     }
-    *ticks += rig_ticks() - t;
+    *ticks += ticks_now() - t;
 }
 
 __attribute__((noinline)) static void stage_rest(struct rig *rig, uint64_t gap_ns, uint64_t *ticks)
 {
-    uint64_t t = rig_ticks();
+    uint64_t t = ticks_now();
     exchange(rig);
     let_pass(rig, gap_ns);
-    *ticks += rig_ticks() - t;
+    *ticks += ticks_now() - t;
 }
 
 void rig_batch(struct rig *rig, bool is_up, uint32_t n, uint32_t bytes, uint64_t gap_ns)

@@ -60,6 +60,4 @@ void rig_start(struct rig *rig, const struct rig_cfg *cfg);
 void rig_stop(struct rig *rig);
 /* `n` (at most JV_BATCH_MAX) inner packets of `bytes` from one end to the other; `gap_ns` of virtual time pass, deadlines are served. */
 void rig_batch(struct rig *rig, bool is_up, uint32_t n, uint32_t bytes, uint64_t gap_ns);
-/* TSC ticks; elsewhere nanoseconds. */
-uint64_t rig_ticks(void);
 #endif /* JV_BENCH_RIG_H */

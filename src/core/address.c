@@ -42,11 +42,10 @@ static uint32_t host_bits(const struct jv_prefix *pool)
 static struct jv_prefix network(const struct jv_prefix *pool)
 {
     struct jv_prefix p = *pool;
-    size_t len = p.ip.family == JV_AF_4 ? 4 : 16;
-    for (size_t i = 0; i < len; i++) {
-        uint32_t keep = p.bits > 8 * i ? JV_MIN(p.bits - 8 * (uint32_t)i, 8U) : 0;
-        p.ip.b[i] &= (uint8_t)(0xff00U >> keep);
-    }
+    uint64_t high = p.bits == 0 ? 0 : UINT64_MAX << (64 - JV_MIN(p.bits, 64U));
+    uint64_t low = p.bits <= 64 ? 0 : UINT64_MAX << (128 - JV_MIN(p.bits, 128U));
+    jv_store64(p.ip.b, jv_load64(p.ip.b) & high);
+    jv_store64(p.ip.b + 8, jv_load64(p.ip.b + 8) & low);
     return p;
 }
 
