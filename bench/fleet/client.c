@@ -265,13 +265,11 @@ void client_receive(struct client *client, struct jv_instant now)
     struct jv_slot slots[JV_BATCH_MAX];
     step_over_errors(client);
     for (uint32_t i = 0; i < RECEIVES; i++) {
-        uint32_t taken = jv_core_take(client->core, slots, JV_BATCH_MAX);
-        uint32_t n = taken > 0 ? jv_udp_recv(client->udp, now, slots, taken) : 0;
-        jv_core_give(client->core, slots + n, taken - n);
+        uint32_t n = jv_udp_recv(client->udp, now, slots, JV_BATCH_MAX);
         if (n > 0) {
             run_batch(client, jv_core_datagrams, now, slots, n);
         }
-        if (taken == 0 || (n < taken && !jv_udp_has_rest(client->udp))) {
+        if (n < JV_BATCH_MAX && !jv_udp_has_rest(client->udp)) {
             return;
         }
     }

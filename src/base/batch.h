@@ -4,7 +4,7 @@
 /*
  * batch -- vectors of packets on their way between the kernel and the core.
  *
- * Owns     nothing: every `buf` belongs to the core's buffer pool (core.h, jv_core_take and jv_core_give).
+ * Owns     nothing: a `buf` belongs to the core's buffer pool (core.h, jv_core_take and jv_core_give), or is borrowed from a socket.
  * Bounds   a buffer has JV_BUF_BYTES; a packet read into it starts at JV_BUF_HEADROOM or later and leaves JV_BUF_TAILROOM
  *          free behind it, so that header and tag are written in place.
  */
@@ -21,10 +21,12 @@
 #define JV_BATCH_MAX 64U /* slots of one call; one recvmmsg, one pass of the core, one sendmmsg */
 
 struct jv_slot {
-    uint8_t *buf;  /* start of the buffer */
-    uint32_t off;  /* first byte of the packet in buf */
-    uint32_t len;  /* bytes of the packet */
-    uint32_t link; /* handle of the socket in net, as announced by a LINK_ADDED command */
+    uint8_t *buf; /* start of the buffer */
+    bool
+        is_borrowed; /* buf is no buffer of the pool: its len bytes at off may be changed, and are gone after the batch */
+    uint32_t off;    /* first byte of the packet in buf */
+    uint32_t len;    /* bytes of the packet */
+    uint32_t link;   /* handle of the socket in net, as announced by a LINK_ADDED command */
     struct jv_endpoint remote; /* datagrams: the peer's address */
     struct jv_endpoint
         local; /* datagrams: our address of this datagram; family NONE: let the socket choose */

@@ -297,6 +297,25 @@ static void aead_form(const json_t *status, FILE *file)
     }
 }
 
+static void offloads_form(const json_t *status, FILE *file)
+{
+    static const char *const names[] = {"csum", "tso", "uso", "gso", "gro"};
+    const json_t *offloads = json_object_get(status, "offloads");
+    const char *glue = " ";
+    if (offloads == NULL) {
+        return;
+    }
+    (void)fputs("  offloads:", file);
+    for (size_t i = 0; i < JV_ARRAY_LEN(names); i++) {
+        if (json_is_true(json_object_get(offloads, names[i]))) {
+            (void)fprintf(file, "%s%s", glue, names[i]);
+            glue = ", ";
+        }
+    }
+    (void)fprintf(file, "%s   scheduling: %s\n", glue[0] == ' ' ? " none" : "",
+                  jv_form_word(status, "scheduling"));
+}
+
 void jv_form_status(const struct jv_cli *cli, const json_t *status, FILE *file)
 {
     const json_t *warnings = json_object_get(status, "warnings");
@@ -308,6 +327,7 @@ void jv_form_status(const struct jv_cli *cli, const json_t *status, FILE *file)
         client_form(cli, status, file);
     }
     aead_form(status, file);
+    offloads_form(status, file);
     (void)fprintf(file, "  events dropped: %" PRIu64 "\n",
                   jv_form_member(status, "events_dropped"));
     for (size_t i = 0; i < json_array_size(warnings); i++) {

@@ -96,7 +96,9 @@ uint32_t jv_core_take(struct jv_core *core, struct jv_slot *slots, uint32_t n)
 void jv_core_give(struct jv_core *core, const struct jv_slot *slots, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        jv_core_release(core, jv_core_buffer_of(core, &slots[i]));
+        if (!slots[i].is_borrowed) {
+            jv_core_release(core, jv_core_buffer_of(core, &slots[i]));
+        }
     }
 }
 
@@ -106,6 +108,20 @@ bool jv_core_buf(struct jv_core *core, struct jv_slot *slot)
         core->count.drops[JV_DROP_NO_BUFFER]++;
         return false;
     }
+    return true;
+}
+
+bool jv_core_own(struct jv_core *core, struct jv_slot *slot)
+{
+    struct jv_slot own;
+    JV_ASSERT(slot->len <= JV_BUF_ROOM);
+    if (!jv_core_buf(core, &own)) {
+        return false;
+    }
+    memcpy(own.buf + JV_BUF_HEADROOM, slot->buf + slot->off, slot->len);
+    slot->buf = own.buf;
+    slot->off = JV_BUF_HEADROOM;
+    slot->is_borrowed = false;
     return true;
 }
 

@@ -7,7 +7,8 @@
  * Owns     the memory that the caller gave to jv_core_init(), with all sessions, keys and packet buffers in it.
  * Takes    datagrams, inner packets, commands, deadlines; `now` is read once per wake-up by the caller and never goes back.
  * Gives    datagrams, inner packets, records and orders through struct jv_out. Buffers named there belong to the caller until it
- *          returns them with jv_core_give(); everything else in `out` is a copy.
+ *          returns them with jv_core_give(); everything else in `out` is a copy. Borrowed datagrams may come out in `out->tun`: what
+ *          they were borrowed from must stay as it is until that is written.
  * Errors   JV_E_AGAIN: batch calls have finished the slots before batch->done, single inputs have done nothing; drain `out`, call again.
  * Order    within one wake-up: datagrams, packets, commands, then jv_core_expire(): an answer that has arrived is not late.
  * Threads  one thread a core.

@@ -158,6 +158,9 @@ void jv_request_hold(struct jv_core *core, struct jv_slot *slot)
         jv_core_drop(core, slot, JV_DROP_HELD_FULL);
         return;
     }
+    if (slot->is_borrowed && !jv_core_own(core, slot)) {
+        return;
+    }
     cl->held[cl->held_len++] = *slot;
 }
 

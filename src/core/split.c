@@ -51,6 +51,8 @@ static bool is_4(enum jv_gso_kind kind)
     return kind == JV_GSO_TCP4 || kind == JV_GSO_UDP4;
 }
 
+#define PREFETCH_AHEAD 2U
+
 /* ---- what the kernel says, against what stands there ---- */
 
 static bool begin_single(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet,
@@ -289,10 +291,21 @@ void jv_split_headers(struct jv_split *split, struct jv_slot *slots, uint32_t n)
     }
 }
 
+/* The buffers ahead were last used by packets that have been reported since: megabytes ago, at a high rate. */
+static void prefetch(const uint8_t *buf, uint32_t bytes)
+{
+    for (uint32_t at = JV_BUF_HEADROOM; at < JV_BUF_HEADROOM + bytes; at += JV_SPLIT_PLACE) {
+        __builtin_prefetch(buf + at, 1);
+    }
+}
+
 uint32_t jv_split_next(struct jv_split *split, struct jv_slot *slots, uint32_t n)
 {
     uint32_t done = 0;
     for (; done < n && split->next < split->segs; done++) {
+        if (done + PREFETCH_AHEAD < n) {
+            prefetch(slots[done + PREFETCH_AHEAD].buf, split->seg_bytes);
+        }
         memcpy(slots[done].buf + jv_split_place(split->hdr_bytes, split->seg_bytes), split->payload,
                payload_of_next(split));
         write_segment(split, &slots[done]);

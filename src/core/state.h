@@ -182,7 +182,7 @@ struct jv_liveness {
     bool report_owed;
     struct jv_instant report_due;
     uint32_t unreported; /* packets with data since the last report */
-    uint64_t echo_us; /* heartbeat to be echoed; 0: none */
+    uint64_t echo_us;    /* heartbeat to be echoed; 0: none */
     struct jv_instant echo_at;
     /* loss of what this side sends, from the peer's reports */
     uint64_t reported_epoch, reported_highest, reported_received;
@@ -571,6 +571,8 @@ static inline bool jv_has_room(const struct jv_out *out)
 }
 /* An empty buffer for a datagram of the core's own; false: none free (counted). */
 bool jv_core_buf(struct jv_core *core, struct jv_slot *slot);
+/* A borrowed packet of JV_BUF_ROOM bytes at most moves into a buffer of the pool, to outlive its batch; false: none free (counted). */
+bool jv_core_own(struct jv_core *core, struct jv_slot *slot);
 static inline uint8_t *jv_core_buffer(const struct jv_core *core, uint32_t idx)
 {
     return core->buf_mem + (size_t)idx * JV_BUF_BYTES;

@@ -601,6 +601,23 @@ void jv_links_tick(struct jv_links *links, struct jv_instant now)
     jv_links_reconcile(links, now);
 }
 
+void jv_links_offloads(const struct jv_links *links, bool *has_gso_out, bool *has_gro_out)
+{
+    uint32_t sockets = 0;
+    uint32_t gso = 0;
+    uint32_t gro = 0;
+    for (uint32_t i = 0; links != NULL && i < JV_LINKS_MAX; i++) {
+        const struct jv_udp *udp = links->slots[i].udp;
+        if (udp != NULL) {
+            sockets++;
+            gso += jv_udp_has_gso(udp);
+            gro += jv_udp_has_gro(udp);
+        }
+    }
+    *has_gso_out = sockets > 0 && gso == sockets;
+    *has_gro_out = sockets > 0 && gro == sockets;
+}
+
 struct jv_udp *jv_links_socket(const struct jv_links *links, uint32_t handle)
 {
     const struct link *link = &links->slots[handle % JV_LINKS_MAX];

@@ -336,6 +336,20 @@ static int choose_aead(const struct daemon *d)
     return EXIT_OK;
 }
 
+/* Before the privilege for it is given up. */
+static int schedule(const struct daemon *d)
+{
+    if (jv_server_config(d->server)->scheduling != JV_SCHEDULING_REALTIME) {
+        return EXIT_OK;
+    }
+    if (jv_sys_set_realtime() != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "Scheduling = realtime: %s: it needs CAP_SYS_NICE", strerror(errno));
+        return EXIT_FAILED;
+    }
+    jv_log(JV_LOG_INFO, "the packet loop runs with real-time scheduling");
+    return EXIT_OK;
+}
+
 static int enter_sandbox(const struct daemon *d, const char *user, uint32_t flags)
 {
     const char *step = "";
@@ -412,6 +426,9 @@ static int serve(struct daemon *d)
     }
     if (code == EXIT_OK) {
         code = open_all(d);
+    }
+    if (code == EXIT_OK) {
+        code = schedule(d);
     }
     if (code == EXIT_OK) {
         write_pid(d);

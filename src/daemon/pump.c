@@ -132,19 +132,13 @@ static void process(struct jv_server *server, batch_fn *fn, uint32_t n)
 
 void jv_server_receive(struct jv_server *server, struct jv_udp *udp)
 {
+    struct jv_slot slots[JV_BATCH_MAX];
     for (uint32_t i = 0; i < JV_SERVER_BATCHES || jv_udp_has_rest(udp); i++) {
-        uint32_t room = stock(server);
-        if (room == 0) {
-            /* Left in the socket it would wake the loop at once, and again, until a deadline frees a buffer. */
-            struct jv_slot lost = {.buf = server->scratch};
-            server->facts.no_buffer += jv_udp_recv(udp, jv_server_now(server), &lost, 1);
-            return;
-        }
-        uint32_t n = jv_udp_recv(udp, jv_server_now(server), server->intake.slots, room);
+        uint32_t n = jv_udp_recv(udp, jv_server_now(server), slots, JV_BATCH_MAX);
         if (n == 0) {
             return;
         }
-        process(server, jv_core_datagrams, n);
+        run_batch(server, jv_core_datagrams, slots, n);
     }
 }
 

@@ -482,6 +482,11 @@ struct jv_core *jv_server_core(const struct jv_server *server)
     return server->core;
 }
 
+struct jv_tun *jv_server_tun(const struct jv_server *server)
+{
+    return server->tun;
+}
+
 struct jv_links *jv_server_links(const struct jv_server *server)
 {
     return server->links;

@@ -8,15 +8,10 @@
 #include "offload.h"
 #include "tun.h"
 
-/* So many packets in a row that were not to be cut, and the next one is not expected to be either. */
-#define SINGLES_MAX 8U
-
 struct jv_tunio {
     struct jv_tun *tun;
     struct jv_split split;
     bool is_splitting;
-    uint32_t expects_hdr, expects_seg; /* bytes; 0: no packet that is to be cut is expected */
-    uint32_t singles;
     struct iovec iov[JV_BATCH_MAX + 2U];
     struct jv_merged groups[JV_BATCH_MAX];
     uint8_t gathered[JV_GSO_BYTES_MAX + 1U];
@@ -45,78 +40,15 @@ bool jv_tunio_has_rest(const struct jv_tunio *io)
 
 /* ---- reading ---- */
 
-/* Where the parts of a packet are wanted; returns how many slots have one. Behind them the rest goes to its place in `gathered`. */
-static uint32_t lay_out(struct jv_tunio *io, struct jv_slot *slots, uint32_t n, uint32_t *iov_len)
-{
-    uint32_t first = JV_BUF_ROOM;
-    uint32_t used = 1;
-    if (io->expects_seg > 0) {
-        first = io->expects_hdr + io->expects_seg;
-        used = JV_MIN(n, 1U + (JV_GSO_BYTES_MAX - first) / io->expects_seg);
-    }
-    uint32_t place = jv_split_place(io->expects_hdr, io->expects_seg);
-    io->iov[1] = (struct iovec){slots[0].buf + place - io->expects_hdr, first};
-    for (uint32_t i = 1; i < used; i++) {
-        io->iov[1 + i] = (struct iovec){slots[i].buf + place, io->expects_seg};
-    }
-    uint32_t placed = first + (used - 1) * io->expects_seg;
-    io->iov[1 + used] = (struct iovec){io->gathered + placed, sizeof(io->gathered) - placed};
-    *iov_len = used + 2;
-    return used;
-}
-
-static void gather(struct jv_tunio *io, uint32_t used, uint32_t bytes)
-{
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < used && at < bytes; i++) {
-        uint32_t len = JV_MIN((uint32_t)io->iov[1 + i].iov_len, bytes - at);
-        memcpy(io->gathered + at, io->iov[1 + i].iov_base, len);
-        at += len;
-    }
-}
-
-static void learn(struct jv_tunio *io, const struct jv_gso *gso)
-{
-    if (gso->kind != JV_GSO_NONE) {
-        io->singles = 0;
-        io->expects_hdr = io->split.hdr_bytes;
-        io->expects_seg = io->split.seg_bytes;
-    } else if (++io->singles >= SINGLES_MAX) {
-        io->expects_hdr = io->expects_seg = 0;
-    }
-}
-
-/* Cut what was read; returns how many slots are filled, 0: it was malformed. */
-static uint32_t cut(struct jv_tunio *io, struct jv_slot *slots, uint32_t n, uint32_t used,
+/* Cut what was read into `gathered`; returns how many slots are filled, 0: it was malformed. */
+static uint32_t cut(struct jv_tunio *io, struct jv_slot *slots, uint32_t n,
                     const struct jv_gso *gso, uint32_t bytes)
 {
-    uint8_t *packet = io->iov[1].iov_base;
-    size_t contiguous = JV_MIN(io->iov[1].iov_len, (size_t)bytes);
-    bool is_here = gso->kind == JV_GSO_NONE
-                       ? contiguous == bytes
-                       : io->expects_seg == gso->seg_bytes && io->expects_seg > 0;
-    if (is_here && jv_split_begin_scattered(&io->split, gso, packet, contiguous, bytes, true) &&
-        (gso->kind == JV_GSO_NONE || io->split.hdr_bytes == io->expects_hdr)) {
-        uint32_t filled = JV_MIN(used, io->split.segs);
-        jv_split_headers(&io->split, slots, filled);
-        if (gso->kind == JV_GSO_NONE) {
-            slots[0].off = (uint32_t)(packet - slots[0].buf); /* as it was read */
-        }
-        if (!jv_split_is_done(&io->split)) {
-            const struct iovec *rest = &io->iov[1 + used];
-            jv_split_rest(&io->split, rest->iov_base);
-            io->is_splitting = true;
-        }
-        learn(io, gso);
-        return filled;
-    }
-    gather(io, used, bytes);
     if (!jv_split_begin(&io->split, gso, io->gathered, bytes, true)) {
         return 0;
     }
     uint32_t filled = jv_split_next(&io->split, slots, n);
     io->is_splitting = !jv_split_is_done(&io->split);
-    learn(io, gso);
     return filled;
 }
 
@@ -140,13 +72,12 @@ uint32_t jv_tunio_read(struct jv_tunio *io, struct jv_instant now, struct jv_slo
     /* The bound counts packets, so that a stream of malformed ones cannot hold the loop. */
     for (uint32_t tries = 0; tries < n && filled < n; tries++) {
         struct jv_gso gso;
-        uint32_t iov_len;
-        uint32_t used = lay_out(io, &slots[filled], n - filled, &iov_len);
-        uint32_t bytes = jv_tun_read(io->tun, io->iov, iov_len, &gso);
+        io->iov[1] = (struct iovec){io->gathered, sizeof(io->gathered)};
+        uint32_t bytes = jv_tun_read(io->tun, io->iov, 2, &gso);
         if (bytes == 0) {
             break;
         }
-        filled += cut(io, &slots[filled], n - filled, used, &gso, bytes);
+        filled += cut(io, &slots[filled], n - filled, &gso, bytes);
         if (gso.kind != JV_GSO_NONE) {
             break; /* many packets: they go on their way before the next ones are fetched */
         }

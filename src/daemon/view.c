@@ -16,7 +16,9 @@
 #include "names.h"
 #include "server.h"
 #include "surroundings.h"
+#include "sys.h"
 #include "tun.h"
+#include "view_host.h"
 
 void jv_view_sid(const struct jv_sid *sid, char out[33])
 {
@@ -402,15 +404,6 @@ static void put_events(json_t *object, const struct jv_server *server)
     json_object_set_new(object, "audit", json_string(jv_server_dirs(server)->audit));
 }
 
-/* What seals and opens packets. */
-static json_t *view_aead(void)
-{
-    struct jv_aead_facts facts = jv_aead_facts();
-    const char *why_not = jv_aead_why_not()[0] == '\0' ? NULL : jv_aead_why_not();
-    return json_pack("{s:s,s:s,s:s,s:s*}", "library", facts.name, "version", facts.version, "cpu",
-                     facts.cpu, "why_not", why_not);
-}
-
 static json_t *view_states(const struct jv_counters *counters)
 {
     json_t *object = json_object();
@@ -503,7 +496,10 @@ json_t *jv_view_status(const struct jv_server *server)
                         number(jv_since_ms(facts->started_at, jv_server_now(server))));
     json_object_set_new(object, "interface", json_string(config->interface));
     json_object_set_new(object, "interface_mtu", number(jv_apply_mtu(jv_server_apply(server))));
-    json_object_set_new(object, "aead", view_aead());
+    json_object_set_new(object, "aead", jv_view_aead());
+    json_object_set_new(object, "offloads", jv_view_offloads(server));
+    json_object_set_new(object, "scheduling",
+                        json_string(jv_sys_is_realtime() ? "realtime" : "normal"));
     put_events(object, server);
     json_object_set_new(object, "warnings", view_warnings(server));
     if (facts->last_end != JV_WHY_NONE) {

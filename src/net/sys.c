@@ -2,6 +2,7 @@
 #include "sys.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -92,4 +93,21 @@ enum jv_err jv_sys_forbid_dumps(void)
         return JV_E_SYSTEM;
     }
     return JV_E_OK;
+}
+
+static bool is_realtime;
+
+enum jv_err jv_sys_set_realtime(void)
+{
+    struct sched_param param = {.sched_priority = sched_get_priority_min(SCHED_RR)};
+    if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &param) != 0) {
+        return errno == EPERM ? JV_E_PERM : JV_E_SYSTEM;
+    }
+    is_realtime = true;
+    return JV_E_OK;
+}
+
+bool jv_sys_is_realtime(void)
+{
+    return is_realtime;
 }

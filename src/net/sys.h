@@ -33,6 +33,14 @@ JV_MUST_USE void *jv_sys_alloc_locked(size_t bytes, bool *locked_out);
 /* Unmaps what jv_sys_alloc_locked() gave; `bytes` is the same. The caller wipes secrets before. */
 void jv_sys_free_locked(void *mem, size_t bytes);
 
+/*
+ * From here on this thread runs ahead of all that are not real-time (SCHED_RR at its lowest priority, sched(7)); what it starts does not.
+ * JV_E_PERM: no CAP_SYS_NICE; JV_E_SYSTEM: errno tells.
+ */
+JV_MUST_USE enum jv_err jv_sys_set_realtime(void);
+/* Whether jv_sys_set_realtime() succeeded. */
+bool jv_sys_is_realtime(void);
+
 /* No core dumps and no ptrace by others of the same user. JV_E_SYSTEM: errno tells. */
 JV_MUST_USE enum jv_err jv_sys_forbid_dumps(void);
 #endif /* JV_NET_SYS_H */

@@ -120,16 +120,16 @@ static const char *set_up(struct jv_udp *udp, const struct jv_udp_cfg *cfg)
     return NULL;
 }
 
-/* What this kernel lacks makes the socket slower, and is told by jv_udp_has_gso() and jv_udp_has_gro(). */
-static void set_offloads(struct jv_udp *udp, const struct jv_udp_cfg *cfg)
+/* What this kernel lacks makes the socket slower, and is told by jv_udp_has_gso() and jv_udp_has_gro(). False: no memory. */
+static bool set_offloads(struct jv_udp *udp, const struct jv_udp_cfg *cfg)
 {
-    udp->expects_bytes = JV_BUF_ROOM;
     /* Asked for without a size: only whether the kernel knows the option. */
     udp->has_gso = !cfg->no_gso && set_int(udp->fd, IPPROTO_UDP, UDP_SEGMENT, 0);
-    if (!cfg->no_gro && set_int(udp->fd, IPPROTO_UDP, UDP_GRO, 1)) {
-        udp->gathered = malloc((size_t)JV_UDP_GSO_BYTES + 1);
-        udp->has_gro = udp->gathered != NULL;
-    }
+    udp->has_gro = !cfg->no_gro && set_int(udp->fd, IPPROTO_UDP, UDP_GRO, 1);
+    udp->place_bytes = udp->has_gro ? JV_UDP_PLACE_BYTES : JV_BUF_BYTES;
+    udp->places_len = udp->has_gro ? JV_UDP_PLACES : JV_BATCH_MAX;
+    udp->places = malloc((size_t)udp->places_len * udp->place_bytes);
+    return udp->places != NULL;
 }
 
 enum jv_err jv_udp_open(const struct jv_udp_cfg *cfg, struct jv_udp **out, const char **step_out)
@@ -150,8 +150,8 @@ enum jv_err jv_udp_open(const struct jv_udp_cfg *cfg, struct jv_udp **out, const
     if (udp->fd >= 0) {
         failed = set_up(udp, cfg);
     }
-    if (failed == NULL) {
-        set_offloads(udp, cfg);
+    if (failed == NULL && !set_offloads(udp, cfg)) {
+        failed = "malloc";
     }
     if (failed != NULL) {
         int saved = errno;
@@ -174,7 +174,7 @@ void jv_udp_close(struct jv_udp *udp)
     if (udp->fd >= 0) {
         (void)close(udp->fd); /* a UDP socket has nothing to flush */
     }
-    free(udp->gathered);
+    free(udp->places);
     free(udp);
 }
 

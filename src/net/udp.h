@@ -4,8 +4,8 @@
 /*
  * udp -- UDP sockets and batches of datagrams, with the local address and the ECN codepoint of each.
  *
- * Owns     the socket and the message headers of one batch, allocated at open; nothing is allocated per datagram.
- * Takes    slots whose `buf` has JV_BUF_BYTES; a datagram is written at JV_BUF_HEADROOM.
+ * Owns     the socket, the message headers of one batch and the memory that datagrams are received into, allocated at open; nothing is
+ *          allocated per datagram.
  * Gives    datagrams, counts, and errors with their origin: what this host knows itself (LOCAL) is a fact, what came as
  *          ICMP is a stranger's claim. A pending ICMP error never costs a datagram.
  * Limits   JV_BATCH_MAX datagrams a call.
@@ -89,10 +89,9 @@ bool jv_udp_has_gso(const struct jv_udp *udp);
 bool jv_udp_has_gro(const struct jv_udp *udp);
 
 /*
- * Fill slots[0..returned): off, len, link, remote, local (address of this datagram, port of the socket), ecn, received.
- * Datagrams longer than JV_BUF_ROOM are counted and skipped; buffers may change places among the slots, each stays in one.
- * 0: nothing waits. While jv_udp_has_rest() call again before sleeping: what is
- * in the process already wakes no poll.
+ * Fill slots[0..returned): buf, off, len, link, remote, local (address of this datagram, port of the socket), ecn, received. They are
+ * borrowed from the socket: good until the next call. Datagrams longer than JV_BUF_ROOM are counted and skipped. 0: nothing waits.
+ * While jv_udp_has_rest() call again before sleeping: what is in the process already wakes no poll.
  */
 uint32_t jv_udp_recv(struct jv_udp *udp, struct jv_instant now, struct jv_slot *slots, uint32_t n);
 bool jv_udp_has_rest(const struct jv_udp *udp);

@@ -25,8 +25,12 @@
 #define JV_UDP_DSCP_SHIFT 2
 /* Room for a packet-info of IPv6, a traffic class and a segment size, with their headers: 40 + 24 + 24 bytes. */
 #define JV_UDP_CONTROL_BYTES 96U
-#define JV_UDP_GSO_BYTES                                                                           \
-    65535U /* of a datagram before it is cut, or of several that arrived as one */
+/*
+ * Places to receive into: with UDP_GRO a message may be many datagrams, and a few such messages are as much as one wake-up should take;
+ * without, each is one datagram. The memory is touched as far as messages reach.
+ */
+#define JV_UDP_PLACE_BYTES 65536U /* no UDP message is longer than 65535 (RFC 768) */
+#define JV_UDP_PLACES 4U
 
 union jv_sockaddr {
     struct sockaddr sa;
@@ -45,17 +49,18 @@ struct jv_udp {
     struct jv_endpoint local;
     struct jv_udp_counts counts;
     struct mmsghdr msgs[JV_BATCH_MAX];
-    struct iovec iov[JV_BATCH_MAX + 1U];
+    struct iovec iov[JV_BATCH_MAX];
     union jv_sockaddr names[JV_BATCH_MAX];
     struct jv_udp_control controls[JV_BATCH_MAX];
     uint32_t firsts[JV_BATCH_MAX + 1U]; /* sending: the first slot of each message */
-    /* receiving with UDP_GRO */
-    uint8_t *gathered; /* JV_UDP_GSO_BYTES + 1; NULL without it */
+    /* receiving: one place for each message of a call */
+    uint8_t *places;
+    uint32_t place_bytes, places_len;
+    uint32_t messages, next; /* that the last call brought; the one that is being cut */
     struct {
         struct jv_slot like; /* what its datagrams have in common */
         uint32_t at, end, seg_bytes;
-    } rest;                 /* datagrams in `gathered` that found no slot yet */
-    uint32_t expects_bytes; /* of a datagram: what the last large ones had */
+    } rest; /* of that one: datagrams not handed out yet */
 };
 
 socklen_t jv_udp_to_sockaddr(const struct jv_endpoint *ep, union jv_sockaddr *out);

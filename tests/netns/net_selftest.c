@@ -151,8 +151,16 @@ static uint32_t receive(struct jv_udp *udp, struct jv_slot *slots, uint32_t want
         slots[i] = (struct jv_slot){.buf = buffers[i]};
     }
     uint32_t got = 0;
-    while (got < want && wait_for(jv_udp_fd(udp), POLLIN)) {
-        got += jv_udp_recv(udp, jv_sys_now(), slots + got, SLOTS - got);
+    while (got < want && (jv_udp_has_rest(udp) || wait_for(jv_udp_fd(udp), POLLIN))) {
+        struct jv_slot borrowed[SLOTS];
+        uint32_t n = jv_udp_recv(udp, jv_sys_now(), borrowed, SLOTS - got);
+        for (uint32_t i = 0; i < n; i++, got++) {
+            uint8_t *buf = slots[got].buf;
+            memcpy(buf + JV_BUF_HEADROOM, borrowed[i].buf + borrowed[i].off, borrowed[i].len);
+            slots[got] = borrowed[i];
+            slots[got].buf = buf;
+            slots[got].off = JV_BUF_HEADROOM;
+        }
     }
     return got;
 }
