@@ -19,7 +19,7 @@
 #include "batch.h"
 
 #define JV_MERGE_SLOTS_MAX JV_BATCH_MAX
-#define JV_MERGE_OPEN 8U /* flows of a batch; a ninth closes the group that is open longest */
+#define JV_MERGE_OPEN 8U /* flows of a batch; a ninth closes one of the groups, each in its turn */
 #define JV_MERGE_END UINT8_MAX
 
 struct jv_merge_cfg {
