@@ -282,6 +282,46 @@ static void config_prints_what_parses_to_the_same(void **state)
     }
 }
 
+static void config_reads_and_prints_offloads_and_scheduling(void **state)
+{
+    static const struct {
+        const char *lines, *offload, *scheduling;
+        uint32_t offloads, kind;
+    } rows[] = {
+        {"", "Offload = auto", "Scheduling = normal", JV_OFFLOAD_ALL, JV_SCHEDULING_NORMAL},
+        {"Offload = auto\nScheduling = normal", "Offload = auto", "Scheduling = normal",
+         JV_OFFLOAD_ALL, JV_SCHEDULING_NORMAL},
+        {"Offload = none\nScheduling = realtime", "Offload = none", "Scheduling = realtime", 0,
+         JV_SCHEDULING_REALTIME},
+        {"Offload = csum", "Offload = csum", "Scheduling = normal", JV_OFFLOAD_CSUM,
+         JV_SCHEDULING_NORMAL},
+        {"Offload = gro, tso", "Offload = tso, gro", "Scheduling = normal",
+         JV_OFFLOAD_TSO | JV_OFFLOAD_GRO, JV_SCHEDULING_NORMAL},
+        {"Offload = uso,gso", "Offload = uso, gso", "Scheduling = normal",
+         JV_OFFLOAD_USO | JV_OFFLOAD_GSO, JV_SCHEDULING_NORMAL},
+        {"Offload = csum, tso, uso, gso, gro", "Offload = auto", "Scheduling = normal",
+         JV_OFFLOAD_ALL, JV_SCHEDULING_NORMAL},
+    };
+    for (size_t i = 0; i < 2 * JV_ARRAY_LEN(rows); i++) {
+        enum which which = i % 2 == 0 ? CLIENT : GATEWAY;
+        struct jv_config *config = parse_filled(which, rows[i / 2].lines, "");
+        char *text = print(config);
+        struct jv_config *again = parse_filled(WHOLE, text, "");
+        char line[128];
+        assert_int_equal(config->offloads, rows[i / 2].offloads);
+        assert_int_equal(config->scheduling, rows[i / 2].kind);
+        assert_int_equal(again->offloads, rows[i / 2].offloads);
+        assert_int_equal(again->scheduling, rows[i / 2].kind);
+        (void)snprintf(line, sizeof line, "\n%s\n", rows[i / 2].offload);
+        assert_non_null(strstr(text, line));
+        (void)snprintf(line, sizeof line, "\n%s\n", rows[i / 2].scheduling);
+        assert_non_null(strstr(text, line));
+        free(text);
+        jv_config_free(config);
+        jv_config_free(again);
+    }
+}
+
 static void config_never_prints_an_inline_secret(void **state)
 {
     const char *text = "[Session]\nPrivateKey = " KEY2 "\nPresharedKey = " KEY2
@@ -455,6 +495,7 @@ int main(void)
         cmocka_unit_test(config_reads_a_gateway),
         cmocka_unit_test(config_keeps_many_users_in_order),
         cmocka_unit_test(config_prints_what_parses_to_the_same),
+        cmocka_unit_test(config_reads_and_prints_offloads_and_scheduling),
         cmocka_unit_test(config_never_prints_an_inline_secret),
         cmocka_unit_test(config_reads_hooks_of_both_roles),
         cmocka_unit_test(config_reports_at_most_fifty_findings),

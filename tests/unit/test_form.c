@@ -114,6 +114,39 @@ static void form_shows_what_seals(void **state)
     free(text);
 }
 
+static void form_shows_what_the_kernel_does_for_many(void **state)
+{
+    static const struct {
+        const char *json, *line;
+    } rows[] = {
+        {"\"offloads\":{\"csum\":true,\"tso\":true,\"uso\":true,\"gso\":true,\"gro\":true},"
+         "\"scheduling\":\"realtime\"",
+         "\n  offloads: csum, tso, uso, gso, gro   scheduling: realtime\n"},
+        {"\"offloads\":{\"csum\":false,\"tso\":true,\"uso\":false,\"gso\":false,\"gro\":true},"
+         "\"scheduling\":\"normal\"",
+         "\n  offloads: tso, gro   scheduling: normal\n"},
+        {"\"offloads\":{\"csum\":false,\"tso\":false,\"uso\":false,\"gso\":false,"
+         "\"gro\":false},\"scheduling\":\"normal\"",
+         "\n  offloads: none   scheduling: normal\n"},
+        {"\"offloads\":{},\"scheduling\":\"realtime\"",
+         "\n  offloads: none   scheduling: realtime\n"},
+    };
+    for (size_t i = 0; i < 2 * JV_ARRAY_LEN(rows); i++) {
+        char json[512];
+        (void)snprintf(json, sizeof json, "{\"name\":\"x\",\"role\":\"%s\",\"session\":null,%s}",
+                       i % 2 == 0 ? "client" : "gateway", rows[i / 2].json);
+        char *text = status_text(json);
+        if (strstr(text, rows[i / 2].line) == NULL) {
+            fail_msg("missing: %s in:\n%s", rows[i / 2].line, text);
+        }
+        free(text);
+    }
+    char *text = status_text("{\"name\":\"x\",\"role\":\"client\",\"session\":null,"
+                             "\"scheduling\":\"normal\"}"); /* of an older daemon */
+    assert_null(strstr(text, "offloads"));
+    free(text);
+}
+
 static void form_gives_the_exit_code_of_each_state(void **state)
 {
     static const struct {
@@ -160,6 +193,7 @@ int main(void)
         cmocka_unit_test(form_shows_that_there_is_no_session),
         cmocka_unit_test(form_shows_a_gateway),
         cmocka_unit_test(form_shows_what_seals),
+        cmocka_unit_test(form_shows_what_the_kernel_does_for_many),
         cmocka_unit_test(form_gives_the_exit_code_of_each_state),
         cmocka_unit_test(form_cuts_durations_and_sizes),
     };

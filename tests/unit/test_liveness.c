@@ -128,6 +128,43 @@ static void liveness_report_is_owed_within_half_of_the_delay(void **state)
     solo_drain(&solo);
 }
 
+static void receive(uint32_t packets)
+{
+    for (uint32_t i = 0; i < packets; i++) {
+        jv_liveness_owe(solo.core, s);
+    }
+}
+
+static void expect_report_now(bool is_due)
+{
+    assert_false(jv_liveness_expire(solo.core, s, &solo.out));
+    assert_int_equal(solo.out.tx_len, is_due ? 1 : 0);
+    assert_int_equal(s->live.report_owed, !is_due);
+    solo_drain(&solo);
+}
+
+/* Twice without a pause, and once more after a report that was due by its age. */
+static void liveness_report_goes_at_once_after_many_packets(void **state)
+{
+    bind_it();
+    for (uint32_t i = 0; i < 2; i++) {
+        receive(JV_REPORT_PACKETS - 1);
+        expect_report_now(false);
+        assert_true(s->live.report_due.ns > solo.core->now.ns);
+        assert_true(s->live.report_due.ns <=
+                    jv_add_ms(solo.core->now, s->policy.ack_delay_ms / 2).ns);
+        receive(1);
+        expect_report_now(true);
+    }
+    receive(1);
+    solo.core->now = s->live.report_due;
+    expect_report_now(true);
+    receive(JV_REPORT_PACKETS - 1);
+    expect_report_now(false);
+    receive(1);
+    expect_report_now(true);
+}
+
 static void liveness_unanswered_heartbeats_add_up(void **state)
 {
     bind_it();
@@ -155,6 +192,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             liveness_heartbeat_before_the_binding_leaves_no_stale_deadline, start, stop),
         cmocka_unit_test_setup_teardown(liveness_report_is_owed_within_half_of_the_delay, start,
+                                        stop),
+        cmocka_unit_test_setup_teardown(liveness_report_goes_at_once_after_many_packets, start,
                                         stop),
         cmocka_unit_test_setup_teardown(liveness_unanswered_heartbeats_add_up, start, stop)};
     return cmocka_run_group_tests_name("liveness", tests, NULL, NULL);
