@@ -39,7 +39,7 @@ struct jv_udp_cfg {
 struct jv_udp_counts {
     uint64_t received, received_bytes, truncated, recv_errors;
     uint64_t sent, sent_bytes, dropped_full, dropped_too_big, dropped_local, dropped_other;
-    uint64_t gso_messages; /* calls' messages that the kernel cuts into datagrams */
+    uint64_t gso_messages; /* messages that the kernel cuts into datagrams */
     uint64_t gso_refused;  /* of them, which this device would not take whole */
     uint64_t gro_messages; /* messages that were several datagrams */
     uint64_t errors_local, errors_unreachable, errors_too_big, errors_unknown;

@@ -154,11 +154,12 @@ static void send_messages(struct jv_udp *udp, const struct jv_slot *slots, uint3
         if (put > 0) {
             uint32_t end = udp->firsts[i + (uint32_t)put];
             sent->sent += end - first;
-            udp->counts.gso_messages += end - first - (uint32_t)put > 0 ? (uint32_t)put : 0;
+            for (int k = 0; k < put; k++, i++) {
+                udp->counts.gso_messages += udp->firsts[i + 1] - udp->firsts[i] > 1;
+            }
             for (uint32_t k = first; k < end; k++) {
                 udp->counts.sent_bytes += slots[k].len;
             }
-            i += (uint32_t)put;
             has_retried = false;
             refused = 0;
         } else if (errno == ENOBUFS && refused < REFUSED_MAX) {
