@@ -352,6 +352,239 @@ static void tun_carries_packets_and_outlives_its_process(void **state)
     jv_netcfg_close(cfg);
 }
 
+/* ---- many packets at once ---- */
+
+static struct jv_udp *open_udp_with(const char *local, const char *device, bool no_gso, bool no_gro)
+{
+    struct jv_udp *udp = NULL;
+    const struct jv_udp_cfg cfg = {
+        .local = endpoint(local), .device = device, .no_gso = no_gso, .no_gro = no_gro};
+    assert_int_equal(jv_udp_open(&cfg, &udp, NULL), JV_E_OK);
+    return udp;
+}
+
+static void check_bytes(const struct jv_slot *slot, uint32_t len, uint8_t value)
+{
+    assert_int_equal(slot->len, len);
+    for (uint32_t i = 0; i < len; i++) {
+        assert_int_equal(slot->buf[slot->off + i], value);
+    }
+}
+
+/* Datagrams of `lens` to `dst` as they are in `slots`; those that come are the same, in order. */
+static void check_carried(struct jv_udp *tx, struct jv_udp *rx, struct jv_slot *slots,
+                          const uint32_t *lens)
+{
+    struct jv_udp_sent sent;
+    struct jv_slot given[SLOTS];
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        slots[i].len = lens[i];
+        memset(buffers[i] + JV_BUF_HEADROOM, (int)i + 1, lens[i]);
+    }
+    memcpy(given, slots, sizeof(given));
+    jv_udp_send(tx, slots, SLOTS, &sent);
+    assert_int_equal(sent.sent, SLOTS);
+    assert_int_equal(receive(rx, slots, SLOTS), SLOTS);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        check_bytes(&slots[i], lens[i], (uint8_t)(i + 1));
+        assert_int_equal(slots[i].ecn, given[i].ecn);
+        assert_true(jv_ip_is_equal(&slots[i].local.ip, &given[i].remote.ip));
+    }
+}
+
+static void fill_alike(struct jv_slot *slots, const char *remote)
+{
+    fill_slots(slots, remote);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        slots[i].ecn = 0;
+        slots[i].dscp = 0;
+    }
+}
+
+static void segments_go_as_one_message_and_come_as_datagrams(void **state)
+{
+    (void)state;
+    static const char *const pairs[][3] = {{"0.0.0.0:1010", "0.0.0.0:4433", "10.9.0.2:4433"},
+                                           {"[::]:1010", "[::]:4433", "[fd09::2]:4433"}};
+    static const uint32_t lens[SLOTS] = {1200, 1200, 1200, 1200, 1200, 1200, 1200, 300};
+    for (uint32_t k = 0; k < 4 * JV_ARRAY_LEN(pairs); k++) {
+        const char *const *pair = pairs[k / 4];
+        bool no_gso = (k & 1U) != 0;
+        bool no_gro = (k & 2U) != 0;
+        struct jv_slot slots[SLOTS];
+        enter(ns_b);
+        struct jv_udp *rx = open_udp_with(pair[1], NULL, false, no_gro);
+        enter(ns_a);
+        struct jv_udp *tx = open_udp_with(pair[0], "va", no_gso, false);
+        assert_int_equal(jv_udp_has_gso(tx), !no_gso);
+        assert_int_equal(jv_udp_has_gro(rx), !no_gro);
+        fill_alike(slots, pair[2]);
+        check_carried(tx, rx, slots, lens);
+        assert_int_equal(jv_udp_counts(tx)->gso_messages, no_gso ? 0 : 1);
+        assert_int_equal(jv_udp_counts(tx)->gso_refused, 0);
+        /* veth hands the message over as it is: only the receiving socket may have it cut. */
+        assert_int_equal(jv_udp_counts(rx)->gro_messages, no_gso || no_gro ? 0 : 1);
+        jv_udp_close(tx);
+        jv_udp_close(rx);
+    }
+}
+
+static void runs_end_where_datagrams_differ(void **state)
+{
+    (void)state;
+    static const uint32_t alike[SLOTS] = {100, 100, 100, 100, 100, 100, 100, 100};
+    static const uint32_t mixed[SLOTS] = {100, 100, 60, 100, 100, 120, 120, 50};
+    struct jv_slot slots[SLOTS];
+    enter(ns_b);
+    struct jv_udp *rx = open_udp("0.0.0.0:4433", NULL);
+    enter(ns_a);
+    struct jv_udp *tx = open_udp("0.0.0.0:1011", "va");
+    /* Four runs of two: the second differs from the first in ECN, the third in DSCP, the fourth in its peer. */
+    fill_alike(slots, "10.9.0.2:4433");
+    for (uint32_t i = 2; i < SLOTS; i++) {
+        slots[i].ecn = 1;
+        slots[i].dscp = i < 4 ? 0 : 46;
+        slots[i].remote = endpoint(i < 6 ? "10.9.0.2:4433" : "10.10.0.1:4433");
+    }
+    check_carried(tx, rx, slots, alike);
+    assert_int_equal(jv_udp_counts(tx)->gso_messages, 4);
+    /* Three runs: a shorter one ends its run, a longer one begins another. */
+    fill_alike(slots, "10.9.0.2:4433");
+    check_carried(tx, rx, slots, mixed);
+    assert_int_equal(jv_udp_counts(tx)->gso_messages, 4 + 3);
+    jv_udp_close(tx);
+    jv_udp_close(rx);
+}
+
+static void segments_too_big_are_told_one_by_one(void **state)
+{
+    (void)state;
+    struct jv_slot slots[SLOTS];
+    struct jv_udp_sent sent;
+    enter(ns_b);
+    struct jv_udp *rx = open_udp("0.0.0.0:4433", NULL);
+    enter(ns_a);
+    run("ip link set va mtu 1400");
+    struct jv_udp *tx = open_udp("0.0.0.0:1012", "va");
+    fill_alike(slots, "10.9.0.2:4433");
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        slots[i].len = i < 5 ? 1450 : 800;
+        memset(buffers[i] + JV_BUF_HEADROOM, (int)i + 1, slots[i].len);
+    }
+    jv_udp_send(tx, slots, SLOTS, &sent);
+    run("ip link set va mtu 1500");
+    assert_int_equal(sent.dropped_too_big, 5);
+    assert_int_equal(sent.sent, 3);
+    assert_true(jv_udp_has_gso(tx));
+    assert_int_equal(receive(rx, slots, 3), 3);
+    for (uint32_t i = 0; i < 3; i++) {
+        check_bytes(&slots[i], 800, (uint8_t)(5 + i + 1));
+    }
+    assert_int_equal(jv_udp_counts(tx)->gso_refused, 1);
+    assert_int_equal(jv_udp_counts(tx)->gso_messages, 1); /* the rest still goes as one */
+    jv_udp_close(tx);
+    jv_udp_close(rx);
+}
+
+static void tun_offloads_are_what_was_asked_for(void **state)
+{
+    (void)state;
+    static const struct {
+        struct jv_tun_cfg cfg;
+        bool csum, tso, uso;
+    } rows[] = {
+        {{.name = "jvt1"}, true, true, true},
+        {{.name = "jvt1", .no_uso = true}, true, true, false},
+        {{.name = "jvt1", .no_tso = true}, true, false, false},
+        {{.name = "jvt1", .no_csum = true}, false, false, false},
+        {{.name = "jvt1", .no_hdr = true}, false, false, false},
+    };
+    enter(ns_a);
+    for (size_t i = 0; i < JV_ARRAY_LEN(rows); i++) {
+        struct jv_tun *tun;
+        assert_int_equal(jv_tun_open(&rows[i].cfg, &tun, NULL), JV_E_OK);
+        assert_int_equal(jv_tun_has_csum(tun), rows[i].csum);
+        assert_int_equal(jv_tun_has_tso(tun), rows[i].tso);
+        assert_int_equal(jv_tun_has_uso(tun), rows[i].uso);
+        jv_tun_close(tun);
+    }
+}
+
+/* Everything that waits at one device goes into the other as it is; `seen` is the last TCP that was not cut. */
+static void carry(struct jv_tun *from, struct jv_tun *to, struct jv_gso *seen)
+{
+    static uint8_t packet[JV_GSO_BYTES_MAX + 1U];
+    for (;;) {
+        struct jv_gso gso;
+        struct iovec iov[2];
+        iov[1] = (struct iovec){packet, sizeof(packet)};
+        iov[1].iov_len = jv_tun_read(from, iov, 2, &gso);
+        if (iov[1].iov_len == 0) {
+            return;
+        }
+        if (gso.kind == JV_GSO_TCP4) {
+            *seen = gso;
+        }
+        assert_true(jv_tun_write(to, &gso, iov, 2));
+    }
+}
+
+#define STREAM_BYTES (256U * 1024U)
+
+static void tcp_crosses_the_devices_uncut(void **state)
+{
+    (void)state;
+    static uint8_t stream[STREAM_BYTES], came[STREAM_BYTES];
+    const int namespaces[2] = {ns_a, ns_b};
+    struct jv_tun *tuns[2];
+    struct jv_gso seen = {0};
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(7000)};
+    to.sin_addr.s_addr = htonl(0x0a500102);
+    for (int k = 0; k < 2; k++) {
+        const struct jv_tun_cfg cfg = {.name = "jvt1"};
+        enter(namespaces[k]);
+        assert_int_equal(jv_tun_open(&cfg, &tuns[k], NULL), JV_E_OK);
+        run("ip addr add 10.80.1.%d/24 dev jvt1 && ip link set jvt1 up mtu 1400", k + 1);
+    }
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (const struct sockaddr *)&to, sizeof(to)), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    enter(ns_a);
+    int out = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    assert_true(connect(out, (const struct sockaddr *)&to, sizeof(to)) == 0 ||
+                errno == EINPROGRESS);
+    for (size_t i = 0; i < sizeof(stream); i++) {
+        stream[i] = (uint8_t)(i ^ i >> 8 ^ i >> 16);
+    }
+    int in = -1;
+    size_t sent = 0;
+    size_t got = 0;
+    for (int round = 0; round < 3000 && got < sizeof(came); round++) {
+        struct pollfd p[] = {{.fd = jv_tun_fd(tuns[0]), .events = POLLIN},
+                             {.fd = jv_tun_fd(tuns[1]), .events = POLLIN}};
+        (void)poll(p, 2, 1);
+        carry(tuns[0], tuns[1], &seen);
+        carry(tuns[1], tuns[0], &seen);
+        in = in < 0 ? accept(listener, NULL, NULL) : in;
+        ssize_t n = send(out, stream + sent, sizeof(stream) - sent, MSG_NOSIGNAL);
+        sent += n > 0 ? (size_t)n : 0;
+        n = in < 0 ? 0 : recv(in, came + got, sizeof(came) - got, MSG_DONTWAIT);
+        got += n > 0 ? (size_t)n : 0;
+    }
+    assert_int_equal(got, sizeof(came));
+    assert_memory_equal(came, stream, sizeof(came));
+    assert_int_equal(seen.kind, JV_GSO_TCP4);
+    assert_in_range(seen.seg_bytes, 1400 - 60, 1400 - 40); /* with or without timestamps */
+    assert_true(seen.is_csum_partial);
+    assert_true(jv_tun_counts(tuns[0])->read_gso >= 1);
+    assert_true(jv_tun_counts(tuns[1])->written_gso >= 1);
+    (void)close(in);
+    (void)close(out);
+    (void)close(listener);
+    jv_tun_close(tuns[0]);
+    jv_tun_close(tuns[1]);
+}
+
 static uint32_t half_routes(struct jv_netcfg *cfg, uint32_t ifindex)
 {
     static const char *const defaults[] = {"0.0.0.0/0", "::/0"};
@@ -831,6 +1064,11 @@ int main(void)
         cmocka_unit_test(too_big_is_told_and_the_rest_goes),
         cmocka_unit_test(over_long_datagram_is_skipped),
         cmocka_unit_test(tun_carries_packets_and_outlives_its_process),
+        cmocka_unit_test(segments_go_as_one_message_and_come_as_datagrams),
+        cmocka_unit_test(runs_end_where_datagrams_differ),
+        cmocka_unit_test(segments_too_big_are_told_one_by_one),
+        cmocka_unit_test(tun_offloads_are_what_was_asked_for),
+        cmocka_unit_test(tcp_crosses_the_devices_uncut),
         cmocka_unit_test(device_bound_socket_ignores_half_routes),
         cmocka_unit_test(leftover_routes_are_found_and_removed),
         cmocka_unit_test(names_are_resolved_on_marked_bound_sockets),
