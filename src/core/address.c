@@ -39,13 +39,17 @@ static uint32_t host_bits(const struct jv_prefix *pool)
     return low & ((1U << w) - 1);
 }
 
+/* The n highest bits of a word; n is at most 64. */
+static uint64_t high_bits(uint32_t n)
+{
+    return n == 0 ? 0 : ~(UINT64_MAX >> 1 >> (n - 1));
+}
+
 static struct jv_prefix network(const struct jv_prefix *pool)
 {
     struct jv_prefix p = *pool;
-    uint64_t high = p.bits == 0 ? 0 : UINT64_MAX << (64 - JV_MIN(p.bits, 64U));
-    uint64_t low = p.bits <= 64 ? 0 : UINT64_MAX << (128 - JV_MIN(p.bits, 128U));
-    jv_store64(p.ip.b, jv_load64(p.ip.b) & high);
-    jv_store64(p.ip.b + 8, jv_load64(p.ip.b + 8) & low);
+    jv_store64(p.ip.b, jv_load64(p.ip.b) & high_bits(JV_MIN(p.bits, 64U)));
+    jv_store64(p.ip.b + 8, jv_load64(p.ip.b + 8) & high_bits(p.bits - JV_MIN(p.bits, 64U)));
     return p;
 }
 

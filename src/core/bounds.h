@@ -47,7 +47,8 @@
 #define JV_BIRTHS_PER_S 1000U
 /* Sources remembered; a full table gives up its least recently used one. */
 #define JV_BIRTH_SOURCES 4096U
-#define JV_REPORT_PACKETS 256U /* with data, after which a report goes at once */
+/* With data, after which a report goes at once. */
+#define JV_REPORT_PACKETS 256U
 /* Ranges of missing counters that one report names; what is older is lost for the resend. */
 #define JV_GAP_MAX 16U
 /* Jitter below two milliseconds is noise of the schedulers on both ends. */
