@@ -487,6 +487,11 @@ struct jv_tun *jv_server_tun(const struct jv_server *server)
     return server->tun;
 }
 
+const struct jv_tunio *jv_server_tunio(const struct jv_server *server)
+{
+    return server->tunio;
+}
+
 struct jv_links *jv_server_links(const struct jv_server *server)
 {
     return server->links;

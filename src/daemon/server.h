@@ -96,6 +96,7 @@ void jv_server_close(struct jv_server *server);
 struct jv_loop *jv_server_loop(const struct jv_server *server);
 struct jv_core *jv_server_core(const struct jv_server *server);
 struct jv_tun *jv_server_tun(const struct jv_server *server);
+const struct jv_tunio *jv_server_tunio(const struct jv_server *server);
 struct jv_links *jv_server_links(const struct jv_server *server);
 struct jv_names *jv_server_names(const struct jv_server *server);
 struct jv_apply *jv_server_apply(const struct jv_server *server);

@@ -12,6 +12,7 @@ struct jv_tunio {
     struct jv_tun *tun;
     struct jv_split split;
     bool is_splitting;
+    uint64_t refused;
     struct iovec iov[JV_BATCH_MAX + 2U];
     struct jv_merged groups[JV_BATCH_MAX];
     uint8_t gathered[JV_GSO_BYTES_MAX + 1U];
@@ -33,6 +34,11 @@ void jv_tunio_close(struct jv_tunio *io)
     free(io);
 }
 
+uint64_t jv_tunio_refused(const struct jv_tunio *io)
+{
+    return io->refused;
+}
+
 bool jv_tunio_has_rest(const struct jv_tunio *io)
 {
     return io->is_splitting;
@@ -45,6 +51,7 @@ static uint32_t cut(struct jv_tunio *io, struct jv_slot *slots, uint32_t n,
                     const struct jv_gso *gso, uint32_t bytes)
 {
     if (!jv_split_begin(&io->split, gso, io->gathered, bytes, true)) {
+        io->refused++;
         return 0;
     }
     uint32_t filled = jv_split_next(&io->split, slots, n);

@@ -30,6 +30,8 @@ void jv_tunio_close(struct jv_tunio *io);
 /* Fill slots[0..returned) of empty ones as jv_core_take() gives them: off, len, received, is_csum_partial. 0: nothing waits. */
 uint32_t jv_tunio_read(struct jv_tunio *io, struct jv_instant now, struct jv_slot *slots,
                        uint32_t n);
+/* Packets of the device that were dropped because they are too long for a slot, or are not what the kernel says of them. */
+uint64_t jv_tunio_refused(const struct jv_tunio *io);
 /* Part of a packet waits here and wakes no poll: call jv_tunio_read() again before sleeping. */
 bool jv_tunio_has_rest(const struct jv_tunio *io);
 /* Write slots[0..n), whose packets are changed by it. What the device refuses is dropped and counted (jv_tun_counts). */

@@ -18,6 +18,7 @@
 #include "surroundings.h"
 #include "sys.h"
 #include "tun.h"
+#include "tunio.h"
 #include "view_host.h"
 
 void jv_view_sid(const struct jv_sid *sid, char out[33])
@@ -590,6 +591,7 @@ json_t *jv_view_counters(const struct jv_server *server)
     json_object_set_new(object, "buffers_free", number(counters->buffers_free));
     json_object_set_new(object, "given_up", number(facts->given_up));
     json_object_set_new(object, "no_buffer", number(facts->no_buffer));
+    json_object_set_new(object, "tun_refused", number(jv_tunio_refused(jv_server_tunio(server))));
     json_object_set_new(object, "dead_link", number(facts->dead_link));
     json_object_set_new(object, "hooks", view_hooks(server));
     free(counters);

@@ -1,13 +1,14 @@
 # Jumping VPN, this tree. JV_BUILD names the build directory. Settings: best = Policy Preset fast, both paths named;
 # one = Preset fast, path A alone; probed = best, the standby path probed ten times a second.
-# JV_ARGS: more options of jvd; JV_POLICY: more lines of [Policy] for both ends; JV_AUDIT=1: both ends write audit files.
+# JV_ARGS: more options of jvd; JV_KEYS: a line of [Session] and [Gateway]; JV_POLICY: more lines of [Policy] for both ends; JV_AUDIT=1: both ends write audit files.
 JV_BUILD=${JV_BUILD:-$HERE/../../../build}
-JV_ARGS=; JV_POLICY=
+JV_ARGS=; JV_KEYS=; JV_POLICY=
 jvd="$JV_BUILD/src/daemon/jvd"; jv="$JV_BUILD/src/cli/jv"
 info="jvd $("$jvd" --version 2>/dev/null | awk '{print $NF}')|C|AES-256-GCM or ChaCha20-Poly1305|jumps by design; best = Preset fast on both paths"
 have() { [ -x "$jvd" ] && [ -x "$jv" ]; }
 has_option() { "$jvd" --help 2>&1 | grep -q -- "$1"; }
 audit() { [ -n "$JV_AUDIT" ] && echo "$W/$1.jsonl" || echo none; }
+with_keys() { [ -z "$JV_KEYS" ] || sed -i "s/^Interface = .*/&\n$JV_KEYS/" "$1"; }
 server() {
   chmod 755 "$W"; mkdir -p -m 777 "$W/rs" "$W/rc" "$W/ss" "$W/sc"
   ( umask 077; for k in s c; do "$jv" genkey >"$W/$k.key"; done )
@@ -16,6 +17,7 @@ server() {
       "$W/s.key" $SRV $I "$W/ss" "$(audit jvs)"
     [ -z "$JV_POLICY" ] || printf '[Policy]\nPreset = fast\n%b\n' "$JV_POLICY"
     printf '[User c]\nPublicKey = %s\nAddress = %s\n' "$(cat "$W/c.pub")" $TC; } >"$W/jvs.conf"
+  with_keys "$W/jvs.conf"
   bg_s "$jvd" --config "$W/jvs.conf" --foreground --run-dir "$W/rs" --state-dir "$W/ss" --log-dir "$W" $JV_ARGS
   wait_for test -S "$W/rs/jvs.sock"
 }
@@ -29,6 +31,7 @@ client() {
     *) [ -z "$JV_POLICY" ] || printf '[Policy]\n' ;;
     esac
     [ -z "$JV_POLICY" ] || printf '%b\n' "$JV_POLICY"; } >"$W/jvc.conf"
+  with_keys "$W/jvc.conf"
   bg_c "$jvd" --config "$W/jvc.conf" --foreground --run-dir "$W/rc" --state-dir "$W/sc" --log-dir "$W" $JV_ARGS
 }
 # grow N: N more users at the server, taken by a reload.
