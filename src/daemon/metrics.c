@@ -199,12 +199,12 @@ size_t jv_metrics_write(const struct jv_counters *counters, const struct jv_metr
  */
 static struct {
     void *handle;
-    typeof(MHD_start_daemon) *start_daemon;
-    typeof(MHD_stop_daemon) *stop_daemon;
-    typeof(MHD_create_response_from_buffer) *create_response;
-    typeof(MHD_add_response_header) *add_header;
-    typeof(MHD_queue_response) *queue_response;
-    typeof(MHD_destroy_response) *destroy_response;
+    __typeof__(MHD_start_daemon) *start_daemon;
+    __typeof__(MHD_stop_daemon) *stop_daemon;
+    __typeof__(MHD_create_response_from_buffer) *create_response;
+    __typeof__(MHD_add_response_header) *add_header;
+    __typeof__(MHD_queue_response) *queue_response;
+    __typeof__(MHD_destroy_response) *destroy_response;
 } http;
 
 static bool load_http(void)
