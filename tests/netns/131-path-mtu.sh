@@ -54,10 +54,10 @@ need 'an answer of 1340 does not pass' passes g "$INNER_C" 1340
 need 'the sender at the gateway is not told of 1340' told g "$INNER_C" 1400 1340 "$INNER_C"
 
 # Large packets downwards vanish from one moment to the next, under a running TCP transfer.
-tcp_serve 16
+tcp_serve 48 # more than the kernel holds for a slow reader: the flow must still run when the hole comes
 TCP_TIMEOUT=60
 sid=$(client_get .session.sid)
-tcp_fetch --limit-rate 2M &
+tcp_fetch --limit-rate 3M &
 fetch=$!
 sleep 2
 limit down 1380
