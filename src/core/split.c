@@ -10,6 +10,7 @@
 #define TCP_FIN 0x01U
 #define TCP_PSH 0x08U
 #define TCP_CWR 0x80U
+#define PREFETCH_AHEAD 2U /* slots */
 #define NEXT_HOP_BY_HOP 0U
 #define NEXT_ROUTING 43U
 #define NEXT_DESTINATION 60U
@@ -50,8 +51,6 @@ static bool is_4(enum jv_gso_kind kind)
 {
     return kind == JV_GSO_TCP4 || kind == JV_GSO_UDP4;
 }
-
-#define PREFETCH_AHEAD 2U
 
 /* ---- what the kernel says, against what stands there ---- */
 
@@ -96,11 +95,11 @@ static bool find_l4_6(const uint8_t *packet, size_t len, struct jv_l4 *l4)
     return true;
 }
 
-static bool find_l4(struct jv_split *split, const uint8_t *packet, size_t contiguous, size_t len)
+static bool find_l4(struct jv_split *split, const uint8_t *packet, size_t len)
 {
     struct jv_l4 *l4 = &split->l4;
     if (is_4(split->kind)) {
-        if (contiguous < IPV4_HEADER || packet[0] >> 4 != 4 || be16(packet + 2) != len ||
+        if (len < IPV4_HEADER || packet[0] >> 4 != 4 || be16(packet + 2) != len ||
             (be16(packet + 6) & 0x3fff) != 0) {
             return false;
         }
@@ -109,18 +108,18 @@ static bool find_l4(struct jv_split *split, const uint8_t *packet, size_t contig
         if (l4->at < IPV4_HEADER) {
             return false;
         }
-    } else if (contiguous < IPV6_HEADER || packet[0] >> 4 != 6 ||
-               be16(packet + 4) + IPV6_HEADER != len || !find_l4_6(packet, contiguous, l4)) {
+    } else if (len < IPV6_HEADER || packet[0] >> 4 != 6 || be16(packet + 4) + IPV6_HEADER != len ||
+               !find_l4_6(packet, len, l4)) {
         return false;
     }
     bool is_stream = is_tcp(split->kind);
     uint32_t least = is_stream ? TCP_HEADER : UDP_HEADER;
-    if (l4->protocol != (is_stream ? JV_PROTO_TCP : JV_PROTO_UDP) || l4->at + least > contiguous) {
+    if (l4->protocol != (is_stream ? JV_PROTO_TCP : JV_PROTO_UDP) || l4->at + least > len) {
         return false;
     }
     l4->csum_at = is_stream ? JV_CSUM_AT_TCP : JV_CSUM_AT_UDP;
     split->hdr_bytes = l4->at + (is_stream ? (packet[l4->at + 12] >> 4) * 4U : UDP_HEADER);
-    return split->hdr_bytes >= l4->at + least && split->hdr_bytes <= contiguous &&
+    return split->hdr_bytes >= l4->at + least && split->hdr_bytes <= len &&
            split->hdr_bytes <= JV_SPLIT_HEADER_MAX;
 }
 
@@ -203,21 +202,21 @@ static void advance_header(struct jv_split *split)
     }
 }
 
-bool jv_split_begin_scattered(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet,
-                              size_t contiguous, size_t len, bool keep_partial)
+bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet, size_t len,
+                    bool keep_partial)
 {
     split->kind = gso->kind;
     split->is_ecn = gso->is_ecn;
     split->is_partial = false;
     split->hdr_bytes = 0;
     split->next = 0;
-    if (len > JV_GSO_BYTES_MAX || contiguous > len) {
+    if (len > JV_GSO_BYTES_MAX) {
         return false;
     }
     if (gso->kind == JV_GSO_NONE) {
-        return contiguous == len && begin_single(split, gso, packet, len, keep_partial);
+        return begin_single(split, gso, packet, len, keep_partial);
     }
-    if (gso->seg_bytes == 0 || !find_l4(split, packet, contiguous, len)) {
+    if (gso->seg_bytes == 0 || !find_l4(split, packet, len)) {
         return false;
     }
     bool is_plain = split->l4.at == IPV6_HEADER || is_4(gso->kind);
@@ -239,12 +238,6 @@ bool jv_split_begin_scattered(struct jv_split *split, const struct jv_gso *gso, 
     prepare_sums(split, len, is_plain);
     prepare_header(split, largest);
     return true;
-}
-
-bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet, size_t len,
-                    bool keep_partial)
-{
-    return jv_split_begin_scattered(split, gso, packet, len, len, keep_partial);
 }
 
 /* ---- segments ---- */
@@ -284,13 +277,6 @@ static void write_segment(struct jv_split *split, struct jv_slot *slot)
     split->next++;
 }
 
-void jv_split_headers(struct jv_split *split, struct jv_slot *slots, uint32_t n)
-{
-    for (uint32_t i = 0; i < n && split->next < split->segs; i++) {
-        write_segment(split, &slots[i]);
-    }
-}
-
 /* The buffers ahead were last used by packets that have been reported since: megabytes ago, at a high rate. */
 static void prefetch(const uint8_t *buf, uint32_t bytes)
 {
@@ -316,9 +302,4 @@ uint32_t jv_split_next(struct jv_split *split, struct jv_slot *slots, uint32_t n
 bool jv_split_is_done(const struct jv_split *split)
 {
     return split->next >= split->segs;
-}
-
-void jv_split_rest(struct jv_split *split, const uint8_t *payload)
-{
-    split->payload = payload;
 }

@@ -64,19 +64,4 @@ bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *p
  */
 uint32_t jv_split_next(struct jv_split *split, struct jv_slot *slots, uint32_t n);
 bool jv_split_is_done(const struct jv_split *split);
-
-/*
- * The same where the device was read straight into slots: the first `contiguous` bytes of the packet stand at `packet`, for kind NONE
- * that is all of it. Nothing behind them is read. False too where the headers are longer than `contiguous`.
- */
-bool jv_split_begin_scattered(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet,
-                              size_t contiguous, size_t len, bool keep_partial);
-/*
- * The payloads of the next n segments (no more than are left) stand already in slots[k].buf at jv_split_place(): write their
- * headers in front, off, len and is_csum_partial. For kind NONE the packet itself is in slots[0], at an `off` that the caller sets after.
- * What the caller read with another hdr_bytes or seg_bytes than the split has stands at the wrong place: it compares first.
- */
-void jv_split_headers(struct jv_split *split, struct jv_slot *slots, uint32_t n);
-/* The payload from the segment `next` on stands at `payload` (what had no slot to be read into): jv_split_next() goes on there. */
-void jv_split_rest(struct jv_split *split, const uint8_t *payload);
 #endif /* JV_CORE_SPLIT_H */

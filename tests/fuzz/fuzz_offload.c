@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * First byte: what is done. Even: the rest is a virtio header in our terms and a packet that is split, once as a whole and once with its
- * headers alone. Odd: the rest is packets, each behind three bytes that say what it is, or a segment that follows the one before; they are
+ * First byte: what is done. Even: the rest is a virtio header in our terms and a packet that is split. Odd: the rest is packets, each behind three bytes that say what it is, or a segment that follows the one before; they are
  * merged, and what must hold of that is asked (merged.h).
  */
 #include <stddef.h>
@@ -72,38 +71,6 @@ static void split_whole(const struct jv_gso *gso, const uint8_t *bytes, size_t l
     free(packet);
 }
 
-/* Whoever has the headers alone writes the same. */
-static void split_headers(const struct jv_gso *gso, const uint8_t *bytes, size_t len, size_t n)
-{
-    struct jv_split split, whole;
-    static struct segment_slots want;
-    uint8_t *packet = exact(bytes, len);
-    uint8_t *front = exact(bytes, n);
-    segment_slots_init(&slots);
-    segment_slots_init(&want);
-    bool is_good = jv_split_begin_scattered(&split, gso, front, n, len, true);
-    bool is_whole = jv_split_begin(&whole, gso, packet, len, true);
-    JV_ASSERT(!is_good || is_whole);
-    if (is_good && gso->kind != JV_GSO_NONE) {
-        uint32_t count = jv_split_next(&whole, want.slots, JV_BATCH_MAX);
-        for (uint32_t i = 0; i < count; i++) {
-            const struct jv_slot *from = &want.slots[i];
-            memcpy(slots.bufs[i] + jv_split_place(split.hdr_bytes, split.seg_bytes),
-                   from->buf + from->off + split.hdr_bytes, from->len - split.hdr_bytes);
-        }
-        jv_split_headers(&split, slots.slots, count);
-        for (uint32_t i = 0; i < count; i++) {
-            JV_ASSERT(slots.slots[i].len == want.slots[i].len &&
-                      slots.slots[i].off == want.slots[i].off);
-            JV_ASSERT(memcmp(slots.bufs[i] + slots.slots[i].off, want.bufs[i] + want.slots[i].off,
-                             want.slots[i].len) == 0);
-        }
-        JV_ASSERT(split.next == whole.next);
-    }
-    free(front);
-    free(packet);
-}
-
 static void split(struct jv_rd *rd)
 {
     uint8_t how = jv_rd_u8(rd);
@@ -118,7 +85,6 @@ static void split(struct jv_rd *rd)
         return;
     }
     split_whole(&gso, rd->at, rd->left, (how & 0x80) != 0);
-    split_headers(&gso, rd->at, rd->left, JV_MIN(rd->left, (size_t)gso.hdr_bytes));
 }
 
 /* ---- merge ---- */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole packets of random headers and sizes: their segments are what a sender without offloads would have sent, whether the payload is
- * copied or stands in the slots already; and merged again they are the packet that was split.
+ * Whole packets of random headers and sizes: their segments are what a sender without offloads would have sent, and merged again they are the packet that was split.
  */
 #include <stdlib.h>
 
@@ -55,23 +54,6 @@ static bool is_segment(const struct segment *s, size_t payload, uint32_t seg_byt
            got->is_csum_partial == keep && memcmp(got->buf + got->off, want, len) == 0;
 }
 
-/* As many as a batch holds; the payload of some stands there already. */
-static uint32_t split_batch(struct jv_prng *prng, struct jv_split *split)
-{
-    uint32_t left = split->segs - split->next;
-    uint32_t n = (uint32_t)jv_prng_below(prng, JV_MIN(left, JV_BATCH_MAX) + 1);
-    const uint8_t *payload = split->payload;
-    for (uint32_t i = 0; i < n; i++) {
-        size_t at = (size_t)i * split->seg_bytes;
-        size_t len = JV_MIN(split->payload_left - at, (size_t)split->seg_bytes);
-        memcpy(slots.slots[i].buf + jv_split_place(split->hdr_bytes, split->seg_bytes),
-               payload + at, len);
-    }
-    jv_split_headers(split, slots.slots, n);
-    jv_split_rest(split, whole + (split->payload - whole));
-    return n + jv_split_next(split, slots.slots + n, JV_BATCH_MAX - n);
-}
-
 /* One group, and it is the packet; CWR is what no group has. */
 static bool is_whole_again(const struct segment *s, const struct jv_split *split, uint32_t n,
                            size_t len, const struct jv_gso *gso)
@@ -113,7 +95,8 @@ static bool segments_are_what_a_sender_sends(struct jv_prng *prng)
         return false;
     }
     for (uint32_t seen = 0; !jv_split_is_done(&split);) {
-        uint32_t n = split_batch(prng, &split);
+        uint32_t n =
+            jv_split_next(&split, slots.slots, 1 + (uint32_t)jv_prng_below(prng, JV_BATCH_MAX));
         for (uint32_t i = 0; i < n; i++) {
             if (!is_segment(&s, payload, seg_bytes, seen + i, &slots.slots[i], keep)) {
                 return false;

@@ -91,38 +91,6 @@ static void split_makes_what_a_sender_without_offloads_sends(void **state)
     }
 }
 
-static void split_writes_headers_around_payload_that_stands_already(void **state)
-{
-    uint8_t want[JV_BUF_BYTES];
-    for (uint32_t k = 0; k < JV_ARRAY_LEN(kinds); k++) {
-        struct jv_gso gso;
-        struct jv_split split;
-        size_t header = segment_header(&kinds[k]);
-        size_t payload = 5000;
-        size_t len = make_whole(k, payload, 1000, &gso);
-        size_t place = jv_split_place((uint32_t)header, 1000);
-        segment_slots_init(&out);
-        memcpy(out.bufs[0] + place - header, whole, header + 1000);
-        for (size_t i = 1; i < 3; i++) {
-            memcpy(out.bufs[i] + place, whole + header + i * 1000, 1000);
-        }
-        assert_true(jv_split_begin_scattered(&split, &gso, out.bufs[0] + place - header,
-                                             header + 1000, len, true));
-        assert_int_equal(split.hdr_bytes, header);
-        assert_int_equal(split.segs, 5);
-        jv_split_headers(&split, out.slots, 3);
-        jv_split_rest(&split, whole + header + 3000);
-        assert_int_equal(jv_split_next(&split, out.slots + 3, 9), 2);
-        assert_true(jv_split_is_done(&split));
-        for (uint32_t i = 0; i < 5; i++) {
-            size_t want_len = want_segment(k, payload, 1000, i, true, want);
-            assert_int_equal(out.slots[i].len, want_len);
-            assert_int_equal(out.slots[i].off, place - header);
-            assert_memory_equal(out.bufs[i] + out.slots[i].off, want, want_len);
-        }
-    }
-}
-
 static void split_passes_a_packet_of_wire_size_on(void **state)
 {
     uint8_t want[JV_BUF_BYTES];
@@ -142,7 +110,6 @@ static void split_passes_a_packet_of_wire_size_on(void **state)
     }
     assert_false(jv_split_begin(&split, &none, whole, 0, true));
     assert_false(jv_split_begin(&split, &none, whole, JV_BUF_ROOM + 1, true));
-    assert_false(jv_split_begin_scattered(&split, &none, whole, 99, 100, true));
 }
 
 static void split_completes_what_the_session_does_not_take(void **state)
@@ -338,31 +305,16 @@ static void split_refuses_what_does_not_hold(void **state)
     assert_false(jv_split_begin(&split, &none, whole, 100, true));
 }
 
-static void split_needs_the_headers_in_one_piece(void **state)
-{
-    struct jv_split split;
-    for (uint32_t k = 0; k < JV_ARRAY_LEN(kinds); k++) {
-        struct jv_gso gso;
-        size_t len = make_whole(k, 2000, 1000, &gso);
-        for (size_t n = 0; n < 100; n++) {
-            assert_int_equal(jv_split_begin_scattered(&split, &gso, whole, n, len, true),
-                             n >= segment_header(&kinds[k]));
-        }
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(split_makes_what_a_sender_without_offloads_sends),
-        cmocka_unit_test(split_writes_headers_around_payload_that_stands_already),
         cmocka_unit_test(split_passes_a_packet_of_wire_size_on),
         cmocka_unit_test(split_completes_what_the_session_does_not_take),
         cmocka_unit_test(split_completes_what_is_not_plain),
         cmocka_unit_test(split_goes_over_extension_headers),
         cmocka_unit_test(split_leaves_cwr_on_the_first_alone),
         cmocka_unit_test(split_refuses_what_does_not_hold),
-        cmocka_unit_test(split_needs_the_headers_in_one_piece),
     };
     return cmocka_run_group_tests_name("split", tests, NULL, NULL);
 }
