@@ -150,9 +150,12 @@ void jv_pump_tun(void *arg, int fd, uint32_t events)
     for (uint32_t i = 0; i < JV_SERVER_BATCHES || jv_tunio_has_rest(server->tunio); i++) {
         uint32_t room = stock(server);
         if (room == 0) {
-            struct jv_slot lost = {.buf = server->scratch};
-            server->facts.no_buffer +=
-                jv_tunio_read(server->tunio, jv_server_now(server), &lost, 1);
+            /* Left in the device it would wake the loop at once, and again; the rest of a packet would wake nobody. */
+            do {
+                struct jv_slot lost = {.buf = server->scratch};
+                server->facts.no_buffer +=
+                    jv_tunio_read(server->tunio, jv_server_now(server), &lost, 1);
+            } while (jv_tunio_has_rest(server->tunio));
             return;
         }
         uint32_t n =
