@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "birth.h"
+#include "client_state.h"
 #include "degraded.h"
 #include "liveness.h"
 #include "metered.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "choice.h"
 
+#include "client_state.h"
 #include "health.h"
 #include "liveness.h"
 #include "path.h"

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "birth.h"
+#include "client_state.h"
 #include "core.h"
 #include "jump.h"
 #include "path.h"

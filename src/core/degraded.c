@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client_state.h"
 #include "guard.h"
 #include "session.h"
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "birth.h"
+#include "client_state.h"
 #include "locator.h"
 #include "session.h"
 #include "tunnel.h"

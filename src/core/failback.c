@@ -2,6 +2,7 @@
 #include "failback.h"
 
 #include "choice.h"
+#include "client_state.h"
 #include "jump.h"
 #include "path.h"
 #include "rank.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fit.h"
 
+#include "client_state.h"
 #include "inner.h"
 
 /* Options may take the header to 60 bytes; behind it a fragment needs eight. */

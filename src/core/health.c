@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client_state.h"
 #include "liveness.h"
 
 struct jv_health *jv_health_of(const struct jv_core *core, const struct jv_path *path)

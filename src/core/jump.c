@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "choice.h"
+#include "client_state.h"
 #include "degraded.h"
 #include "failback.h"
 #include "health.h"

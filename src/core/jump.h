@@ -6,6 +6,7 @@
  *
  * The exchange itself is request.c's. Threads: the shard's.
  */
+#include "client_state.h"
 #include "core.h"
 #include "frame.h"
 #include "msg.h"

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client_state.h"
 #include "jump.h"
 #include "liveness.h"
 #include "rank.h"

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client_state.h"
 #include "health.h"
 #include "jump.h"
 #include "pathsize.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "metered.h"
 
+#include "client_state.h"
 #include "session.h"
 
 void jv_metered_bound(struct jv_core *core, const struct jv_session *s)

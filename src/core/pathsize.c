@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client_state.h"
 #include "control.h"
 #include "liveness.h"
 #include "path.h"

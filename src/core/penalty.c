@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "client_state.h"
+
 static uint32_t find(const struct jv_client *cl, const struct jv_path *path)
 {
     for (uint32_t i = 0; i < JV_PENALTY_MAX; i++) {

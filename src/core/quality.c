@@ -2,6 +2,7 @@
 #include "quality.h"
 
 #include "choice.h"
+#include "client_state.h"
 #include "degraded.h"
 #include "health.h"
 #include "jump.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "quiet.h"
 
+#include "client_state.h"
 #include "jump.h"
 #include "liveness.h"
 #include "resend.h"

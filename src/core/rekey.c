@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client_state.h"
 #include "liveness.h"
 #include "session.h"
 #include "tunnel.h"

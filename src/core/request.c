@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client_state.h"
 #include "commit.h"
 #include "control.h"
 #include "jump.h"

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "client_state.h"
 #include "degraded.h"
 #include "loss.h"
 #include "pathsize.h"

@@ -2,6 +2,7 @@
 /* The locators that a client has: for its paths, in reserve, and left behind. */
 #include <string.h>
 
+#include "client_state.h"
 #include "path.h"
 
 enum likeness { UNLIKE, SAME_NAME, SAME_TRANSPORT };

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "choice.h"
+#include "client_state.h"
 #include "core.h"
 #include "health.h"
 #include "liveness.h"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "birth.h"
+#include "client_state.h"
 #include "csum.h"
 #include "fit.h"
 #include "inner.h"

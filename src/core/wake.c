@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "wake.h"
 
+#include "client_state.h"
 #include "liveness.h"
 #include "loss.h"
 #include "session.h"

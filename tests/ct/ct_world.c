@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client_state.h"
 #include "pair.h"
 #include "poison.h"
 #include "state.h"

@@ -3,6 +3,7 @@
  * Waiting that doubles: penalties of a path that failed, over every sequence of failures with these pauses, and the pauses between
  * recoveries, for every failure in a row. The models double by adding and forget by counting down.
  */
+#include "client_state.h"
 #include "degraded.h"
 #include "exh.h"
 #include "penalty.h"

@@ -8,6 +8,7 @@
  */
 #include <setjmp.h>
 
+#include "client_state.h"
 #include "degraded.h"
 #include "exh.h"
 #include "session.h"

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client_state.h"
 #include "judge.h"
 #include "wire.h"
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "aead.h"
+#include "client_state.h"
 #include "crypto.h"
 #include "keys.h"
 #include "msg.h"

@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "client_state.h"
 #include "pair_parts.h"
 #include "state.h"
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "choice.h"
+#include "client_state.h"
 #include "degraded.h"
 #include "guard.h"
 #include "health.h"

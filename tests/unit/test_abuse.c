@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "frame.h"
 #include "pair.h"
 #include "state.h"

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "frame.h"
 #include "guard.h"
 #include "pair.h"

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "packets.h"
 #include "pair_parts.h"
 #include "thief.h"

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "choice.h"
+#include "client_state.h"
 #include "health.h"
 #include "pair.h"
 #include "penalty.h"

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "degraded.h"
 #include "pair.h"
 #include "session.h"

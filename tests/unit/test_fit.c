@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "inner.h"
 #include "packets.h"
 #include "pair.h"

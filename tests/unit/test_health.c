@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "health.h"
 #include "pair.h"
 #include "state.h"

@@ -13,6 +13,7 @@
 
 #include "aead.h"
 #include "birth.h"
+#include "client_state.h"
 #include "control.h"
 #include "pair.h"
 #include "state.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "client_state.h"
 #include "ladder.h"
 
 #include <setjmp.h>

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "pair.h"
 #include "path.h"
 #include "rank.h"

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "pair.h"
 #include "path.h"
 #include "session.h"

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "control.h"
 #include "jump.h"
 #include "pair.h"

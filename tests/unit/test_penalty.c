@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "pair.h"
 #include "penalty.h"
 

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "pair.h"
 #include "quiet.h"
 #include "state.h"

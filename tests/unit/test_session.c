@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "session.h"
 #include "solo.h"
 

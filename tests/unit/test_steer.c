@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "pair.h"
 #include "penalty.h"
 #include "session.h"

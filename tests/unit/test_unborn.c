@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "birth.h"
+#include "client_state.h"
 #include "pair.h"
 #include "session.h"
 #include "solo.h"

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "client_state.h"
 #include "crypto.h"
 #include "pair.h"
 #include "state.h"
