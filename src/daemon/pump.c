@@ -23,11 +23,12 @@ typedef enum jv_err batch_fn(struct jv_core *core, struct jv_instant now, struct
 
 /* ---- outputs ---- */
 
-static void send_run(struct jv_server *server, const struct jv_slot *slots, uint32_t n)
+static void send_run(struct jv_shard *shard, const struct jv_slot *slots, uint32_t n)
 {
-    struct jv_udp *udp = jv_links_socket(server->links, slots[0].link);
+    struct jv_links *links = shard->server->links;
+    struct jv_udp *udp = jv_links_socket(links, slots[0].link);
     if (udp == NULL) {
-        server->facts.dead_link += n;
+        shard->counts.dead_link += n;
         return;
     }
     while (n > 0) {
@@ -35,155 +36,166 @@ static void send_run(struct jv_server *server, const struct jv_slot *slots, uint
         uint32_t len = JV_MIN(n, JV_BATCH_MAX);
         jv_udp_send(udp, slots, len, &sent);
         if (sent.dropped_local > 0) {
-            jv_links_fail(server->links, slots[0].link, sent.local_errno);
+            jv_links_fail(links, slots[0].link, sent.local_errno);
         }
         slots += len;
         n -= len;
     }
 }
 
-static void flush_tx(struct jv_server *server)
+static void flush_tx(struct jv_shard *shard)
 {
-    struct jv_out *out = &server->out;
+    struct jv_out *out = &shard->out;
     uint32_t start = 0;
     for (uint32_t i = 1; i <= out->tx_len; i++) {
         if (i == out->tx_len || out->tx[i].link != out->tx[start].link) {
-            send_run(server, &out->tx[start], i - start);
+            send_run(shard, &out->tx[start], i - start);
             start = i;
         }
     }
-    jv_core_give(server->core, out->tx, out->tx_len);
+    jv_core_give(shard->core, out->tx, out->tx_len);
     out->tx_len = 0;
 }
 
-static void flush_rest(struct jv_server *server)
+static void flush_tun(struct jv_shard *shard)
 {
-    struct jv_out *out = &server->out;
+    struct jv_out *out = &shard->out;
     if (out->tun_len > 0) {
         /* What the device refuses is counted by tun, and lost as on any wire. */
-        jv_tunio_write(server->tunio, out->tun, out->tun_len);
-        jv_core_give(server->core, out->tun, out->tun_len);
+        jv_tunio_write(shard->tunio, out->tun, out->tun_len);
+        jv_core_give(shard->core, out->tun, out->tun_len);
         out->tun_len = 0;
     }
+}
+
+static void carry_out(struct jv_server *server, const struct jv_order *order)
+{
+    if (order->kind == JV_ORDER_ENDED) {
+        server->facts.last_end = order->reason;
+    }
+    jv_links_order(server->links, order);
+    jv_names_order(server->names, order);
+    jv_apply_order(server->apply, order);
+    if (order->kind == JV_ORDER_CONFIGURE) {
+        jv_dns_configure(server->dns, server->config, order);
+        jv_hooks_up(server->hooks);
+    }
+}
+
+/* What concerns more than one shard. */
+static void flush_rest(struct jv_server *server, struct jv_out *out)
+{
     if (out->records_len > 0 && server->audit != NULL) {
         jv_audit_push(server->audit, out->records, out->records_len);
     }
     jv_hooks_records(server->hooks, out->records, out->records_len);
     out->records_len = 0;
     for (uint32_t i = 0; i < out->orders_len; i++) {
-        if (out->orders[i].kind == JV_ORDER_ENDED) {
-            server->facts.last_end = out->orders[i].reason;
-        }
-        jv_links_order(server->links, &out->orders[i]);
-        jv_names_order(server->names, &out->orders[i]);
-        jv_apply_order(server->apply, &out->orders[i]);
-        if (out->orders[i].kind == JV_ORDER_CONFIGURE) {
-            jv_dns_configure(server->dns, server->config, &out->orders[i]);
-            jv_hooks_up(server->hooks);
-        }
+        carry_out(server, &out->orders[i]);
     }
     out->orders_len = 0;
 }
 
-static void flush(struct jv_server *server)
+static void flush(struct jv_shard *shard)
 {
-    flush_tx(server);
-    flush_rest(server);
+    flush_tx(shard);
+    flush_tun(shard);
+    flush_rest(shard->server, &shard->out);
 }
 
 /* ---- inputs ---- */
 
-static void run_batch(struct jv_server *server, batch_fn *fn, struct jv_slot *slots, uint32_t n)
+static void run_batch(struct jv_shard *shard, batch_fn *fn, struct jv_slot *slots, uint32_t n)
 {
     struct jv_batch batch = {.slots = slots, .len = n};
     for (uint32_t i = 0; i < JV_SERVER_TRIES; i++) {
-        enum jv_err err = fn(server->core, jv_server_now(server), &batch, &server->out);
-        flush(server);
+        enum jv_err err = fn(shard->core, jv_loop_now(shard->loop), &batch, &shard->out);
+        flush(shard);
         if (err != JV_E_AGAIN) {
             break;
         }
     }
     if (batch.done < batch.len) {
         uint32_t left = batch.len - batch.done;
-        jv_core_give(server->core, &slots[batch.done], left);
-        server->facts.given_up += left;
+        jv_core_give(shard->core, &slots[batch.done], left);
+        shard->counts.given_up += left;
     }
 }
 
 /* Empty buffers to read into: those that the last batch did not need, and new ones for the rest. */
-static uint32_t stock(struct jv_server *server)
+static uint32_t stock(struct jv_shard *shard)
 {
-    struct jv_intake *intake = &server->intake;
+    struct jv_intake *intake = &shard->intake;
     intake->len +=
-        jv_core_take(server->core, &intake->slots[intake->len], JV_BATCH_MAX - intake->len);
+        jv_core_take(shard->core, &intake->slots[intake->len], JV_BATCH_MAX - intake->len);
     return intake->len;
 }
 
 /* The first `n` of them were filled: they go through the core, and the last ones of those left take their places. */
-static void process(struct jv_server *server, batch_fn *fn, uint32_t n)
+static void process(struct jv_shard *shard, batch_fn *fn, uint32_t n)
 {
-    struct jv_intake *intake = &server->intake;
-    run_batch(server, fn, intake->slots, n);
+    struct jv_intake *intake = &shard->intake;
+    run_batch(shard, fn, intake->slots, n);
     uint32_t left = intake->len - n;
     uint32_t moved = JV_MIN(n, left);
     memcpy(intake->slots, &intake->slots[intake->len - moved], moved * sizeof(*intake->slots));
     intake->len = left;
 }
 
-void jv_server_receive(struct jv_server *server, struct jv_udp *udp)
+void jv_shard_receive(struct jv_shard *shard, struct jv_udp *udp)
 {
     struct jv_slot slots[JV_BATCH_MAX];
     for (uint32_t i = 0; i < JV_SERVER_BATCHES || jv_udp_has_rest(udp); i++) {
-        uint32_t n = jv_udp_recv(udp, jv_server_now(server), slots, JV_BATCH_MAX);
+        uint32_t n = jv_udp_recv(udp, jv_loop_now(shard->loop), slots, JV_BATCH_MAX);
         if (n == 0) {
             return;
         }
-        run_batch(server, jv_core_datagrams, slots, n);
+        run_batch(shard, jv_core_datagrams, slots, n);
     }
 }
 
 void jv_pump_tun(void *arg, int fd, uint32_t events)
 {
-    struct jv_server *server = arg;
+    struct jv_shard *shard = arg;
     (void)fd;
     (void)events;
-    for (uint32_t i = 0; i < JV_SERVER_BATCHES || jv_tunio_has_rest(server->tunio); i++) {
-        uint32_t room = stock(server);
+    for (uint32_t i = 0; i < JV_SERVER_BATCHES || jv_tunio_has_rest(shard->tunio); i++) {
+        uint32_t room = stock(shard);
         if (room == 0) {
             /* Left in the device it would wake the loop at once, and again; the rest of a packet would wake nobody. */
             do {
-                struct jv_slot lost = {.buf = server->scratch};
-                server->facts.no_buffer +=
-                    jv_tunio_read(server->tunio, jv_server_now(server), &lost, 1);
-            } while (jv_tunio_has_rest(server->tunio));
+                struct jv_slot lost = {.buf = shard->scratch};
+                shard->counts.no_buffer +=
+                    jv_tunio_read(shard->tunio, jv_loop_now(shard->loop), &lost, 1);
+            } while (jv_tunio_has_rest(shard->tunio));
             return;
         }
         uint32_t n =
-            jv_tunio_read(server->tunio, jv_server_now(server), server->intake.slots, room);
+            jv_tunio_read(shard->tunio, jv_loop_now(shard->loop), shard->intake.slots, room);
         if (n == 0) {
             return;
         }
-        process(server, jv_core_packets, n);
+        process(shard, jv_core_packets, n);
     }
 }
 
 /* Those that may end every session do a part of the work in each call, at least one session. */
-static uint32_t tries_of(const struct jv_server *server, enum jv_command_kind kind)
+static uint32_t tries_of(const struct jv_shard *shard, enum jv_command_kind kind)
 {
     bool is_long = kind == JV_CMD_DOWN || kind == JV_CMD_USERS;
-    return JV_SERVER_TRIES + (is_long ? server->config->limits.sessions : 0U);
+    return JV_SERVER_TRIES + (is_long ? shard->server->config->limits.sessions : 0U);
 }
 
-enum jv_err jv_server_command(struct jv_server *server, const struct jv_command *command)
+enum jv_err jv_shard_command(struct jv_shard *shard, const struct jv_command *command)
 {
     enum jv_err err = JV_E_AGAIN;
-    uint32_t tries = tries_of(server, command->kind);
+    uint32_t tries = tries_of(shard, command->kind);
     for (uint32_t i = 0; i < tries && err == JV_E_AGAIN; i++) {
-        err = jv_core_command(server->core, jv_server_now(server), command, &server->out);
-        flush(server);
+        err = jv_core_command(shard->core, jv_loop_now(shard->loop), command, &shard->out);
+        flush(shard);
     }
     if (err == JV_E_AGAIN) {
-        server->facts.given_up++;
+        shard->counts.given_up++;
     }
     return err;
 }
@@ -228,11 +240,25 @@ static void fire(struct jv_server *server, enum jv_timer timer, struct jv_instan
         jv_server_timer(server, timer, jv_add_ms(now, jv_notify_watchdog_ms()));
         break;
     case JV_TIMER_STOP:
-        jv_loop_stop(server->loop);
+        jv_loop_stop(server->shard->loop);
         break;
     case JV_TIMERS:
         break;
     }
+}
+
+struct jv_instant jv_shard_expire(struct jv_shard *shard, struct jv_instant now)
+{
+    for (uint32_t i = 0; i < JV_SERVER_TRIES && jv_is_due(jv_core_deadline(shard->core), now);
+         i++) {
+        enum jv_err err = jv_core_expire(shard->core, now, &shard->out);
+        flush(shard);
+        if (err != JV_E_OK && err != JV_E_AGAIN) {
+            jv_log(JV_LOG_ERROR, "deadlines: %s", jv_err_text(err));
+            break;
+        }
+    }
+    return jv_core_deadline(shard->core);
 }
 
 /* The loop's one deadline is the earliest of the core's and of the timers. */
@@ -245,18 +271,9 @@ void jv_pump_after(void *arg, struct jv_instant now)
             fire(server, (enum jv_timer)i, now);
         }
     }
-    for (uint32_t i = 0; i < JV_SERVER_TRIES && jv_is_due(jv_core_deadline(server->core), now);
-         i++) {
-        enum jv_err err = jv_core_expire(server->core, now, &server->out);
-        flush(server);
-        if (err != JV_E_OK && err != JV_E_AGAIN) {
-            jv_log(JV_LOG_ERROR, "deadlines: %s", jv_err_text(err));
-            break;
-        }
-    }
-    struct jv_instant next = jv_core_deadline(server->core);
+    struct jv_instant next = jv_shard_expire(server->shard, now);
     for (uint32_t i = 0; i < JV_TIMERS; i++) {
         next = jv_earlier(next, server->timers[i]);
     }
-    jv_loop_set_deadline(server->loop, next);
+    jv_loop_set_deadline(server->shard->loop, next);
 }

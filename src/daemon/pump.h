@@ -2,33 +2,23 @@
 #ifndef JV_DAEMON_PUMP_H
 #define JV_DAEMON_PUMP_H
 /*
- * pump -- the part of server that runs at every wake-up: packets in, outputs out, what is due. Private to server.c and pump.c.
+ * pump -- the part of server that runs at every wake-up: packets in, outputs out, what is due. Private to server.c, shard.c and pump.c.
  *
- * Owns     nothing: all state is struct jv_server's, which is laid open here for the two files only.
+ * Owns     nothing: all state is that of struct jv_shard and struct jv_server, which is laid open here for these files only.
  * Threads  the loop's.
  */
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "core.h"
+#include "instant.h"
 #include "server.h"
-
-/* Empty buffers of the core, ready to be read into. */
-struct jv_intake {
-    struct jv_slot slots[JV_BATCH_MAX];
-    uint32_t len;
-};
+#include "shard.h"
 
 struct jv_server {
     struct jv_config *config;
     struct jv_dirs dirs;
-    struct jv_loop *loop;
-    struct jv_core *core;
-    void *core_mem;
-    size_t core_bytes;
+    struct jv_shard *shard;
     struct jv_tun *tun;
-    struct jv_tunio *tunio;
-    struct jv_intake intake;
     struct jv_apply *apply;
     struct jv_links *links;
     struct jv_surroundings *surroundings; /* NULL at a gateway */
@@ -36,7 +26,6 @@ struct jv_server {
     struct jv_dns *dns;                   /* NULL: it leaves the host's resolver alone */
     struct jv_names *names;
     struct jv_audit *audit;
-    struct jv_out out;
     struct jv_instant timers[JV_TIMERS];
     struct jv_server_facts facts;
     void (*tick[JV_SERVER_TICKS])(void *arg, struct jv_instant now);
@@ -46,10 +35,9 @@ struct jv_server {
     struct jv_killswitch *killswitch; /* the caller's */
     bool is_down;                     /* jv_server_take_down() was called */
     struct jv_reader *reader;         /* the caller's; NULL: we read the profile ourselves */
-    uint8_t scratch[JV_BUF_BYTES];    /* where packets end for which the pool has no buffer */
 };
 
-/* Packets wait at the TUN device; a callback of the loop, `arg` is the server. */
+/* Packets wait at the TUN device; a callback of the loop, `arg` is the shard. */
 void jv_pump_tun(void *arg, int fd, uint32_t events);
 /* The last step of a wake-up: timers, the core's deadlines, the loop's next one; `arg` is the server. */
 void jv_pump_after(void *arg, struct jv_instant now);

@@ -24,15 +24,8 @@
 #include "surroundings.h"
 #include "sys.h"
 #include "tun.h"
-#include "tunio.h"
 
 #define LOOP_FDS_MAX 128U /* sockets, control connections, the resolver's */
-
-static void fill_random(void *arg, uint8_t *out, size_t len)
-{
-    (void)arg;
-    jv_sys_random(out, len);
-}
 
 static void on_signal(void *arg, int signo)
 {
@@ -62,17 +55,22 @@ static void on_woke(void *arg, uint64_t slept_ms)
 
 /* ---- life ---- */
 
-static enum jv_err open_loop(struct jv_server *server)
+static enum jv_err open_shard(struct jv_server *server)
 {
     const int signals[] = {SIGTERM, SIGINT, SIGHUP};
     struct jv_loop_hooks hooks = {
         .signal = on_signal, .woke = on_woke, .after = jv_pump_after, .arg = server};
-    enum jv_err err = jv_loop_open(&hooks, LOOP_FDS_MAX, &server->loop);
-    if (err == JV_E_OK) {
-        err = jv_loop_catch_signals(server->loop, signals, JV_ARRAY_LEN(signals));
+    server->shard = calloc(1, sizeof(*server->shard));
+    if (server->shard == NULL) {
+        return JV_E_NOMEM;
     }
+    enum jv_err err = jv_shard_open(server->shard, server, &hooks, LOOP_FDS_MAX);
     if (err != JV_E_OK) {
-        jv_log(JV_LOG_ERROR, "cannot set up the event loop: %s", strerror(errno));
+        return err;
+    }
+    err = jv_loop_catch_signals(server->shard->loop, signals, JV_ARRAY_LEN(signals));
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "cannot catch signals: %s", strerror(errno));
     }
     return err;
 }
@@ -112,14 +110,8 @@ static enum jv_err open_tun(struct jv_server *server)
         jv_log(JV_LOG_NOTICE, "%s: adopted the device of an earlier run",
                server->config->interface);
     }
-    err = jv_tunio_open(server->tun, &server->tunio);
-    if (err == JV_E_OK) {
-        err = jv_apply_open(server->config, server->tun, &server->apply);
-    }
-    if (err == JV_E_OK) {
-        err = jv_loop_add(server->loop, jv_tun_fd(server->tun), EPOLLIN, jv_pump_tun, server);
-    }
-    return err;
+    err = jv_shard_open_tun(server->shard, server->tun);
+    return err == JV_E_OK ? jv_apply_open(server->config, server->tun, &server->apply) : err;
 }
 
 static enum jv_err open_core(struct jv_server *server, struct jv_core_cfg *cfg, uint64_t first_seq)
@@ -139,53 +131,18 @@ static enum jv_err open_core(struct jv_server *server, struct jv_core_cfg *cfg, 
     /* A device that cannot complete them gets them completed (tunio). */
     cfg->offer_partial_csum = (server->config->offloads & JV_OFFLOAD_CSUM) != 0;
     jv_sys_random(&cfg->jitter_seed, sizeof(cfg->jitter_seed));
-    server->core_bytes = jv_core_bytes(cfg);
-    if (server->core_bytes == 0) {
-        err = JV_E_RANGE;
-    } else {
-        server->core_mem = jv_sys_alloc_locked(server->core_bytes, &server->facts.is_locked);
-        err = server->core_mem == NULL ? JV_E_NOMEM : JV_E_OK;
-    }
-    if (err == JV_E_OK) {
-        struct jv_entropy entropy = {.fill = fill_random};
-        err = jv_core_init(server->core_mem, cfg, entropy, jv_server_now(server), &server->core);
-    }
-    if (err != JV_E_OK) {
-        jv_log(JV_LOG_ERROR, "cannot start the protocol: %s", jv_err_text(err));
-    } else if (!server->facts.is_locked) {
-        jv_log(JV_LOG_WARNING, "keys may be swapped out: %zu KiB cannot be locked (RLIMIT_MEMLOCK)",
-               server->core_bytes / 1024U);
-    }
+    err = jv_shard_open_core(server->shard, cfg);
     jv_setup_users_free(users, users_len);
     return err;
 }
 
-static enum jv_err open_out(struct jv_out *out)
-{
-    *out = (struct jv_out){.tx_cap = JV_OUT_TX_MIN,
-                           .tun_cap = JV_OUT_TUN_MIN,
-                           .records_cap = JV_OUT_RECORDS_MIN,
-                           .orders_cap = JV_OUT_ORDERS_MIN};
-    out->tx = calloc(out->tx_cap, sizeof(*out->tx));
-    out->tun = calloc(out->tun_cap, sizeof(*out->tun));
-    out->records = calloc(out->records_cap, sizeof(*out->records));
-    out->orders = calloc(out->orders_cap, sizeof(*out->orders));
-    bool is_whole =
-        out->tx != NULL && out->tun != NULL && out->records != NULL && out->orders != NULL;
-    return is_whole ? JV_E_OK : JV_E_NOMEM;
-}
-
 static enum jv_err open_parts(struct jv_server *server, uint64_t first_seq)
 {
-    enum jv_err err = open_out(&server->out);
+    enum jv_err err = open_shard(server);
     if (err != JV_E_OK) {
         return err;
     }
-    err = open_loop(server);
-    if (err != JV_E_OK) {
-        return err;
-    }
-    server->facts.started_at = jv_loop_now(server->loop);
+    server->facts.started_at = jv_loop_now(server->shard->loop);
     struct jv_core_cfg *cfg = calloc(1, sizeof(*cfg)); /* tens of kilobytes: too much for a stack */
     if (cfg == NULL) {
         return JV_E_NOMEM;
@@ -274,7 +231,7 @@ enum jv_err jv_server_start(struct jv_server *server)
 
 enum jv_err jv_server_run(struct jv_server *server)
 {
-    return jv_loop_run(server->loop);
+    return jv_loop_run(server->shard->loop);
 }
 
 /* PreDown has been run, or there is none. */
@@ -292,7 +249,7 @@ static void end_sessions(void *arg)
 void jv_server_stop(struct jv_server *server)
 {
     if (server->facts.is_stopping) {
-        jv_loop_stop(server->loop); /* asked twice: at once */
+        jv_loop_stop(server->shard->loop); /* asked twice: at once */
         return;
     }
     server->facts.is_stopping = true;
@@ -333,23 +290,25 @@ void jv_server_close(struct jv_server *server)
     jv_hooks_close(server->hooks);
     jv_apply_close(server->apply);
     jv_tun_close(server->tun);
-    jv_tunio_close(server->tunio);
-    if (server->core != NULL) {
-        jv_core_fini(server->core);
+    if (server->shard != NULL) {
+        jv_shard_close(server->shard);
+        free(server->shard);
     }
-    if (server->core_mem != NULL) {
-        jv_sys_free_locked(server->core_mem, server->core_bytes);
-    }
-    jv_loop_close(server->loop);
-    free(server->out.tx);
-    free(server->out.tun);
-    free(server->out.records);
-    free(server->out.orders);
     jv_config_free(server->config);
     free(server);
 }
 
 /* ---- events ---- */
+
+enum jv_err jv_server_command(struct jv_server *server, const struct jv_command *command)
+{
+    return jv_shard_command(server->shard, command);
+}
+
+void jv_server_receive(struct jv_server *server, struct jv_udp *udp)
+{
+    jv_shard_receive(server->shard, udp);
+}
 
 void jv_server_endpoints(struct jv_server *server, const struct jv_endpoint *endpoints,
                          uint32_t len, bool is_first)
@@ -380,7 +339,7 @@ void jv_server_network_changed(struct jv_server *server)
 void jv_server_note(struct jv_server *server, enum jv_event_type event, const char *text)
 {
     struct jv_record rec = {.at = jv_server_now(server),
-                            .seq = jv_core_next_seq(server->core),
+                            .seq = jv_core_next_seq(server->shard->core),
                             .event = (uint16_t)event,
                             .is_client = server->config->role == JV_CONFIG_CLIENT};
     (void)snprintf(rec.text, sizeof(rec.text), "%s", text);
@@ -474,12 +433,12 @@ void jv_server_adopt(struct jv_server *server, struct jv_config *config)
 
 struct jv_loop *jv_server_loop(const struct jv_server *server)
 {
-    return server->loop;
+    return server->shard->loop;
 }
 
 struct jv_core *jv_server_core(const struct jv_server *server)
 {
-    return server->core;
+    return server->shard->core;
 }
 
 struct jv_tun *jv_server_tun(const struct jv_server *server)
@@ -489,7 +448,7 @@ struct jv_tun *jv_server_tun(const struct jv_server *server)
 
 const struct jv_tunio *jv_server_tunio(const struct jv_server *server)
 {
-    return server->tunio;
+    return server->shard->tunio;
 }
 
 struct jv_links *jv_server_links(const struct jv_server *server)
@@ -522,6 +481,16 @@ const struct jv_dirs *jv_server_dirs(const struct jv_server *server)
     return &server->dirs;
 }
 
+const struct jv_shard_counts *jv_server_counts(const struct jv_server *server)
+{
+    return &server->shard->counts;
+}
+
+bool jv_server_is_locked(const struct jv_server *server)
+{
+    return server->shard->is_locked;
+}
+
 const struct jv_server_facts *jv_server_facts(const struct jv_server *server)
 {
     return &server->facts;
@@ -529,5 +498,5 @@ const struct jv_server_facts *jv_server_facts(const struct jv_server *server)
 
 struct jv_instant jv_server_now(const struct jv_server *server)
 {
-    return jv_loop_now(server->loop);
+    return jv_loop_now(server->shard->loop);
 }

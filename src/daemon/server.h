@@ -7,7 +7,7 @@
  * One wake-up: sockets and TUN are read into buffers of the core's pool, each batch goes through the core, what came out is sent;
  * then commands, then what is due; `now` is the loop's one reading of the clock.
  *
- * Owns     the core with its memory, the output arrays, every part that jv_server_open() makes.
+ * Owns     the shard (shard.h), every part that jv_server_open() makes.
  * Limits   JV_SERVER_BATCHES batches a descriptor and wake-up, so that one busy socket does not starve the rest. Nothing is
  *          allocated per packet.
  * Threads  the loop's.
@@ -38,6 +38,7 @@ struct jv_links;
 struct jv_loop;
 struct jv_names;
 struct jv_reader;
+struct jv_shard_counts;
 struct jv_surroundings;
 struct jv_tun;
 struct jv_tunio;
@@ -63,12 +64,8 @@ struct jv_dirs {
 
 /* What the operator should see, beside the sessions. */
 struct jv_server_facts {
-    bool is_locked; /* the core's memory cannot be swapped out */
     bool is_stopping;
     struct jv_instant started_at;
-    uint64_t given_up;  /* inputs that the core did not take after JV_SERVER_TRIES calls */
-    uint64_t no_buffer; /* packets that were read and dropped because the pool was empty */
-    uint64_t dead_link; /* datagrams for a socket that is gone */
     uint64_t reloads, reloads_refused;
     enum jv_why last_end; /* of a session; NONE: none has ended */
 };
@@ -104,6 +101,9 @@ struct jv_audit *jv_server_audit(const struct jv_server *server);
 const struct jv_config *jv_server_config(const struct jv_server *server);
 const struct jv_dirs *jv_server_dirs(const struct jv_server *server);
 const struct jv_server_facts *jv_server_facts(const struct jv_server *server);
+const struct jv_shard_counts *jv_server_counts(const struct jv_server *server);
+/* The memory that holds keys cannot be swapped out. */
+bool jv_server_is_locked(const struct jv_server *server);
 struct jv_instant jv_server_now(const struct jv_server *server);
 /* The timer fires at `due` or earlier, if it was set earlier. */
 void jv_server_timer(struct jv_server *server, enum jv_timer timer, struct jv_instant due);

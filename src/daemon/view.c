@@ -15,6 +15,7 @@
 #include "links.h"
 #include "names.h"
 #include "server.h"
+#include "shard.h"
 #include "surroundings.h"
 #include "sys.h"
 #include "tun.h"
@@ -348,12 +349,11 @@ static void warn_killswitch(json_t *list, const struct jv_server *server)
 
 static json_t *view_warnings(const struct jv_server *server)
 {
-    const struct jv_server_facts *facts = jv_server_facts(server);
     const struct jv_config *config = jv_server_config(server);
     const struct jv_config_pool *pool = &config->gateway.pool;
     bool is_gateway = config->role == JV_CONFIG_GATEWAY;
     json_t *list = json_array();
-    if (!facts->is_locked) {
+    if (!jv_server_is_locked(server)) {
         json_array_append_new(list,
                               json_string("key memory is not locked: keys may be swapped out"));
     }
@@ -565,7 +565,7 @@ static json_t *view_hooks(const struct jv_server *server)
 
 json_t *jv_view_counters(const struct jv_server *server)
 {
-    const struct jv_server_facts *facts = jv_server_facts(server);
+    const struct jv_shard_counts *losses = jv_server_counts(server);
     struct jv_counters *counters = calloc(1, sizeof(*counters));
     if (counters == NULL) {
         return NULL;
@@ -589,10 +589,10 @@ json_t *jv_view_counters(const struct jv_server *server)
     json_object_set_new(object, "rekeys", number(counters->rekeys));
     json_object_set_new(object, "ends", number(counters->ends));
     json_object_set_new(object, "buffers_free", number(counters->buffers_free));
-    json_object_set_new(object, "given_up", number(facts->given_up));
-    json_object_set_new(object, "no_buffer", number(facts->no_buffer));
+    json_object_set_new(object, "given_up", number(losses->given_up));
+    json_object_set_new(object, "no_buffer", number(losses->no_buffer));
     json_object_set_new(object, "tun_refused", number(jv_tunio_refused(jv_server_tunio(server))));
-    json_object_set_new(object, "dead_link", number(facts->dead_link));
+    json_object_set_new(object, "dead_link", number(losses->dead_link));
     json_object_set_new(object, "hooks", view_hooks(server));
     free(counters);
     return object;
