@@ -9,9 +9,9 @@
 
 #define COUNTER_END (1ULL << 48)
 
-/* Contexts for keys that are used once: kept by the process, so that a control datagram allocates nothing. */
-static struct jv_aead once_seal;
-static struct jv_aead once_open;
+/* Contexts for keys that are used once: kept by the thread, so that a control datagram allocates nothing. */
+static _Thread_local struct jv_aead once_seal;
+static _Thread_local struct jv_aead once_open;
 
 static const struct jv_aead_provider *chosen; /* NULL: libcrypto */
 static const char *why_not = "";
@@ -198,10 +198,14 @@ enum jv_err jv_chacha_open(const struct jv_key *key, const uint8_t nonce[12], co
     return JV_E_OK;
 }
 
-void jv_aead_end(void)
+void jv_aead_thread_end(void)
 {
     jv_aead_fini(&once_seal);
     jv_aead_fini(&once_open);
+}
+
+void jv_aead_end(void)
+{
     chosen = NULL;
     why_not = "";
 }

@@ -6,7 +6,7 @@
  *
  * Nonce    96 bits: 48 zero bits, then the 48-bit counter, big-endian. Key and counter never meet twice: the caller's duty.
  * Owns     a jv_aead holds the expanded key; its library contexts are made at the first jv_aead_set() and re-keyed after that.
- * Threads  one per jv_aead; under ipsec-mb one per process, which shares a job manager (aead_ipsecmb.h).
+ * Threads  one at a time per jv_aead, and each of them one that crypto.h knows.
  */
 #include <stdbool.h>
 #include <stddef.h>

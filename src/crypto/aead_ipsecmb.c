@@ -22,8 +22,10 @@ struct schedule {
 
 static struct {
     void *handle;
-    IMB_MGR *mgr;
+    IMB_MGR *mgr; /* what those of further threads are copied from */
 } lib;
+
+static _Thread_local IMB_MGR *own; /* jobs are queued in it */
 
 static struct jv_aead_provider provider;
 
@@ -42,7 +44,7 @@ static enum jv_err set_key(void **ctx, enum jv_suite old, enum jv_suite suite,
     }
     jv_wipe(s, sizeof *s);
     if (suite == JV_SUITE_AES_256_GCM) {
-        IMB_AES256_GCM_PRE(lib.mgr, key->b, &s->gcm);
+        IMB_AES256_GCM_PRE(own, key->b, &s->gcm);
     } else {
         s->chacha = *key;
     }
@@ -72,7 +74,7 @@ static void free_ctx(void *ctx)
 static bool run_chacha(struct schedule *s, bool sealing, const struct jv_aead_op *op,
                        const struct jv_nonce *nonce, uint8_t *tag)
 {
-    IMB_JOB *job = IMB_GET_NEXT_JOB(lib.mgr);
+    IMB_JOB *job = IMB_GET_NEXT_JOB(own);
     *job = (IMB_JOB){.enc_keys = s->chacha.b,
                      .dec_keys = s->chacha.b,
                      .key_len_in_bytes = JV_KEY_BYTES,
@@ -89,7 +91,7 @@ static bool run_chacha(struct schedule *s, bool sealing, const struct jv_aead_op
                      .cipher_direction = sealing ? IMB_DIR_ENCRYPT : IMB_DIR_DECRYPT,
                      .chain_order = sealing ? IMB_ORDER_CIPHER_HASH : IMB_ORDER_HASH_CIPHER,
                      .u.CHACHA20_POLY1305 = {.aad = op->ad, .aad_len_in_bytes = op->ad_len}};
-    job = IMB_SUBMIT_JOB_NOCHECK(lib.mgr);
+    job = IMB_SUBMIT_JOB_NOCHECK(own);
     return job != NULL && job->status == IMB_STATUS_COMPLETED;
 }
 
@@ -100,8 +102,8 @@ static void seal_all(void *ctx, enum jv_suite suite, struct jv_aead_op *ops,
     for (size_t i = 0; i < n; i++) {
         struct jv_aead_op *op = &ops[i];
         if (suite == JV_SUITE_AES_256_GCM) {
-            IMB_AES256_GCM_ENC(lib.mgr, &s->gcm, &s->scratch, op->text, op->text, op->len,
-                               nonces[i].b, op->ad, op->ad_len, op->text + op->len, JV_TAG_BYTES);
+            IMB_AES256_GCM_ENC(own, &s->gcm, &s->scratch, op->text, op->text, op->len, nonces[i].b,
+                               op->ad, op->ad_len, op->text + op->len, JV_TAG_BYTES);
             op->ok = true;
         } else {
             op->ok = run_chacha(s, true, op, &nonces[i], op->text + op->len);
@@ -117,8 +119,8 @@ static void open_all(void *ctx, enum jv_suite suite, struct jv_aead_op *ops,
         struct jv_aead_op *op = &ops[i];
         bool ran = true;
         if (suite == JV_SUITE_AES_256_GCM) {
-            IMB_AES256_GCM_DEC(lib.mgr, &s->gcm, &s->scratch, op->text, op->text, op->len,
-                               nonces[i].b, op->ad, op->ad_len, s->tag, JV_TAG_BYTES);
+            IMB_AES256_GCM_DEC(own, &s->gcm, &s->scratch, op->text, op->text, op->len, nonces[i].b,
+                               op->ad, op->ad_len, s->tag, JV_TAG_BYTES);
         } else {
             ran = run_chacha(s, false, op, &nonces[i], s->tag);
         }
@@ -156,6 +158,17 @@ static const struct arch *arch_of(uint64_t features)
     return NULL;
 }
 
+static IMB_MGR *copy_manager(const IMB_MGR *of)
+{
+    IMB_MGR *mgr = aligned_alloc(MGR_ALIGN, (sizeof *mgr + MGR_ALIGN - 1) / MGR_ALIGN * MGR_ALIGN);
+    if (mgr != NULL) {
+        memcpy(mgr, of, offsetof(IMB_MGR, jobs)); /* a job is written before it is read */
+        mgr->next_job = 0;
+        mgr->earliest_job = -1;
+    }
+    return mgr;
+}
+
 /*
  * A manager with its functions set and nothing else. The init functions of the library would also reset the queues of thirty
  * algorithms and run all of them once, which takes milliseconds and brings megabytes of code into memory; the self-test of aead.c
@@ -179,13 +192,11 @@ static const char *make_manager(IMB_MGR *whole)
         whole->submit_job_nocheck == NULL) {
         return LIBRARY " does not support this processor";
     }
-    lib.mgr = aligned_alloc(MGR_ALIGN, (sizeof *lib.mgr + MGR_ALIGN - 1) / MGR_ALIGN * MGR_ALIGN);
-    if (lib.mgr == NULL) {
+    lib.mgr = copy_manager(whole);
+    own = copy_manager(whole);
+    if (lib.mgr == NULL || own == NULL) {
         return "out of memory";
     }
-    memcpy(lib.mgr, whole, offsetof(IMB_MGR, jobs)); /* a job is written before it is read */
-    lib.mgr->next_job = 0;
-    lib.mgr->earliest_job = -1;
     provider.facts.cpu = arch->cpu;
     return NULL;
 }
@@ -236,8 +247,23 @@ const char *jv_ipsecmb_init(const struct jv_aead_provider **found)
     return NULL;
 }
 
+bool jv_ipsecmb_thread_init(void)
+{
+    if (lib.mgr != NULL && own == NULL) {
+        own = copy_manager(lib.mgr);
+    }
+    return lib.mgr == NULL || own != NULL;
+}
+
+void jv_ipsecmb_thread_fini(void)
+{
+    free(own);
+    own = NULL;
+}
+
 void jv_ipsecmb_fini(void)
 {
+    jv_ipsecmb_thread_fini();
     free(lib.mgr);
     if (lib.handle != NULL) {
         (void)dlclose(lib.handle); /* it has no say in whether it goes */
@@ -256,6 +282,15 @@ const char *jv_ipsecmb_init(const struct jv_aead_provider **found)
 {
     (void)found;
     return "this program was built without ipsec-mb";
+}
+
+bool jv_ipsecmb_thread_init(void)
+{
+    return true;
+}
+
+void jv_ipsecmb_thread_fini(void)
+{
 }
 
 void jv_ipsecmb_fini(void)

@@ -6,7 +6,7 @@
  *
  * Owns     a context belongs to the jv_aead that it was made for, and holds the expanded key.
  * Takes    arguments that aead.c has checked.
- * Threads  one for each context; ipsec-mb's ChaCha20-Poly1305 one for the process.
+ * Threads  one for each context.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,6 +52,8 @@ struct jv_aead_provider {
 const char *jv_aead_selftest(const struct jv_aead_provider *provider,
                              const struct jv_aead_provider *reference);
 
-/* aead.c: free the contexts of jv_chacha_seal() and jv_chacha_open(), and go back to libcrypto; part of jv_crypto_fini(). */
+/* aead.c: free this thread's contexts of jv_chacha_seal() and jv_chacha_open(); part of jv_crypto_thread_fini(). */
+void jv_aead_thread_end(void);
+/* aead.c: go back to libcrypto; part of jv_crypto_fini(). */
 void jv_aead_end(void);
 #endif /* JV_CRYPTO_AEAD_PROVIDER_H */

@@ -19,11 +19,16 @@
 static struct {
     bool ready;
     EVP_MD *blake2s, *sha256;
-    EVP_MD_CTX *md;
-    EVP_MD_CTX *sha256_md; /* its own: the audit's writer hashes while the core does */
+    EVP_MD_CTX *sha256_md; /* the audit's writer has no other */
     EVP_MAC *blake2s_mac, *hmac;
-    EVP_MAC_CTX *mac16, *mac32, *hmac_ctx;
 } lib;
+
+/* What a call works in is the thread's: cores of several threads share nothing. */
+static _Thread_local struct {
+    bool ready;
+    EVP_MD_CTX *md;
+    EVP_MAC_CTX *mac16, *mac32, *hmac_ctx;
+} own;
 
 static const uint8_t zero_key[JV_KEY_BYTES];
 
@@ -52,6 +57,36 @@ static EVP_MAC_CTX *new_hmac(EVP_MAC *mac)
     return ctx;
 }
 
+enum jv_err jv_crypto_thread_init(void)
+{
+    if (own.ready) {
+        return JV_E_OK;
+    }
+    own.md = EVP_MD_CTX_new();
+    own.mac16 = new_mac(lib.blake2s_mac, JV_MAC_BYTES);
+    own.mac32 = new_mac(lib.blake2s_mac, JV_HASH_BYTES);
+    own.hmac_ctx = new_hmac(lib.hmac);
+    if (own.md == NULL || own.mac16 == NULL || own.mac32 == NULL || own.hmac_ctx == NULL ||
+        !jv_ipsecmb_thread_init()) {
+        jv_crypto_thread_fini();
+        ERR_clear_error();
+        return JV_E_CRYPTO;
+    }
+    own.ready = true;
+    return JV_E_OK;
+}
+
+void jv_crypto_thread_fini(void)
+{
+    EVP_MAC_CTX_free(own.mac16);
+    EVP_MAC_CTX_free(own.mac32);
+    EVP_MAC_CTX_free(own.hmac_ctx);
+    EVP_MD_CTX_free(own.md);
+    memset(&own, 0, sizeof own);
+    jv_aead_thread_end();
+    jv_ipsecmb_thread_fini();
+}
+
 enum jv_err jv_crypto_init(void)
 {
     if (lib.ready) {
@@ -59,16 +94,11 @@ enum jv_err jv_crypto_init(void)
     }
     lib.blake2s = EVP_MD_fetch(NULL, "BLAKE2S-256", NULL);
     lib.sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
-    lib.md = EVP_MD_CTX_new();
     lib.sha256_md = EVP_MD_CTX_new();
     lib.blake2s_mac = EVP_MAC_fetch(NULL, "BLAKE2SMAC", NULL);
     lib.hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-    lib.mac16 = new_mac(lib.blake2s_mac, JV_MAC_BYTES);
-    lib.mac32 = new_mac(lib.blake2s_mac, JV_HASH_BYTES);
-    lib.hmac_ctx = new_hmac(lib.hmac);
-    if (lib.blake2s == NULL || lib.sha256 == NULL || lib.md == NULL || lib.sha256_md == NULL ||
-        lib.mac16 == NULL || lib.mac32 == NULL || lib.hmac_ctx == NULL ||
-        jv_openssl_init() != JV_E_OK) {
+    if (lib.blake2s == NULL || lib.sha256 == NULL || lib.sha256_md == NULL ||
+        jv_crypto_thread_init() != JV_E_OK || jv_openssl_init() != JV_E_OK) {
         jv_crypto_fini();
         ERR_clear_error();
         return JV_E_CRYPTO;
@@ -79,12 +109,9 @@ enum jv_err jv_crypto_init(void)
 
 void jv_crypto_fini(void)
 {
-    EVP_MAC_CTX_free(lib.mac16);
-    EVP_MAC_CTX_free(lib.mac32);
-    EVP_MAC_CTX_free(lib.hmac_ctx);
+    jv_crypto_thread_fini();
     EVP_MAC_free(lib.blake2s_mac);
     EVP_MAC_free(lib.hmac);
-    EVP_MD_CTX_free(lib.md);
     EVP_MD_CTX_free(lib.sha256_md);
     EVP_MD_free(lib.blake2s);
     EVP_MD_free(lib.sha256);
@@ -98,9 +125,9 @@ enum jv_err jv_dh_public(const struct jv_key *private_key, struct jv_key *public
 {
     size_t len = JV_KEY_BYTES;
     struct jv_key result;
-    EVP_PKEY *own = EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, private_key->b, len);
-    bool ok = own != NULL && EVP_PKEY_get_raw_public_key(own, result.b, &len) == 1;
-    EVP_PKEY_free(own);
+    EVP_PKEY *mine = EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, private_key->b, len);
+    bool ok = mine != NULL && EVP_PKEY_get_raw_public_key(mine, result.b, &len) == 1;
+    EVP_PKEY_free(mine);
     if (!ok) {
         ERR_clear_error();
         return JV_E_CRYPTO;
@@ -114,15 +141,15 @@ enum jv_err jv_dh(const struct jv_key *private_key, const struct jv_key *peer_pu
 {
     size_t len = JV_KEY_BYTES;
     struct jv_key shared = {{0}};
-    EVP_PKEY *own = EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, private_key->b, len);
+    EVP_PKEY *mine = EVP_PKEY_new_raw_private_key_ex(NULL, "X25519", NULL, private_key->b, len);
     EVP_PKEY *peer = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, peer_public->b, len);
-    EVP_PKEY_CTX *ctx = own == NULL ? NULL : EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
+    EVP_PKEY_CTX *ctx = mine == NULL ? NULL : EVP_PKEY_CTX_new_from_pkey(NULL, mine, NULL);
     bool ok = ctx != NULL && peer != NULL && EVP_PKEY_derive_init(ctx) == 1 &&
               EVP_PKEY_derive_set_peer_ex(ctx, peer, 0) == 1 &&
               EVP_PKEY_derive(ctx, shared.b, &len) == 1 && !jv_is_zero(shared.b, sizeof shared.b);
     EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(peer);
-    EVP_PKEY_free(own);
+    EVP_PKEY_free(mine);
     if (ok) {
         *shared_out = shared;
     } else {
@@ -145,7 +172,7 @@ static void digest(EVP_MD_CTX *ctx, const EVP_MD *md, const struct jv_bytes *par
 
 void jv_hash(const struct jv_bytes *parts, size_t n, uint8_t out[JV_HASH_BYTES])
 {
-    digest(lib.md, lib.blake2s, parts, n, out);
+    digest(own.md, lib.blake2s, parts, n, out);
 }
 
 void jv_sha256(const struct jv_bytes *parts, size_t n, uint8_t out[32])
@@ -177,7 +204,7 @@ void jv_hmac(const uint8_t *key, size_t key_len, const struct jv_bytes *parts, s
 {
     struct jv_bytes key_bytes = {key, key_len};
     struct jv_bytes none = {NULL, 0};
-    run_mac(lib.hmac_ctx, &key_bytes, &none, parts, n, out, JV_HASH_BYTES);
+    run_mac(own.hmac_ctx, &key_bytes, &none, parts, n, out, JV_HASH_BYTES);
 }
 
 void jv_mac(const uint8_t *key, size_t key_len, const struct jv_bytes *parts, size_t n,
@@ -186,7 +213,7 @@ void jv_mac(const uint8_t *key, size_t key_len, const struct jv_bytes *parts, si
     struct jv_bytes key_bytes = {key, key_len};
     struct jv_bytes none = {NULL, 0};
     JV_ASSERT(key_len <= JV_KEY_BYTES);
-    run_mac(lib.mac16, &key_bytes, &none, parts, n, out, JV_MAC_BYTES);
+    run_mac(own.mac16, &key_bytes, &none, parts, n, out, JV_MAC_BYTES);
 }
 
 void jv_kdf(const struct jv_key *key, const char *label, const struct jv_bytes *context, size_t n,
@@ -199,7 +226,7 @@ void jv_kdf(const struct jv_key *key, const char *label, const struct jv_bytes *
     memcpy(prefix + 1, label, label_len);
     struct jv_bytes key_bytes = {key->b, sizeof key->b};
     struct jv_bytes prefix_bytes = {prefix, 1 + label_len};
-    run_mac(lib.mac32, &key_bytes, &prefix_bytes, context, n, out->b, JV_HASH_BYTES);
+    run_mac(own.mac32, &key_bytes, &prefix_bytes, context, n, out->b, JV_HASH_BYTES);
 }
 
 void jv_hkdf(const struct jv_key *chaining_key, const uint8_t *ikm, size_t ikm_len,

@@ -6,8 +6,8 @@
  *
  * Owns     the fetched algorithms of the process (jv_crypto_init); no key outlives a call.
  * Random   none: every random byte comes in as an argument.
- * Threads  after jv_crypto_init() every function may be called from one thread at a time per process (the contexts are re-used);
- *          jv_sha256() has a context of its own, so that one further thread may hash the audit's lines meanwhile.
+ * Threads  every function but jv_sha256() may be called from each thread that called jv_crypto_init() or jv_crypto_thread_init():
+ *          the contexts are the thread's. jv_sha256() has one context for all: one thread at a time, whichever it is.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -49,6 +49,12 @@ const char *jv_aead_why_not(void);
 /* Fetch algorithms and make the contexts. Call once before anything else; a second call does nothing. JV_E_CRYPTO if one is missing. */
 JV_MUST_USE enum jv_err jv_crypto_init(void);
 void jv_crypto_fini(void);
+/*
+ * For a further thread, after jv_crypto_init() and jv_aead_choose(): the contexts that its calls work in. A second call does nothing.
+ * JV_E_CRYPTO: no memory. The thread calls jv_crypto_thread_fini() before it ends.
+ */
+JV_MUST_USE enum jv_err jv_crypto_thread_init(void);
+void jv_crypto_thread_fini(void);
 
 /* Clamps nothing that X25519 does not clamp itself (RFC 7748 §5). */
 JV_MUST_USE enum jv_err jv_dh_public(const struct jv_key *private_key, struct jv_key *public_out);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 
 #include <sodium/crypto_scalarmult.h>
 
+#include "aead.h"
 #include "crypto.h"
 #include "hex.h"
 #include "prng.h"
@@ -255,6 +257,77 @@ static void crypto_key_parse_refuses_every_other_spelling(void **state)
     assert_memory_equal(key.b, before.b, sizeof key.b);
 }
 
+#define ROUNDS 2000U
+
+/* One pass over every context that a thread has: hash, MAC, HMAC, KDF, and an AEAD of both kinds of use. */
+static void run_all(uint8_t seed, uint8_t out[JV_HASH_BYTES])
+{
+    struct jv_key key = counting_key();
+    uint8_t text[48] = {seed};
+    const uint8_t nonce[12] = {seed};
+    struct jv_aead tx = {0};
+    struct jv_aead_op op = {text, 8, nonce, sizeof nonce, seed, false};
+    struct jv_bytes all = {text, sizeof text};
+    enum jv_err err = jv_aead_set(&tx, JV_SUITE_CHACHA20_POLY1305, &key, true);
+    JV_ASSERT(err == JV_E_OK);
+    jv_aead_run(&tx, &op, 1);
+    jv_aead_fini(&tx);
+    jv_chacha_seal(&key, nonce, NULL, 0, text, 24, text);
+    err = jv_chacha_open(&key, nonce, NULL, 0, text, 24, text);
+    JV_ASSERT(err == JV_E_OK);
+    jv_hash(&all, 1, text);
+    jv_hmac(key.b, sizeof key.b, &all, 1, text);
+    jv_mac(key.b, sizeof key.b, &all, 1, text);
+    jv_kdf(&key, "threads", &all, 1, &key);
+    memcpy(out, key.b, JV_HASH_BYTES);
+}
+
+struct worker {
+    pthread_t thread;
+    uint8_t seed;
+    uint8_t expected[JV_HASH_BYTES];
+    uint32_t wrong;
+};
+
+static void *work(void *arg)
+{
+    struct worker *worker = arg;
+    enum jv_err err = jv_crypto_thread_init();
+    JV_ASSERT(err == JV_E_OK);
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        uint8_t out[JV_HASH_BYTES];
+        run_all(worker->seed, out);
+        worker->wrong += memcmp(out, worker->expected, sizeof out) != 0;
+    }
+    jv_crypto_thread_fini();
+    return NULL;
+}
+
+static void crypto_threads_work_apart(void **state)
+{
+    struct worker workers[4] = {0};
+    for (uint8_t i = 0; i < JV_ARRAY_LEN(workers); i++) {
+        workers[i].seed = i;
+        run_all(i, workers[i].expected);
+    }
+    for (uint8_t i = 0; i < JV_ARRAY_LEN(workers); i++) {
+        assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+    }
+    for (uint8_t i = 0; i < JV_ARRAY_LEN(workers); i++) {
+        assert_int_equal(pthread_join(workers[i].thread, NULL), 0);
+        assert_int_equal(workers[i].wrong, 0);
+    }
+}
+
+static void crypto_threads_work_apart_under_ipsecmb(void **state)
+{
+    if (jv_aead_choose(JV_AEAD_IPSECMB) != JV_E_OK) {
+        skip();
+    }
+    crypto_threads_work_apart(state);
+    assert_int_equal(jv_aead_choose(JV_AEAD_LIBCRYPTO), JV_E_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +342,8 @@ int main(void)
         cmocka_unit_test(crypto_mac_is_blake2s_of_sixteen_bytes),
         cmocka_unit_test(crypto_kdf_is_blake2s_over_label_and_context),
         cmocka_unit_test(crypto_contexts_remember_nothing),
+        cmocka_unit_test(crypto_threads_work_apart),
+        cmocka_unit_test(crypto_threads_work_apart_under_ipsecmb),
         cmocka_unit_test(crypto_siphash_agrees_with_its_paper),
         cmocka_unit_test(crypto_compare_and_wipe_see_every_byte),
         cmocka_unit_test(crypto_key_text_is_canonical_base64),
