@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "apply.h"
+#include "hostnet.h"
 #include "log.h"
 #include "loop.h"
 #include "names.h"
@@ -32,17 +33,6 @@ struct link {
     char name[JV_NAME_BYTES];
 };
 
-struct interface {
-    uint32_t ifindex, mtu;
-    bool is_up;
-    char name[JV_IFNAME_BYTES];
-};
-
-struct address {
-    uint32_t ifindex, bits;
-    struct jv_ip ip;
-};
-
 struct jv_links {
     struct jv_server *server;
     const struct jv_config *config;
@@ -50,10 +40,7 @@ struct jv_links {
     uint32_t tun_ifindex;
     uint32_t serial; /* of handles: the upper bits, so that none comes twice */
     struct link slots[JV_LINKS_MAX];
-    struct interface interfaces[JV_NETWATCH_LINKS_MAX];
-    uint32_t interfaces_len;
-    struct address addresses[JV_NETWATCH_ADDRS_MAX];
-    uint32_t addresses_len;
+    struct jv_hostnet host;
 };
 
 enum jv_err jv_links_open(struct jv_server *server, const struct jv_config *config,
@@ -247,58 +234,6 @@ enum jv_err jv_links_listen(struct jv_links *links)
     return JV_E_OK;
 }
 
-static struct interface *interface_of(struct jv_links *links, uint32_t ifindex)
-{
-    for (uint32_t i = 0; i < links->interfaces_len; i++) {
-        if (links->interfaces[i].ifindex == ifindex) {
-            return &links->interfaces[i];
-        }
-    }
-    return NULL;
-}
-
-static void take_link_fact(struct jv_links *links, const struct jv_net_fact *fact)
-{
-    struct interface *interface = interface_of(links, fact->ifindex);
-    if (interface == NULL) {
-        if (links->interfaces_len == JV_ARRAY_LEN(links->interfaces)) {
-            return; /* netwatch has the same limit and counts what is above it */
-        }
-        interface = &links->interfaces[links->interfaces_len++];
-        *interface = (struct interface){.ifindex = fact->ifindex};
-    }
-    interface->mtu = fact->mtu;
-    memcpy(interface->name, fact->name, sizeof(interface->name));
-    if (fact->kind == JV_NET_LINK_UP || fact->kind == JV_NET_LINK_DOWN) {
-        interface->is_up = fact->kind == JV_NET_LINK_UP;
-    }
-}
-
-static void forget_interface(struct jv_links *links, uint32_t ifindex)
-{
-    struct interface *interface = interface_of(links, ifindex);
-    if (interface != NULL) {
-        *interface = links->interfaces[--links->interfaces_len];
-    }
-}
-
-static void take_address_fact(struct jv_links *links, const struct jv_net_fact *fact)
-{
-    for (uint32_t i = 0; i < links->addresses_len; i++) {
-        struct address *address = &links->addresses[i];
-        if (address->ifindex == fact->ifindex && jv_ip_is_equal(&address->ip, &fact->ip)) {
-            if (fact->kind == JV_NET_ADDR_GONE) {
-                *address = links->addresses[--links->addresses_len];
-            }
-            return;
-        }
-    }
-    if (fact->kind == JV_NET_ADDR_ADDED && links->addresses_len < JV_ARRAY_LEN(links->addresses)) {
-        links->addresses[links->addresses_len++] =
-            (struct address){.ifindex = fact->ifindex, .bits = fact->bits, .ip = fact->ip};
-    }
-}
-
 /* What failed before this fact may work behind it. */
 static void unpark(struct jv_links *links, uint32_t ifindex)
 {
@@ -316,23 +251,7 @@ static void take_fact(struct jv_links *links, const struct jv_net_fact *fact)
         fact->kind == JV_NET_ROUTE_CHANGED) {
         unpark(links, fact->ifindex);
     }
-    switch (fact->kind) {
-    case JV_NET_LINK_UP:
-    case JV_NET_LINK_DOWN:
-    case JV_NET_LINK_MTU:
-        take_link_fact(links, fact);
-        break;
-    case JV_NET_LINK_GONE:
-        forget_interface(links, fact->ifindex);
-        break;
-    case JV_NET_ADDR_ADDED:
-    case JV_NET_ADDR_GONE:
-        take_address_fact(links, fact);
-        break;
-    case JV_NET_ROUTE_CHANGED:
-    case JV_NET_SYNCED:
-        break; /* nothing to remember: the routes are asked for */
-    }
+    jv_hostnet_take(&links->host, fact);
 }
 
 static void on_watch(void *arg, int fd, uint32_t events)
@@ -369,7 +288,7 @@ enum jv_err jv_links_watch(struct jv_links *links)
     return err;
 }
 
-static bool has_way(struct jv_links *links, const struct interface *interface,
+static bool has_way(struct jv_links *links, const struct jv_host_interface *interface,
                     const struct jv_ip *ip)
 {
     uint32_t len = 0;
@@ -427,7 +346,7 @@ static void end_link(struct jv_links *links, struct link *link, struct jv_instan
 }
 
 static void name_link(const struct jv_config_transport *transport,
-                      const struct interface *interface, char out[JV_NAME_BYTES])
+                      const struct jv_host_interface *interface, char out[JV_NAME_BYTES])
 {
     const char *name = transport->device[0] == '\0' ? interface->name : transport->name;
     (void)snprintf(out, JV_NAME_BYTES, "%s/udp", name);
@@ -456,7 +375,7 @@ static void tell_mtu(struct jv_links *links, struct link *link, uint32_t mtu)
 
 /* One address of one interface that a transport may use: keep its socket, or open one. */
 static void consider(struct jv_links *links, const struct jv_config_transport *transport,
-                     const struct interface *interface, const struct jv_ip *ip)
+                     const struct jv_host_interface *interface, const struct jv_ip *ip)
 {
     char name[JV_NAME_BYTES];
     struct link *link = open_link(links, interface->ifindex, ip);
@@ -513,13 +432,15 @@ static void release_parked(struct jv_links *links, struct jv_instant now)
 
 static void consider_transport(struct jv_links *links, const struct jv_config_transport *transport)
 {
-    for (uint32_t i = 0; i < links->addresses_len; i++) {
-        const struct interface *interface = interface_of(links, links->addresses[i].ifindex);
+    const struct jv_hostnet *host = &links->host;
+    for (uint32_t i = 0; i < host->addresses_len; i++) {
+        const struct jv_host_interface *interface =
+            jv_hostnet_interface(host, host->addresses[i].ifindex);
         if (interface == NULL || !interface->is_up || interface->ifindex == links->tun_ifindex ||
             (transport->device[0] != '\0' && strcmp(transport->device, interface->name) != 0)) {
             continue;
         }
-        consider(links, transport, interface, &links->addresses[i].ip);
+        consider(links, transport, interface, &host->addresses[i].ip);
     }
 }
 
@@ -683,21 +604,5 @@ void jv_links_config(struct jv_links *links, const struct jv_config *config)
 bool jv_links_network(const struct jv_links *links, uint32_t *cursor, struct jv_prefix *network_out,
                       const char **device_out)
 {
-    while (*cursor < links->addresses_len) {
-        const struct address *address = &links->addresses[(*cursor)++];
-        for (uint32_t i = 0; i < links->interfaces_len; i++) {
-            const struct interface *interface = &links->interfaces[i];
-            if (interface->ifindex == address->ifindex && interface->is_up &&
-                interface->ifindex != links->tun_ifindex) {
-                uint32_t bytes = address->ip.family == JV_AF_4 ? 4U : 16U;
-                *network_out = (struct jv_prefix){address->ip, address->bits};
-                for (uint32_t bit = address->bits; bit < bytes * 8U; bit++) {
-                    network_out->ip.b[bit / 8U] &= (uint8_t) ~(0x80U >> bit % 8U);
-                }
-                *device_out = interface->name;
-                return true;
-            }
-        }
-    }
-    return false;
+    return jv_hostnet_network(&links->host, links->tun_ifindex, cursor, network_out, device_out);
 }

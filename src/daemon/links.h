@@ -46,9 +46,9 @@ void jv_links_reconcile(struct jv_links *links, struct jv_instant now);
 void jv_links_tick(struct jv_links *links, struct jv_instant now);
 /* The core orders a socket beside another one, or closes one of two; carried out when JV_TIMER_LINKS is due. Other orders are ignored. */
 void jv_links_order(struct jv_links *links, const struct jv_order *order);
-/* NULL: the handle is dead. */
 /* Whether every open socket has UDP_SEGMENT and UDP_GRO in use; false where none is open. NULL is ignored. */
 void jv_links_offloads(const struct jv_links *links, bool *has_gso_out, bool *has_gro_out);
+/* NULL: the handle is dead. */
 struct jv_udp *jv_links_socket(const struct jv_links *links, uint32_t handle);
 /* A send met a local fact: the link ends at the end of this wake-up. */
 void jv_links_fail(struct jv_links *links, uint32_t handle, int code);
