@@ -15,8 +15,9 @@
 #include "address.h"
 #include "aead.h"
 #include "map.h"
-#include "offload.h"
+#include "merge.h"
 #include "replay.h"
+#include "split.h"
 #include "ticks.h"
 
 #define RUNS 7U
@@ -162,7 +163,7 @@ static size_t make_whole(void)
 __attribute__((noinline)) static void part_split(size_t len)
 {
     struct jv_split split;
-    bool is_good = jv_split_begin(&split, &gso, whole, len, true);
+    bool is_good = jv_split_begin(&split, &gso, whole, len);
     sink += is_good ? jv_split_next(&split, slots, JV_BATCH_MAX) : 0;
 }
 

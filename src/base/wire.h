@@ -12,7 +12,30 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Eight bytes at once, for what is read in every packet. */
+/* Numbers at a known place of known length. */
+static inline uint32_t jv_load16(const uint8_t p[2])
+{
+    return (uint32_t)p[0] << 8 | p[1];
+}
+
+static inline uint32_t jv_load32(const uint8_t p[4])
+{
+    return jv_load16(p) << 16 | jv_load16(p + 2);
+}
+
+/* The lower 16 bits. */
+static inline void jv_store16(uint8_t p[2], uint32_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
+
+static inline void jv_store32(uint8_t p[4], uint32_t v)
+{
+    jv_store16(p, v >> 16);
+    jv_store16(p + 2, v);
+}
+
 static inline uint64_t jv_swap64(uint64_t v)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__

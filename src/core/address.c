@@ -5,6 +5,7 @@
 
 #include "bounds.h"
 #include "crypto.h"
+#include "wire.h"
 
 /* ---- pool ---- */
 
@@ -35,7 +36,7 @@ static uint32_t host_bits(const struct jv_prefix *pool)
 {
     size_t len = pool->ip.family == JV_AF_4 ? 4 : 16;
     uint32_t w = JV_MIN(width(pool), 16U);
-    uint32_t low = (uint32_t)pool->ip.b[len - 2] << 8 | pool->ip.b[len - 1];
+    uint32_t low = jv_load16(pool->ip.b + len - 2);
     return low & ((1U << w) - 1);
 }
 

@@ -14,10 +14,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
-#define JV_PROTO_TCP 6U
-#define JV_PROTO_UDP 17U
+#include "ip.h"
+
 #define JV_CSUM_AT_TCP 16U /* where the checksum stands in the transport header */
 #define JV_CSUM_AT_UDP 6U
 
@@ -40,10 +39,9 @@ static inline uint16_t jv_csum_fold(uint64_t sum)
 /* A number as the word of the sum that its two bytes on the wire are. */
 static inline uint16_t jv_csum_word(uint32_t value)
 {
-    const uint8_t bytes[2] = {(uint8_t)(value >> 8), (uint8_t)value};
-    uint16_t word;
-    memcpy(&word, bytes, sizeof word);
-    return word;
+    uint8_t bytes[2];
+    jv_store16(bytes, value);
+    return jv_word16(bytes);
 }
 
 /* `sum` and that of the bytes; they begin at an even place of what is summed. */

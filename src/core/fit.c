@@ -3,6 +3,7 @@
 
 #include "client_state.h"
 #include "inner.h"
+#include "ip.h"
 
 /* Options may take the header to 60 bytes; behind it a fragment needs eight. */
 #define LIMIT_LEAST 68U
@@ -41,8 +42,7 @@ static struct jv_ip answerer(const struct jv_core *core, const uint8_t *packet)
     if (jv_core_is_client(core)) {
         return is_4 ? core->client->gateway4 : core->client->gateway6;
     }
-    size_t len =
-        is_4 ? (size_t)packet[2] << 8 | packet[3] : ((size_t)packet[4] << 8 | packet[5]) + 40U;
+    size_t len = is_4 ? jv_load16(packet + 2) : jv_load16(packet + 4) + JV_IPV6_HEADER;
     bool is_whole = jv_inner_parse(packet, len, &inner); /* it was parsed when it came */
     return is_whole ? inner.destination : (struct jv_ip){.family = JV_AF_NONE};
 }

@@ -5,17 +5,7 @@
 
 #include "base.h"
 #include "csum.h"
-
-#define IPV4_HEADER 20U
-#define IPV6_HEADER 40U
-#define TCP_HEADER 20U
-#define UDP_HEADER 8U
-#define DONT_FRAGMENT 0x4000U
-#define FRAGMENT 0x3fffU /* more of them, or an offset */
-#define TCP_FIN 0x01U
-#define TCP_PSH 0x08U
-#define TCP_ACK 0x10U
-#define TCP_ECE 0x40U
+#include "ip.h"
 
 /* A packet as far as merging looks at it. */
 struct view {
@@ -45,43 +35,6 @@ struct table {
     uint32_t len, turn;
 };
 
-static uint32_t be16(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-static void put_be16(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static uint16_t load16(const uint8_t *p)
-{
-    uint16_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static uint32_t load32(const uint8_t *p)
-{
-    uint32_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
-static uint64_t load64(const uint8_t *p)
-{
-    uint64_t v;
-    memcpy(&v, p, sizeof v);
-    return v;
-}
-
 static uint32_t payload_of(const struct view *v)
 {
     return v->len - v->hdr_bytes;
@@ -102,9 +55,9 @@ static enum jv_gso_kind taken_kind(const struct jv_merge_cfg *cfg, bool is_4, bo
 static uint32_t hash_of(const struct view *v)
 {
     const uint8_t *p = v->packet;
-    uint64_t sum = v->is_4 ? load64(p + 12) ^ (uint64_t)load32(p + 20) << 16
-                           : load64(p + 8) ^ load64(p + 16) ^ load64(p + 24) * 5 ^
-                                 load64(p + 32) * 3 ^ (uint64_t)load32(p + 40) << 16;
+    uint64_t sum = v->is_4 ? jv_word64(p + 12) ^ (uint64_t)jv_word32(p + 20) << 16
+                           : jv_word64(p + 8) ^ jv_word64(p + 16) ^ jv_word64(p + 24) * 5 ^
+                                 jv_word64(p + 32) * 3 ^ (uint64_t)jv_word32(p + 40) << 16;
     return (uint32_t)((sum * 0x9e3779b97f4a7c15U) >> 32);
 }
 
@@ -115,13 +68,13 @@ static void look_at_transport(struct view *v)
         uint32_t bytes = (l4[12] >> 4) * 4U;
         v->hdr_bytes = v->at + bytes;
         /* SYN, RST, URG and CWR are never in a group, nor what carries nothing. */
-        v->is_candidate = bytes >= TCP_HEADER && v->hdr_bytes < v->len &&
-                          (l4[13] & ~(TCP_FIN | TCP_PSH | TCP_ECE)) == TCP_ACK;
-        v->is_last = (l4[13] & (TCP_FIN | TCP_PSH)) != 0;
+        v->is_candidate = bytes >= JV_TCP_HEADER && v->hdr_bytes < v->len &&
+                          (l4[13] & ~(JV_TCP_FIN | JV_TCP_PSH | JV_TCP_ECE)) == JV_TCP_ACK;
+        v->is_last = (l4[13] & (JV_TCP_FIN | JV_TCP_PSH)) != 0;
     } else {
-        v->hdr_bytes = v->at + UDP_HEADER;
+        v->hdr_bytes = v->at + JV_UDP_HEADER;
         v->is_candidate =
-            v->hdr_bytes < v->len && (v->is_partial || load16(l4 + JV_CSUM_AT_UDP) != 0);
+            v->hdr_bytes < v->len && (v->is_partial || jv_word16(l4 + JV_CSUM_AT_UDP) != 0);
         v->is_last = false;
     }
 }
@@ -131,17 +84,18 @@ static bool has_ports(struct view *v)
 {
     const uint8_t *p = v->packet;
     uint8_t protocol = v->is_4 ? p[9] : p[6];
-    v->at = v->is_4 ? IPV4_HEADER : IPV6_HEADER;
+    v->at = v->is_4 ? JV_IPV4_HEADER : JV_IPV6_HEADER;
     v->is_tcp = protocol == JV_PROTO_TCP;
-    if (v->is_4 ? p[0] != 0x45 || be16(p + 2) != v->len || (be16(p + 6) & FRAGMENT) != 0
-                : be16(p + 4) + IPV6_HEADER != v->len) {
+    if (v->is_4 ? p[0] != 0x45 || jv_load16(p + 2) != v->len ||
+                      (jv_load16(p + 6) & JV_IPV4_FRAGMENT) != 0
+                : jv_load16(p + 4) + JV_IPV6_HEADER != v->len) {
         return false;
     }
     if (v->is_tcp) {
-        return v->len >= v->at + TCP_HEADER;
+        return v->len >= v->at + JV_TCP_HEADER;
     }
-    return protocol == JV_PROTO_UDP && v->len >= v->at + UDP_HEADER &&
-           be16(p + v->at + 4) == v->len - v->at;
+    return protocol == JV_PROTO_UDP && v->len >= v->at + JV_UDP_HEADER &&
+           jv_load16(p + v->at + 4) == v->len - v->at;
 }
 
 static void look_at(const struct jv_merge_cfg *cfg, const struct jv_slot *slot, struct view *v)
@@ -150,8 +104,8 @@ static void look_at(const struct jv_merge_cfg *cfg, const struct jv_slot *slot, 
     v->len = slot->len;
     v->session = slot->session;
     v->is_partial = slot->is_csum_partial;
-    v->is_4 = v->len >= IPV4_HEADER && v->packet[0] >> 4 == 4;
-    v->has_addresses = v->is_4 || (v->len >= IPV6_HEADER && v->packet[0] >> 4 == 6);
+    v->is_4 = v->len >= JV_IPV4_HEADER && v->packet[0] >> 4 == 4;
+    v->has_addresses = v->is_4 || (v->len >= JV_IPV6_HEADER && v->packet[0] >> 4 == 6);
     v->has_ports = v->has_addresses && has_ports(v);
     v->kind = v->has_ports ? taken_kind(cfg, v->is_4, v->is_tcp) : JV_GSO_NONE;
     v->is_candidate = false;
@@ -166,15 +120,18 @@ static void look_at(const struct jv_merge_cfg *cfg, const struct jv_slot *slot, 
 static bool are_addresses_equal(const struct view *a, const struct view *b)
 {
     const uint8_t *p = a->packet, *q = b->packet;
-    return a->is_4 ? load64(p + 12) == load64(q + 12)
-                   : load64(p + 8) == load64(q + 8) && load64(p + 16) == load64(q + 16) &&
-                         load64(p + 24) == load64(q + 24) && load64(p + 32) == load64(q + 32);
+    return a->is_4
+               ? jv_word64(p + 12) == jv_word64(q + 12)
+               : jv_word64(p + 8) == jv_word64(q + 8) && jv_word64(p + 16) == jv_word64(q + 16) &&
+                     jv_word64(p + 24) == jv_word64(q + 24) &&
+                     jv_word64(p + 32) == jv_word64(q + 32);
 }
 
 static bool is_flow_equal(const struct view *a, const struct view *b)
 {
     return a->hash == b->hash && a->kind == b->kind && a->session == b->session &&
-           load32(a->packet + a->at) == load32(b->packet + b->at) && are_addresses_equal(a, b);
+           jv_word32(a->packet + a->at) == jv_word32(b->packet + b->at) &&
+           are_addresses_equal(a, b);
 }
 
 /* What a group has one of: of the IP header all but lengths, identification and checksum. */
@@ -182,34 +139,34 @@ static bool is_ip_equal(const struct open *open, const struct view *v)
 {
     const uint8_t *a = open->lead.packet, *b = v->packet;
     if (!v->is_4) {
-        return load32(a) == load32(b) && load16(a + 6) == load16(b + 6);
+        return jv_word32(a) == jv_word32(b) && jv_word16(a + 6) == jv_word16(b + 6);
     }
-    uint32_t id = (be16(a + 4) + open->group->count) & UINT16_MAX;
-    return load16(a) == load16(b) && load32(a + 6) == load32(b + 6) &&
-           ((be16(b + 6) & DONT_FRAGMENT) != 0 || be16(b + 4) == id);
+    uint32_t id = (jv_load16(a + 4) + open->group->count) & UINT16_MAX;
+    return jv_word16(a) == jv_word16(b) && jv_word32(a + 6) == jv_word32(b + 6) &&
+           ((jv_load16(b + 6) & JV_IPV4_DONT_FRAGMENT) != 0 || jv_load16(b + 4) == id);
 }
 
 /* The same acknowledgement, header length, flags, window, urgent pointer and options, and the sequence number that comes. */
 static bool is_tcp_next(const struct open *open, const struct view *v)
 {
     const uint8_t *a = open->lead.packet + v->at, *b = v->packet + v->at;
-    uint32_t differs = (load32(a + 8) ^ load32(b + 8)) | (uint32_t)(a[12] ^ b[12]) |
-                       ((uint32_t)(a[13] ^ b[13]) & ~(TCP_FIN | TCP_PSH)) |
-                       (uint32_t)(load16(a + 14) ^ load16(b + 14)) |
-                       (uint32_t)(load16(a + 18) ^ load16(b + 18));
+    uint32_t differs = (jv_word32(a + 8) ^ jv_word32(b + 8)) | (uint32_t)(a[12] ^ b[12]) |
+                       ((uint32_t)(a[13] ^ b[13]) & ~(JV_TCP_FIN | JV_TCP_PSH)) |
+                       (uint32_t)(jv_word16(a + 14) ^ jv_word16(b + 14)) |
+                       (uint32_t)(jv_word16(a + 18) ^ jv_word16(b + 18));
     uint32_t end = v->hdr_bytes - v->at;
-    for (uint32_t i = TCP_HEADER; i < end; i += 4) {
-        differs |= load32(a + i) ^ load32(b + i);
+    for (uint32_t i = JV_TCP_HEADER; i < end; i += 4) {
+        differs |= jv_word32(a + i) ^ jv_word32(b + i);
     }
-    return differs == 0 && be32(b + 4) == open->seq;
+    return differs == 0 && jv_load32(b + 4) == open->seq;
 }
 
 static bool is_sound(const struct view *v)
 {
     if (v->is_4) {
         const uint8_t *p = v->packet;
-        uint64_t sum =
-            (uint64_t)load32(p) + load32(p + 4) + load32(p + 8) + load32(p + 12) + load32(p + 16);
+        uint64_t sum = (uint64_t)jv_word32(p) + jv_word32(p + 4) + jv_word32(p + 8) +
+                       jv_word32(p + 12) + jv_word32(p + 16);
         if (jv_csum_fold(sum) != UINT16_MAX) {
             return false;
         }
@@ -233,11 +190,6 @@ static bool may_join(struct open *open, const struct view *v)
 
 /* ---- groups ---- */
 
-static void put_sum(uint8_t *at, uint16_t sum)
-{
-    memcpy(at, &sum, sizeof sum);
-}
-
 /* Write what the group is into the headers of its first packet, and for the kernel. */
 static void finish(const struct open *open)
 {
@@ -251,19 +203,19 @@ static void finish(const struct open *open)
         return;
     }
     if (v->is_4) {
-        put_be16(packet + 2, group->len_bytes);
-        put_be16(packet + 10, 0);
-        put_sum(packet + 10, (uint16_t)~jv_csum_fold(jv_csum_sum(packet, IPV4_HEADER, 0)));
+        jv_store16(packet + 2, group->len_bytes);
+        jv_store16(packet + 10, 0);
+        jv_put_word16(packet + 10, (uint16_t)~jv_csum_fold(jv_csum_sum(packet, JV_IPV4_HEADER, 0)));
     } else {
-        put_be16(packet + 4, group->len_bytes - IPV6_HEADER);
+        jv_store16(packet + 4, group->len_bytes - JV_IPV6_HEADER);
     }
     if (v->is_tcp) {
         l4[13] |= open->flags;
     } else {
-        put_be16(l4 + 4, l4_bytes);
+        jv_store16(l4 + 4, l4_bytes);
     }
     uint8_t protocol = v->is_tcp ? JV_PROTO_TCP : JV_PROTO_UDP;
-    put_sum(l4 + csum_at, jv_csum_fold(jv_csum_pseudo(packet, protocol, l4_bytes)));
+    jv_put_word16(l4 + csum_at, jv_csum_fold(jv_csum_pseudo(packet, protocol, l4_bytes)));
     group->hdr_bytes = v->hdr_bytes;
     group->gso = (struct jv_gso){.kind = v->kind,
                                  .is_csum_partial = true,
@@ -316,7 +268,7 @@ static void open_group(struct table *table, const struct view *v, struct jv_merg
     open->group = group;
     open->last = group->first;
     open->seg_bytes = payload_of(v);
-    open->seq = v->is_tcp ? be32(v->packet + v->at + 4) + payload_of(v) : 0;
+    open->seq = v->is_tcp ? jv_load32(v->packet + v->at + 4) + payload_of(v) : 0;
     open->is_sound = false;
     open->flags = 0;
 }
@@ -333,7 +285,7 @@ static bool join(struct table *table, uint32_t i, const struct view *v, uint32_t
     next_out[open->last] = (uint8_t)at;
     open->last = at;
     open->seq += payload_of(v);
-    open->flags = v->is_last ? v->packet[v->at + 13] & (TCP_FIN | TCP_PSH) : 0;
+    open->flags = v->is_last ? v->packet[v->at + 13] & (JV_TCP_FIN | JV_TCP_PSH) : 0;
     open->group->count++;
     open->group->len_bytes += payload_of(v);
     if (v->is_last || payload_of(v) < open->seg_bytes) {

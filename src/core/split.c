@@ -3,44 +3,12 @@
 
 #include <string.h>
 
-#define IPV4_HEADER 20U
-#define IPV6_HEADER 40U
-#define TCP_HEADER 20U
-#define UDP_HEADER 8U
-#define TCP_FIN 0x01U
-#define TCP_PSH 0x08U
-#define TCP_CWR 0x80U
+#include "ip.h"
+
 #define PREFETCH_AHEAD 2U /* slots */
 #define NEXT_HOP_BY_HOP 0U
 #define NEXT_ROUTING 43U
 #define NEXT_DESTINATION 60U
-
-static uint32_t be16(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 8 | p[1];
-}
-
-static uint32_t be32(const uint8_t *p)
-{
-    return be16(p) << 16 | be16(p + 2);
-}
-
-static void put_be16(uint8_t *p, uint32_t v)
-{
-    p[0] = (uint8_t)(v >> 8);
-    p[1] = (uint8_t)v;
-}
-
-static void put_be32(uint8_t *p, uint32_t v)
-{
-    put_be16(p, v >> 16);
-    put_be16(p + 2, v & UINT16_MAX);
-}
-
-static void put_sum(uint8_t *p, uint16_t sum)
-{
-    memcpy(p, &sum, sizeof sum);
-}
 
 static bool is_tcp(enum jv_gso_kind kind)
 {
@@ -55,7 +23,7 @@ static bool is_4(enum jv_gso_kind kind)
 /* ---- what the kernel says, against what stands there ---- */
 
 static bool begin_single(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet,
-                         size_t len, bool keep_partial)
+                         size_t len)
 {
     struct jv_l4 l4;
     if (len == 0 || len > JV_BUF_ROOM) {
@@ -63,12 +31,12 @@ static bool begin_single(struct jv_split *split, const struct jv_gso *gso, uint8
     }
     if (gso->is_csum_partial) {
         uint32_t at = (uint32_t)gso->csum_start + gso->csum_offset;
-        if (gso->csum_start < IPV4_HEADER || at + 2 > len) {
+        if (gso->csum_start < JV_IPV4_HEADER || at + 2 > len) {
             return false;
         }
         bool is_plain = jv_csum_l4(packet, len, &l4) && l4.at == gso->csum_start &&
                         l4.csum_at == gso->csum_offset;
-        split->is_partial = keep_partial && is_plain;
+        split->is_partial = is_plain;
         if (!split->is_partial) {
             jv_csum_fill(packet, len, gso->csum_start, gso->csum_offset);
         }
@@ -83,7 +51,7 @@ static bool begin_single(struct jv_split *split, const struct jv_gso *gso, uint8
 static bool find_l4_6(const uint8_t *packet, size_t len, struct jv_l4 *l4)
 {
     l4->protocol = packet[6];
-    l4->at = IPV6_HEADER;
+    l4->at = JV_IPV6_HEADER;
     while (l4->protocol == NEXT_HOP_BY_HOP || l4->protocol == NEXT_ROUTING ||
            l4->protocol == NEXT_DESTINATION) {
         if (l4->at + 2 > len) {
@@ -99,26 +67,26 @@ static bool find_l4(struct jv_split *split, const uint8_t *packet, size_t len)
 {
     struct jv_l4 *l4 = &split->l4;
     if (is_4(split->kind)) {
-        if (len < IPV4_HEADER || packet[0] >> 4 != 4 || be16(packet + 2) != len ||
-            (be16(packet + 6) & 0x3fff) != 0) {
+        if (len < JV_IPV4_HEADER || packet[0] >> 4 != 4 || jv_load16(packet + 2) != len ||
+            (jv_load16(packet + 6) & JV_IPV4_FRAGMENT) != 0) {
             return false;
         }
         l4->at = (packet[0] & 0xfU) * 4;
         l4->protocol = packet[9];
-        if (l4->at < IPV4_HEADER) {
+        if (l4->at < JV_IPV4_HEADER) {
             return false;
         }
-    } else if (len < IPV6_HEADER || packet[0] >> 4 != 6 || be16(packet + 4) + IPV6_HEADER != len ||
-               !find_l4_6(packet, len, l4)) {
+    } else if (len < JV_IPV6_HEADER || packet[0] >> 4 != 6 ||
+               jv_load16(packet + 4) + JV_IPV6_HEADER != len || !find_l4_6(packet, len, l4)) {
         return false;
     }
     bool is_stream = is_tcp(split->kind);
-    uint32_t least = is_stream ? TCP_HEADER : UDP_HEADER;
+    uint32_t least = is_stream ? JV_TCP_HEADER : JV_UDP_HEADER;
     if (l4->protocol != (is_stream ? JV_PROTO_TCP : JV_PROTO_UDP) || l4->at + least > len) {
         return false;
     }
     l4->csum_at = is_stream ? JV_CSUM_AT_TCP : JV_CSUM_AT_UDP;
-    split->hdr_bytes = l4->at + (is_stream ? (packet[l4->at + 12] >> 4) * 4U : UDP_HEADER);
+    split->hdr_bytes = l4->at + (is_stream ? (packet[l4->at + 12] >> 4) * 4U : JV_UDP_HEADER);
     return split->hdr_bytes >= l4->at + least && split->hdr_bytes <= len &&
            split->hdr_bytes <= JV_SPLIT_HEADER_MAX;
 }
@@ -143,9 +111,9 @@ static void prepare_sums(struct jv_split *split, size_t len, bool is_plain)
 static void put_id(struct jv_split *split)
 {
     uint8_t *header = split->header;
-    put_be16(header + 4, split->id);
+    jv_store16(header + 4, split->id);
     uint64_t sum = jv_csum_plus(split->ip_sum, jv_csum_word(split->id));
-    put_sum(header + 10, (uint16_t)~jv_csum_fold(sum));
+    jv_put_word16(header + 10, (uint16_t)~jv_csum_fold(sum));
 }
 
 static void put_lengths(struct jv_split *split, uint32_t payload)
@@ -155,19 +123,19 @@ static void put_lengths(struct jv_split *split, uint32_t payload)
     uint32_t len = split->hdr_bytes + payload;
     uint32_t l4_bytes = len - split->l4.at;
     if (is_4(split->kind)) {
-        put_be16(header + 2, len);
-        put_be16(header + 4, 0);
-        put_be16(header + 10, 0);
+        jv_store16(header + 2, len);
+        jv_store16(header + 4, 0);
+        jv_store16(header + 10, 0);
         split->ip_sum = jv_csum_sum(header, split->l4.at, 0);
         put_id(split);
     } else {
-        put_be16(header + 4, len - IPV6_HEADER);
+        jv_store16(header + 4, len - JV_IPV6_HEADER);
     }
     if (!is_tcp(split->kind)) {
-        put_be16(l4 + 4, l4_bytes);
+        jv_store16(l4 + 4, l4_bytes);
     }
     uint64_t sum = jv_csum_plus(split->pseudo_sum, jv_csum_word(l4_bytes));
-    put_sum(l4 + split->l4.csum_at, jv_csum_fold(sum));
+    jv_put_word16(l4 + split->l4.csum_at, jv_csum_fold(sum));
     split->header_for = payload;
 }
 
@@ -175,11 +143,11 @@ static void prepare_header(struct jv_split *split, uint32_t payload)
 {
     uint8_t *l4 = split->header + split->l4.at;
     if (is_4(split->kind)) {
-        split->id = be16(split->header + 4);
+        split->id = jv_load16(split->header + 4);
     }
     if (is_tcp(split->kind)) {
-        split->seq = be32(l4 + 4);
-        split->last_flags = l4[13] & (TCP_FIN | TCP_PSH);
+        split->seq = jv_load32(l4 + 4);
+        split->last_flags = l4[13] & (JV_TCP_FIN | JV_TCP_PSH);
         l4[13] ^= split->last_flags;
     }
     put_lengths(split, payload);
@@ -195,15 +163,14 @@ static void advance_header(struct jv_split *split)
     }
     if (is_tcp(split->kind)) {
         split->seq += split->header_for;
-        put_be32(tcp + 4, split->seq);
+        jv_store32(tcp + 4, split->seq);
         if (split->is_ecn) {
-            tcp[13] &= (uint8_t)~TCP_CWR;
+            tcp[13] &= (uint8_t)~JV_TCP_CWR;
         }
     }
 }
 
-bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet, size_t len,
-                    bool keep_partial)
+bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet, size_t len)
 {
     split->kind = gso->kind;
     split->is_ecn = gso->is_ecn;
@@ -214,12 +181,12 @@ bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *p
         return false;
     }
     if (gso->kind == JV_GSO_NONE) {
-        return begin_single(split, gso, packet, len, keep_partial);
+        return begin_single(split, gso, packet, len);
     }
     if (gso->seg_bytes == 0 || !find_l4(split, packet, len)) {
         return false;
     }
-    bool is_plain = split->l4.at == IPV6_HEADER || is_4(gso->kind);
+    bool is_plain = split->l4.at == JV_IPV6_HEADER || is_4(gso->kind);
     bool is_elsewhere = gso->csum_start != split->l4.at || gso->csum_offset != split->l4.csum_at;
     if (gso->is_csum_partial ? is_elsewhere : !is_plain) {
         return false;
@@ -233,7 +200,7 @@ bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *p
     split->segs = payload == 0 ? 1 : (payload + gso->seg_bytes - 1) / gso->seg_bytes;
     split->payload = packet + split->hdr_bytes;
     split->payload_left = payload;
-    split->is_partial = keep_partial && is_plain;
+    split->is_partial = is_plain;
     memcpy(split->header, packet, split->hdr_bytes);
     prepare_sums(split, len, is_plain);
     prepare_header(split, largest);

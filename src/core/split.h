@@ -5,7 +5,7 @@
  * split -- a packet that the kernel left whole at the TUN device (TSO, USO) becomes packets of wire size.
  *
  * Each segment has the headers of the whole with its own lengths, TCP sequence number, IPv4 identification and checksums; FIN and PSH
- * stand on the last alone, CWR on the first alone where the kernel said so. The checksum is partial where the session takes that and the
+ * stand on the last alone, CWR on the first alone where the kernel said so. The checksum is partial where the
  * packet is plain TCP or UDP (csum.h), complete otherwise.
  *
  * Owns     nothing: packet and slots are the caller's. The headers are copied at the beginning.
@@ -51,13 +51,11 @@ struct jv_split {
 
 /*
  * `packet` stays as it is until all is done: it is read by jv_split_next(), and only a packet of kind NONE is written to, where its
- * checksum is completed. `keep_partial`: the session takes partial checksums. A packet of kind NONE without a partial checksum is not
- * looked into.
+ * checksum is completed. A packet of kind NONE without a partial checksum is not looked into.
  * False: malformed (lengths, no TCP or UDP where a kind is set, a fragment, headers beyond `len`, seg_bytes 0, csum_start and
  * csum_offset elsewhere), or a segment would be larger than JV_BUF_ROOM.
  */
-bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet, size_t len,
-                    bool keep_partial);
+bool jv_split_begin(struct jv_split *split, const struct jv_gso *gso, uint8_t *packet, size_t len);
 /*
  * Fill up to n slots (`buf` from the pool): off, len, is_csum_partial; everything else of a slot stays. Returns how many; 0: all is
  * done.

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/uio.h>
 
-#include "offload.h"
+#include "csum.h"
+#include "merge.h"
+#include "split.h"
 #include "tun.h"
 
 struct jv_tunio {
@@ -50,7 +52,7 @@ bool jv_tunio_has_rest(const struct jv_tunio *io)
 static uint32_t cut(struct jv_tunio *io, struct jv_slot *slots, uint32_t n,
                     const struct jv_gso *gso, uint32_t bytes)
 {
-    if (!jv_split_begin(&io->split, gso, io->gathered, bytes, true)) {
+    if (!jv_split_begin(&io->split, gso, io->gathered, bytes)) {
         io->refused++;
         return 0;
     }

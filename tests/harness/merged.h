@@ -107,15 +107,15 @@ static inline bool merged_splits_again(struct merged *m, const struct jv_merged 
 {
     struct jv_split split;
     uint32_t len = segment_gather(&m->in, group, m->next, m->whole);
-    if (len != group->len_bytes || !jv_split_begin(&split, &group->gso, m->whole, len, false) ||
+    if (len != group->len_bytes || !jv_split_begin(&split, &group->gso, m->whole, len) ||
         jv_split_next(&split, m->split_out.slots, JV_BATCH_MAX) != group->count) {
         return false;
     }
     uint32_t at = 0;
     for (uint32_t i = group->first; i != JV_MERGE_END; i = m->next[i], at++) {
-        const struct jv_slot *got = &m->split_out.slots[at];
+        struct jv_slot *got = &m->split_out.slots[at];
         struct jv_slot *want = &m->before.slots[i];
-        if (!merged_complete(want) || got->len != want->len ||
+        if (!merged_complete(want) || !segment_complete(got) || got->len != want->len ||
             m->before.slots[group->first].session != want->session ||
             !segment_is_same(got->buf + got->off, want->buf + want->off, got->len)) {
             return false;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "batch.h"
+#include "csum.h"
 #include "merge.h"
 #include "packets.h"
 #include "split.h"
@@ -119,6 +120,14 @@ static inline void segment_slots_init(struct segment_slots *s)
     for (uint32_t i = 0; i < JV_BATCH_MAX; i++) {
         s->slots[i].buf = s->bufs[i];
     }
+}
+
+/* As a core does for a session that takes no partial checksums. False: it was not partial, or cannot be completed. */
+static inline bool segment_complete(struct jv_slot *slot)
+{
+    bool is_done = slot->is_csum_partial && jv_csum_complete(slot->buf + slot->off, slot->len);
+    slot->is_csum_partial = slot->is_csum_partial && !is_done;
+    return is_done;
 }
 
 /* What is written to the device for a group, behind the virtio header. Returns its bytes. */

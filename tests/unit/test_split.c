@@ -61,15 +61,16 @@ static void expect_segments(uint32_t k, size_t payload, uint32_t seg_bytes, bool
     size_t len = make_whole(k, payload, seg_bytes, &gso);
     uint32_t seen = 0;
     segment_slots_init(&out);
-    assert_true(jv_split_begin(&split, &gso, whole, len, keep));
+    assert_true(jv_split_begin(&split, &gso, whole, len));
     for (uint32_t n; (n = jv_split_next(&split, out.slots, 7)) > 0;) {
         for (uint32_t i = 0; i < n; i++, seen++) {
-            const struct jv_slot *slot = &out.slots[i];
+            struct jv_slot *slot = &out.slots[i];
             size_t want_len = want_segment(k, payload, seg_bytes, seen, keep, want);
             assert_int_equal(slot->off + split.hdr_bytes,
                              jv_split_place(split.hdr_bytes, split.seg_bytes));
             assert_int_equal(slot->len, want_len);
-            assert_int_equal(slot->is_csum_partial, keep);
+            assert_true(slot->is_csum_partial);
+            assert_true(keep || segment_complete(slot));
             assert_memory_equal(slot->buf + slot->off, want, want_len);
         }
     }
@@ -100,7 +101,7 @@ static void split_passes_a_packet_of_wire_size_on(void **state)
     segment_fill(whole, JV_BUF_ROOM, 5);
     for (size_t len = 1; len <= JV_BUF_ROOM; len += 37) {
         memcpy(want, whole, len);
-        assert_true(jv_split_begin(&split, &none, whole, len, true));
+        assert_true(jv_split_begin(&split, &none, whole, len));
         assert_int_equal(jv_split_next(&split, out.slots, 2), 1);
         assert_true(jv_split_is_done(&split));
         assert_int_equal(jv_split_next(&split, out.slots, 2), 0);
@@ -108,29 +109,27 @@ static void split_passes_a_packet_of_wire_size_on(void **state)
         assert_false(out.slots[0].is_csum_partial);
         assert_memory_equal(out.slots[0].buf + out.slots[0].off, want, len);
     }
-    assert_false(jv_split_begin(&split, &none, whole, 0, true));
-    assert_false(jv_split_begin(&split, &none, whole, JV_BUF_ROOM + 1, true));
+    assert_false(jv_split_begin(&split, &none, whole, 0));
+    assert_false(jv_split_begin(&split, &none, whole, JV_BUF_ROOM + 1));
 }
 
-static void split_completes_what_the_session_does_not_take(void **state)
+static void split_leaves_a_partial_checksum_of_wire_size(void **state)
 {
     uint8_t want[JV_BUF_BYTES];
     struct jv_split split;
     segment_slots_init(&out);
     for (uint32_t k = 0; k < JV_ARRAY_LEN(kinds); k++) {
-        for (uint32_t keep = 0; keep < 2; keep++) {
-            struct jv_gso gso;
-            size_t len = make_whole(k, 333, 0, &gso);
-            gso.kind = JV_GSO_NONE;
-            memcpy(want, whole, len);
-            if (keep == 0) {
-                segment_put_csum(want, len);
-            }
-            assert_true(jv_split_begin(&split, &gso, whole, len, keep != 0));
-            assert_int_equal(jv_split_next(&split, out.slots, 1), 1);
-            assert_int_equal(out.slots[0].is_csum_partial, keep != 0);
-            assert_memory_equal(out.slots[0].buf + out.slots[0].off, want, len);
-        }
+        struct jv_gso gso;
+        size_t len = make_whole(k, 333, 0, &gso);
+        gso.kind = JV_GSO_NONE;
+        memcpy(want, whole, len);
+        assert_true(jv_split_begin(&split, &gso, whole, len));
+        assert_int_equal(jv_split_next(&split, out.slots, 1), 1);
+        assert_true(out.slots[0].is_csum_partial);
+        assert_memory_equal(out.slots[0].buf + out.slots[0].off, want, len);
+        segment_put_csum(want, len);
+        assert_true(segment_complete(&out.slots[0]));
+        assert_memory_equal(out.slots[0].buf + out.slots[0].off, want, len);
     }
 }
 
@@ -147,7 +146,7 @@ static void split_completes_what_is_not_plain(void **state)
     packet_put16(whole + 52, 22);
     uint32_t pseudo = packet_sum(whole + 8, 32, 0) + 22 + 17;
     packet_put16(whole + 54, packet_sum(NULL, 0, pseudo));
-    assert_true(jv_split_begin(&split, &gso, whole, 70, true));
+    assert_true(jv_split_begin(&split, &gso, whole, 70));
     assert_int_equal(jv_split_next(&split, out.slots, 1), 1);
     assert_false(out.slots[0].is_csum_partial);
     const uint8_t *packet = out.slots[0].buf + out.slots[0].off;
@@ -177,7 +176,7 @@ static void split_goes_over_extension_headers(void **state)
                          .csum_start = 56,
                          .csum_offset = 16,
                          .seg_bytes = 1000};
-    assert_true(jv_split_begin(&split, &gso, whole, 76 + payload, true));
+    assert_true(jv_split_begin(&split, &gso, whole, 76 + payload));
     assert_int_equal(split.hdr_bytes, 76);
     assert_int_equal(jv_split_next(&split, out.slots, 9), 3);
     for (uint32_t i = 0; i < 3; i++) {
@@ -191,16 +190,16 @@ static void split_goes_over_extension_headers(void **state)
     }
     /* Where the kernel does not say where the sum is, or says that it stands elsewhere, nothing is guessed. */
     gso.is_csum_partial = false;
-    assert_false(jv_split_begin(&split, &gso, whole, 76 + payload, true));
+    assert_false(jv_split_begin(&split, &gso, whole, 76 + payload));
     gso.is_csum_partial = true;
     gso.csum_start = 40;
-    assert_false(jv_split_begin(&split, &gso, whole, 76 + payload, true));
+    assert_false(jv_split_begin(&split, &gso, whole, 76 + payload));
     gso.csum_start = 56;
     whole[48] = 44; /* a fragment */
-    assert_false(jv_split_begin(&split, &gso, whole, 76 + payload, true));
+    assert_false(jv_split_begin(&split, &gso, whole, 76 + payload));
     whole[48] = 60;
     whole[57] = 255; /* ends beyond the packet's headers */
-    assert_false(jv_split_begin(&split, &gso, whole, 100, true));
+    assert_false(jv_split_begin(&split, &gso, whole, 100));
 }
 
 static void split_leaves_cwr_on_the_first_alone(void **state)
@@ -211,7 +210,7 @@ static void split_leaves_cwr_on_the_first_alone(void **state)
         segment_slots_init(&out);
         size_t len = segment_make(&s, whole, 300);
         const struct jv_gso gso = {.kind = JV_GSO_TCP4, .is_ecn = is_ecn != 0, .seg_bytes = 100};
-        assert_true(jv_split_begin(&split, &gso, whole, len, false));
+        assert_true(jv_split_begin(&split, &gso, whole, len));
         assert_int_equal(jv_split_next(&split, out.slots, 3), 3);
         for (uint32_t i = 0; i < 3; i++) {
             uint8_t want = i > 0 && is_ecn != 0 ? 0x10 : 0x90;
@@ -289,20 +288,20 @@ static void split_refuses_what_does_not_hold(void **state)
     for (uint32_t k = 0; k < JV_ARRAY_LEN(kinds); k++) {
         for (uint32_t way = 0; way <= 13; way++) {
             struct wrong w = make_wrong(k, way);
-            assert_int_equal(jv_split_begin(&split, &w.gso, whole, w.len, true), !w.is_wrong);
+            assert_int_equal(jv_split_begin(&split, &w.gso, whole, w.len), !w.is_wrong);
         }
     }
     const struct jv_gso large = {.kind = JV_GSO_TCP6, .seg_bytes = 1000};
-    assert_false(jv_split_begin(&split, &large, whole, JV_GSO_BYTES_MAX + 1, true));
+    assert_false(jv_split_begin(&split, &large, whole, JV_GSO_BYTES_MAX + 1));
     /* Where a checksum is said to be, outside and in the IP header. */
     struct jv_gso none = {.is_csum_partial = true, .csum_start = 19, .csum_offset = 6};
-    assert_false(jv_split_begin(&split, &none, whole, 100, true));
+    assert_false(jv_split_begin(&split, &none, whole, 100));
     none = (struct jv_gso){.is_csum_partial = true, .csum_start = 90, .csum_offset = 9};
-    assert_false(jv_split_begin(&split, &none, whole, 100, true));
+    assert_false(jv_split_begin(&split, &none, whole, 100));
     none.csum_offset = 8;
-    assert_true(jv_split_begin(&split, &none, whole, 100, true));
+    assert_true(jv_split_begin(&split, &none, whole, 100));
     none = (struct jv_gso){.is_csum_partial = true, .csum_start = 65535, .csum_offset = 65535};
-    assert_false(jv_split_begin(&split, &none, whole, 100, true));
+    assert_false(jv_split_begin(&split, &none, whole, 100));
 }
 
 int main(void)
@@ -310,7 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(split_makes_what_a_sender_without_offloads_sends),
         cmocka_unit_test(split_passes_a_packet_of_wire_size_on),
-        cmocka_unit_test(split_completes_what_the_session_does_not_take),
+        cmocka_unit_test(split_leaves_a_partial_checksum_of_wire_size),
         cmocka_unit_test(split_completes_what_is_not_plain),
         cmocka_unit_test(split_goes_over_extension_headers),
         cmocka_unit_test(split_leaves_cwr_on_the_first_alone),
