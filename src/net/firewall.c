@@ -446,6 +446,10 @@ enum jv_err jv_firewall_remove(const char *name)
     char table[TABLE_BYTES];
     struct jv_nft nft;
     table_of(name, table);
+    if (jv_nft_find(table) == JV_E_NOTFOUND) {
+        return JV_E_NOTFOUND;
+    }
+    /* It is there, or the kernel would not say: then the removal itself finds out. */
     jv_nft_begin(&nft, buf, sizeof(buf));
     jv_nft_table_remove(&nft, table);
     enum jv_err err = jv_nft_end(&nft);

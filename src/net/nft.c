@@ -16,6 +16,7 @@
 #define KEY_IPV4 7U
 #define KEY_IPV6 8U
 #define ANSWER_BYTES 4096U
+#define QUESTION_BYTES 256U
 #define NEWS_MAX                                                                                   \
     4096U /* read in one go: a change of rules that never ends must not hold the loop */
 
@@ -358,6 +359,16 @@ enum jv_err jv_nft_send(const uint8_t *buf, size_t len)
     (void)mnl_socket_close(socket); /* the batch was answered or given up */
     errno = code;
     return code == 0 ? JV_E_OK : error_of(code);
+}
+
+enum jv_err jv_nft_find(const char *table)
+{
+    _Alignas(struct nlmsghdr) uint8_t buf[QUESTION_BYTES] = {0};
+    struct jv_nft nft = {.buf = buf, .cap = sizeof(buf)};
+    open_nft(&nft, NFT_MSG_GETTABLE, NLM_F_ACK);
+    put_text(&nft, NFTA_TABLE_NAME, table);
+    jv_nft_close(&nft);
+    return nft.is_full ? JV_E_FULL : jv_nft_send(buf, nft.len);
 }
 
 /* ---- news ---- */

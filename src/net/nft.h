@@ -68,6 +68,11 @@ void jv_nft_close(struct jv_nft *nft);
  * expression in this kernel); JV_E_UNSUPPORTED: this kernel has no nf_tables; JV_E_SYSTEM. errno tells.
  */
 JV_MUST_USE enum jv_err jv_nft_send(const uint8_t *buf, size_t len);
+/*
+ * Whether a table of family inet is there. Asking costs nothing, while a removal of what is not there is taken back by the kernel,
+ * which waits for a grace period of RCU (milliseconds). JV_E_OK: it is; JV_E_NOTFOUND; else as jv_nft_send().
+ */
+JV_MUST_USE enum jv_err jv_nft_find(const char *table);
 /* A socket that hears of every change of rules; -1: errno tells. Non-blocking. */
 int jv_nft_watch(void);
 /* Reads all that waits: whether `table` of family inet was in it, or something was lost. */

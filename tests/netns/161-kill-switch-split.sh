@@ -78,6 +78,18 @@ need 'the rules are there after a reload without' test -z "$(table c)"
 need 'jv status says on' grep -q 'kill switch: off' <<<"$(jv_c status c)"
 sed -i 's/^KillSwitch = no/KillSwitch = yes/' "$W/c.conf"
 need 'the reload is refused' jv_c reload c
+
+# A start without takes away what a run that was killed has left.
+kill_hard client
+need 'there are no rules after a kill' test -n "$(table c)"
+sed -i 's/^KillSwitch = yes/KillSwitch = no/' "$W/c.conf"
+rm -f "$W/run-c/c.sock"
+start_client
+wait_attached 10
+need 'the rules are there after a start without' test -z "$(table c)"
+need 'it is not logged' grep -q 'removed the kill switch: KillSwitch is no' "$W/client.log"
+sed -i 's/^KillSwitch = no/KillSwitch = yes/' "$W/c.conf"
+need 'the reload is refused' jv_c reload c
 need 'there are no rules after a reload with' test -n "$(table c)"
 
 # The second profile takes everything and knows its gateway by name.

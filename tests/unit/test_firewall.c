@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -248,6 +249,96 @@ static void firewall_longest_lists_fit(void **state)
     free(buf);
 }
 
+/* ---- removal: the linker puts these in the place of libmnl's two (--wrap) ---- */
+
+#define SENT_MAX 4U
+
+ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *socket, const void *buf, size_t len);
+ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *buf, size_t cap);
+
+static struct {
+    uint16_t types[SENT_MAX][SENT_MAX]; /* of the messages of each request */
+    uint32_t len;
+    int codes[SENT_MAX]; /* the answer to each */
+    uint32_t seq;        /* of the message that asks for an answer */
+} kernel;
+
+ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *socket, const void *buf, size_t len)
+{
+    int left = (int)len;
+    uint32_t n = 0;
+    (void)socket;
+    assert_in_range(kernel.len, 0, SENT_MAX - 1U);
+    for (const struct nlmsghdr *msg = buf; mnl_nlmsg_ok(msg, left);
+         msg = mnl_nlmsg_next(msg, &left)) {
+        assert_in_range(n, 0, SENT_MAX - 1U);
+        kernel.types[kernel.len][n++] = msg->nlmsg_type;
+        kernel.seq = (msg->nlmsg_flags & NLM_F_ACK) != 0 ? msg->nlmsg_seq : kernel.seq;
+    }
+    kernel.len++;
+    return (ssize_t)len;
+}
+
+ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *buf, size_t cap)
+{
+    struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
+    struct nlmsgerr *error = mnl_nlmsg_put_extra_header(msg, sizeof(*error));
+    (void)socket;
+    assert_in_range(msg->nlmsg_len, 0, cap);
+    msg->nlmsg_type = NLMSG_ERROR;
+    msg->nlmsg_seq = kernel.seq;
+    error->error = -kernel.codes[kernel.len - 1U];
+    return (ssize_t)msg->nlmsg_len;
+}
+
+static void check_question(void)
+{
+    assert_int_equal(kernel.types[0][0], NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_GETTABLE);
+    assert_int_equal(kernel.types[0][1], 0);
+}
+
+static void check_removal(void)
+{
+    assert_int_equal(kernel.len, 2);
+    check_question();
+    assert_int_equal(kernel.types[1][0], NFNL_MSG_BATCH_BEGIN);
+    assert_int_equal(kernel.types[1][1], NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_DELTABLE);
+    assert_int_equal(kernel.types[1][2], NFNL_MSG_BATCH_END);
+}
+
+/* A batch that the kernel takes back costs a grace period of RCU, at each start of a profile without a kill switch. */
+static void firewall_removal_of_what_is_not_there_only_asks(void **state)
+{
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.codes[0] = ENOENT;
+    assert_int_equal(jv_firewall_remove("home"), JV_E_NOTFOUND);
+    assert_int_equal(kernel.len, 1);
+    check_question();
+}
+
+static void firewall_removal_takes_what_is_there(void **state)
+{
+    memset(&kernel, 0, sizeof(kernel));
+    assert_int_equal(jv_firewall_remove("home"), JV_E_OK);
+    check_removal();
+}
+
+static void firewall_removal_is_tried_where_the_kernel_does_not_say(void **state)
+{
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.codes[0] = EINVAL;
+    assert_int_equal(jv_firewall_remove("home"), JV_E_OK);
+    check_removal();
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.codes[0] = EINVAL;
+    kernel.codes[1] = EOPNOTSUPP;
+    assert_int_equal(jv_firewall_remove("home"), JV_E_NOTFOUND);
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.codes[0] = EPERM;
+    kernel.codes[1] = EPERM;
+    assert_int_equal(jv_firewall_remove("home"), JV_E_PERM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +349,9 @@ int main(void)
         cmocka_unit_test(firewall_writes_one_batch_that_replaces_the_table),
         cmocka_unit_test(firewall_write_fails_in_every_smaller_buffer),
         cmocka_unit_test(firewall_longest_lists_fit),
+        cmocka_unit_test(firewall_removal_of_what_is_not_there_only_asks),
+        cmocka_unit_test(firewall_removal_takes_what_is_there),
+        cmocka_unit_test(firewall_removal_is_tried_where_the_kernel_does_not_say),
     };
     return cmocka_run_group_tests_name("firewall", tests, NULL, NULL);
 }

@@ -62,6 +62,7 @@ static int set_up(void **state)
     write_file(fx->key, 0600, "AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM=\n");
     write_config(fx, GATEWAY ALICE);
     assert_int_equal(jv_reader_start(fx->config, &fx->reader), JV_E_OK);
+    assert_int_equal(jv_reader_await(fx->reader), JV_E_OK);
     *state = fx;
     return 0;
 }
