@@ -287,6 +287,10 @@ static int open_all(struct daemon *d)
         jv_log(JV_LOG_ERROR, "cannot look after the kill switch: %s", strerror(errno));
         return EXIT_FAILED;
     }
+    /* Nothing is sent and nothing is heard before it has given up what it does not need. */
+    if (d->reader != NULL && jv_reader_await(d->reader) != JV_E_OK) {
+        return EXIT_FAILED;
+    }
     if (jv_ctl_start(d->control, d->server) != JV_E_OK || jv_server_start(d->server) != JV_E_OK) {
         return EXIT_FAILED;
     }

@@ -132,7 +132,6 @@ static bool set_timeout(int fd)
 enum jv_err jv_reader_start(const char *path, struct jv_reader **out)
 {
     int fds[2];
-    char step[STEP_BYTES] = "the process ended at once";
     struct jv_reader *reader = calloc(1, sizeof(*reader));
     if (reader == NULL) {
         return JV_E_NOMEM;
@@ -153,18 +152,24 @@ enum jv_err jv_reader_start(const char *path, struct jv_reader **out)
     (void)close(fds[1]); /* the child's end */
     reader->fd = fds[0];
     if (child < 0 || !set_timeout(reader->fd)) {
-        (void)snprintf(step, sizeof(step), "fork: %s", strerror(errno));
-    } else {
-        (void)recv_all(reader->fd, step, sizeof(step)); /* where nothing came, the text stands */
-    }
-    if (step[0] != '\0') {
-        step[sizeof(step) - 1U] = '\0';
-        jv_log(JV_LOG_ERROR, "cannot start the reader of the profile: %s", step);
+        jv_log(JV_LOG_ERROR, "cannot start the reader of the profile: %s", strerror(errno));
         jv_reader_close(reader);
         return JV_E_SYSTEM;
     }
     *out = reader;
     return JV_E_OK;
+}
+
+enum jv_err jv_reader_await(struct jv_reader *reader)
+{
+    char step[STEP_BYTES] = "the process ended at once";
+    (void)recv_all(reader->fd, step, sizeof(step)); /* where nothing came, the text stands */
+    if (step[0] == '\0') {
+        return JV_E_OK;
+    }
+    step[sizeof(step) - 1U] = '\0';
+    jv_log(JV_LOG_ERROR, "cannot start the reader of the profile: %s", step);
+    return JV_E_SYSTEM;
 }
 
 void jv_reader_close(struct jv_reader *reader)

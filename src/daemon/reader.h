@@ -20,8 +20,10 @@
 
 struct jv_reader;
 
-/* `path` is absolute. JV_E_SYSTEM: the process could not be made, or not be locked in; logged. */
+/* `path` is absolute. The process locks itself in while the caller goes on. JV_E_SYSTEM: it could not be made; logged. */
 JV_MUST_USE enum jv_err jv_reader_start(const char *path, struct jv_reader **out);
+/* Once, before the first request and before any packet is read. JV_E_SYSTEM: it could not be locked in; logged. */
+JV_MUST_USE enum jv_err jv_reader_await(struct jv_reader *reader);
 /* As jv_config_load() for the path of the start. JV_E_SYSTEM with a line in `diag`: also where the process has gone. */
 JV_MUST_USE enum jv_err jv_reader_load(struct jv_reader *reader, struct jv_config **out,
                                        struct jv_diag *diag);
