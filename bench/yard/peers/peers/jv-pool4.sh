@@ -1,4 +1,4 @@
 # Jumping VPN with a resend pool of 4 MiB: the memory of a gateway with one session is measured with it.
 . "$HERE/peers/jv.sh"
 JV_POLICY='ResendMaxKiB = 4096'
-info="${info%%|*}, 4 MiB pool|C|AES-256-GCM or ChaCha20-Poly1305|ResendMaxKiB = 4096 at both ends"
+variant=', 4 MiB pool'; note='ResendMaxKiB = 4096 at both ends'

@@ -3,18 +3,20 @@
 # JV_ARGS: more options of jvd; JV_KEYS: a line of [Session] and [Gateway]; JV_POLICY: more lines of [Policy] for both ends; JV_AUDIT=1: both ends write audit files.
 JV_BUILD=${JV_BUILD:-$HERE/../../../build}
 JV_ARGS=; JV_KEYS=; JV_POLICY=
+variant=; cipher='AES-256-GCM or ChaCha20-Poly1305'; note='jumps by design; best = Preset fast on both paths' # of `info`
 jvd="$JV_BUILD/src/daemon/jvd"; jv="$JV_BUILD/src/cli/jv"
-info="jvd $("$jvd" --version 2>/dev/null | awk '{print $NF}')|C|AES-256-GCM or ChaCha20-Poly1305|jumps by design; best = Preset fast on both paths"
-have() { [ -x "$jvd" ] && [ -x "$jv" ]; }
-has_option() { "$jvd" --help 2>&1 | grep -q -- "$1"; }
-audit() { [ -n "$JV_AUDIT" ] && echo "$W/$1.jsonl" || echo none; }
+# The version is asked for here and not above, which is a part of every start that is measured.
+have() { [ -x "$jvd" ] && [ -x "$jv" ] && info="jvd $("$jvd" --version 2>/dev/null | awk '{print $NF}')$variant|C|$cipher|$note"; }
+# audit NAME: the file of its records, in $audit.
+audit() { audit=none; [ -z "$JV_AUDIT" ] || audit="$W/$1.jsonl"; }
 with_keys() { [ -z "$JV_KEYS" ] || sed -i "s/^Interface = .*/&\n$JV_KEYS/" "$1"; }
 server() {
   chmod 755 "$W"; mkdir -p -m 777 "$W/rs" "$W/rc" "$W/ss" "$W/sc"
   ( umask 077; for k in s c; do "$jv" genkey >"$W/$k.key"; done )
   for k in s c; do "$jv" pubkey <"$W/$k.key" >"$W/$k.pub"; done
+  audit jvs
   { printf '[Gateway]\nPrivateKey = %s\nListen = udp://%s:4433\nPool = 10.99.0.0/24\nInterface = jvs%s\nStateDir = %s\n[Audit]\nFile = %s\n' \
-      "$W/s.key" $SRV $I "$W/ss" "$(audit jvs)"
+      "$W/s.key" $SRV $I "$W/ss" "$audit"
     [ -z "$JV_POLICY" ] || printf '[Policy]\nPreset = fast\n%b\n' "$JV_POLICY"
     printf '[User c]\nPublicKey = %s\nAddress = %s\n' "$(cat "$W/c.pub")" $TC; } >"$W/jvs.conf"
   with_keys "$W/jvs.conf"
@@ -22,8 +24,9 @@ server() {
   wait_for test -S "$W/rs/jvs.sock"
 }
 client() {
+  local key; read -r key <"$W/s.pub"; audit jvc
   { printf '[Session]\nPrivateKey = %s\nGateway = %s:4433\nGatewayKey = %s\nInterface = jvc%s\nAllowedIPs = 10.99.0.0/24\n[Audit]\nFile = %s\n' \
-      "$W/c.key" $SRV "$(cat "$W/s.pub")" $I "$(audit jvc)"
+      "$W/c.key" $SRV "$key" $I "$audit"
     case $PROFILE in
     best) printf '[Transport a]\nDevice = a0\nPrefer = 100\n[Transport b]\nDevice = b0\nPrefer = 50\n[Policy]\nPreset = fast\n' ;;
     probed) printf '[Transport a]\nDevice = a0\nPrefer = 100\n[Transport b]\nDevice = b0\nPrefer = 50\n[Policy]\nPreset = fast\nStandbyProbe = 100ms\n' ;;
