@@ -22,32 +22,28 @@
 
 struct jv_slot {
     uint8_t *buf; /* start of the buffer */
-    bool
-        is_borrowed; /* buf is no buffer of the pool: its len bytes at off may be changed, and are gone after the batch */
-    uint32_t off;    /* first byte of the packet in buf */
-    uint32_t len;    /* bytes of the packet */
-    uint32_t link;   /* handle of the socket in net, as announced by a LINK_ADDED command */
+    /* buf is no buffer of the pool: the packet's bytes may be changed, and are gone after the batch. */
+    bool is_borrowed;
+    uint32_t off, len;         /* first byte of the packet in buf; its bytes */
+    uint32_t link;             /* datagrams: handle of the socket, as LINK_ADDED announced it */
     struct jv_endpoint remote; /* datagrams: the peer's address */
-    struct jv_endpoint
-        local; /* datagrams: our address of this datagram; family NONE: let the socket choose */
+    struct jv_endpoint local;  /* datagrams: ours; family NONE: let the socket choose */
     struct jv_instant received;
-    uint8_t ecn;  /* RFC 3168 codepoint, 0..3: outer on receipt, to be set on sending */
-    uint8_t dscp; /* RFC 2474 codepoint, 0..63, to be set on sending; not told on receipt */
-    bool
-        is_csum_partial; /* inner TCP or UDP checksum: only the pseudo-header's sum stands in its place */
-    uint32_t session; /* inner packets out of the core: index of the session that they came from */
+    uint8_t ecn;          /* RFC 3168 codepoint, 0..3: outer on receipt, to be set on sending */
+    uint8_t dscp;         /* RFC 2474 codepoint, 0..63, to be set on sending; not told on receipt */
+    bool is_csum_partial; /* inner TCP or UDP checksum: the pseudo-header's sum is in its place */
+    uint32_t session;     /* inner packets out of the core: index of the session they came from */
 };
 
 /* What the kernel says of a packet at a TUN device (virtio_net_hdr, linux/virtio_net.h), and is told of one. */
 enum jv_gso_kind { JV_GSO_NONE, JV_GSO_TCP4, JV_GSO_TCP6, JV_GSO_UDP4, JV_GSO_UDP6 };
 struct jv_gso {
     enum jv_gso_kind kind;
-    bool is_ecn; /* TCP: CWR stands on the first segment alone */
-    bool
-        is_csum_partial; /* csum_start and csum_offset are set, the checksum there is that of the pseudo-header */
-    uint16_t csum_start, csum_offset; /* bytes, as in virtio_net_hdr */
+    bool is_ecn;                      /* TCP: CWR stands on the first segment alone */
+    bool is_csum_partial;             /* the checksum at csum_start is the pseudo-header's sum */
+    uint16_t csum_start, csum_offset; /* bytes, as in virtio_net_hdr; where it is partial */
     uint16_t hdr_bytes;               /* IP and transport header; a hint, 0: not known */
-    uint16_t seg_bytes; /* payload of each segment but the last one; 0 where kind is NONE */
+    uint16_t seg_bytes;               /* payload of each segment but the last; 0: kind is NONE */
 };
 #define JV_GSO_BYTES_MAX 65535U /* of a packet of any kind */
 

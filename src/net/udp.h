@@ -37,7 +37,8 @@ struct jv_udp_cfg {
 #define JV_UDP_BUF_BYTES (4U * 1024U * 1024U)
 
 struct jv_udp_counts {
-    uint64_t received, received_bytes, truncated, recv_errors;
+    uint64_t received, received_bytes, recv_errors;
+    uint64_t truncated; /* datagrams longer than JV_BUF_ROOM, skipped */
     uint64_t sent, sent_bytes, dropped_full, dropped_too_big, dropped_local, dropped_other;
     uint64_t gso_messages; /* messages that the kernel cuts into datagrams */
     uint64_t gso_refused;  /* of them, which this device would not take whole */
@@ -90,7 +91,8 @@ bool jv_udp_has_gro(const struct jv_udp *udp);
 
 /*
  * Fill slots[0..returned): buf, off, len, link, remote, local (address of this datagram, port of the socket), ecn, received. They are
- * borrowed from the socket: good until the next call. Datagrams longer than JV_BUF_ROOM are counted and skipped. 0: nothing waits.
+ * borrowed from the socket: good until the next call. Datagrams longer than JV_BUF_ROOM are counted and skipped; an empty one is
+ * handed out like any other, its len is 0. 0: nothing waits.
  * While jv_udp_has_rest() call again before sleeping: what is in the process already wakes no poll.
  */
 uint32_t jv_udp_recv(struct jv_udp *udp, struct jv_instant now, struct jv_slot *slots, uint32_t n);

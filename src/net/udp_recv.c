@@ -61,6 +61,11 @@ static uint32_t recv_messages(struct jv_udp *udp)
     return 0;
 }
 
+static uint32_t bytes_of_next(const struct jv_udp *udp)
+{
+    return JV_MIN(udp->rest.seg_bytes, udp->rest.end - udp->rest.at);
+}
+
 /* The next message of the last call is the one to cut. */
 static void open_message(struct jv_udp *udp, struct jv_instant now)
 {
@@ -82,21 +87,25 @@ static void open_message(struct jv_udp *udp, struct jv_instant now)
     udp->rest.at = 0;
     udp->rest.end = len;
     udp->rest.seg_bytes = seg_bytes;
-    if (seg_bytes > JV_BUF_ROOM || (msg->msg_flags & MSG_TRUNC) != 0) {
+    udp->rest.left = len == 0 ? 1 : (len + seg_bytes - 1) / seg_bytes;
+    bool is_whole = (msg->msg_flags & MSG_TRUNC) == 0;
+    while (udp->rest.left > 0 && (!is_whole || bytes_of_next(udp) > JV_BUF_ROOM)) {
         udp->counts.truncated++;
-        udp->rest.end = 0;
+        udp->rest.at += bytes_of_next(udp);
+        udp->rest.left--;
     }
 }
 
 static uint32_t cut(struct jv_udp *udp, struct jv_slot *slots, uint32_t n)
 {
     uint32_t filled = 0;
-    while (filled < n && udp->rest.at < udp->rest.end) {
+    while (filled < n && udp->rest.left > 0) {
         struct jv_slot *slot = &slots[filled++];
         *slot = udp->rest.like;
         slot->off = udp->rest.at;
-        slot->len = JV_MIN(udp->rest.seg_bytes, udp->rest.end - udp->rest.at);
+        slot->len = bytes_of_next(udp);
         udp->rest.at += slot->len;
+        udp->rest.left--;
         udp->counts.received_bytes += slot->len;
     }
     udp->counts.received += filled;
@@ -105,7 +114,7 @@ static uint32_t cut(struct jv_udp *udp, struct jv_slot *slots, uint32_t n)
 
 bool jv_udp_has_rest(const struct jv_udp *udp)
 {
-    return udp->rest.at < udp->rest.end || udp->next < udp->messages;
+    return udp->rest.left > 0 || udp->next < udp->messages;
 }
 
 uint32_t jv_udp_recv(struct jv_udp *udp, struct jv_instant now, struct jv_slot *slots, uint32_t n)

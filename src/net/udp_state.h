@@ -60,7 +60,8 @@ struct jv_udp {
     struct {
         struct jv_slot like; /* what its datagrams have in common */
         uint32_t at, end, seg_bytes;
-    } rest; /* of that one: datagrams not handed out yet */
+        uint32_t left; /* datagrams */
+    } rest;            /* of that one: what was not handed out yet */
 };
 
 socklen_t jv_udp_to_sockaddr(const struct jv_endpoint *ep, union jv_sockaddr *out);

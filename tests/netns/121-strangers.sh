@@ -65,6 +65,14 @@ for kind in garbage locator birth proof; do
     # Two of seventy may be lost where the machine is busy with other things as well.
     need "$kind: packets of the session were lost ($lost)" jq -en "${lost%%%*} <= 3" >/dev/null
 done
+# Nothing at all is a datagram, too.
+short=$(drops g SHORT)
+in_ns n python3 -c 'import socket, sys
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    for _ in range(50):
+        s.sendto(b"", (sys.argv[1], int(sys.argv[2])))' "$OUTER" "$JVT_PORT"
+are_counted() { test "$(drops g SHORT)" -ge $((short + 50)); }
+wait_for 5 are_counted || fail "of 50 empty datagrams $(($(drops g SHORT) - short)) were counted"
 need "the gateway grew from $rss kB to $(rss_kb gateway) kB" test "$(rss_kb gateway)" -le $((rss + 512))
 need 'the client is not attached' is_state ATTACHED
 hold_both
