@@ -249,6 +249,44 @@ enum jv_err jv_netcfg_link_group(struct jv_netcfg *cfg, uint32_t ifindex, uint32
     return transact(cfg, msg, NULL, NULL);
 }
 
+struct queues {
+    bool is_told;
+    uint32_t len;
+};
+
+static void collect_queues(void *arg, const struct nlmsghdr *msg)
+{
+    struct queues *queues = arg;
+    struct jv_rtnl_attrs link, kind, tun;
+    if (msg->nlmsg_type != RTM_NEWLINK || !jv_rtnl_parse(msg, sizeof(struct ifinfomsg), &link) ||
+        !jv_rtnl_nested(&link, IFLA_LINKINFO, &kind) || kind.at[IFLA_INFO_KIND] == NULL ||
+        strncmp(mnl_attr_get_payload(kind.at[IFLA_INFO_KIND]), "tun",
+                mnl_attr_get_payload_len(kind.at[IFLA_INFO_KIND])) != 0 ||
+        !jv_rtnl_nested(&kind, IFLA_INFO_DATA, &tun) || tun.at[IFLA_TUN_NUM_QUEUES] == NULL) {
+        return;
+    }
+    queues->is_told = true;
+    queues->len = jv_rtnl_u32(&tun, IFLA_TUN_NUM_QUEUES, 0) +
+                  jv_rtnl_u32(&tun, IFLA_TUN_NUM_DISABLED_QUEUES, 0);
+}
+
+enum jv_err jv_netcfg_tun_queues(struct jv_netcfg *cfg, uint32_t ifindex, uint32_t *out)
+{
+    struct queues queues = {0};
+    struct nlmsghdr *msg = begin(cfg, RTM_GETLINK, 0);
+    struct ifinfomsg *info = mnl_nlmsg_put_extra_header(msg, sizeof(*info));
+    info->ifi_family = AF_UNSPEC;
+    info->ifi_index = (int)ifindex;
+    enum jv_err err = transact(cfg, msg, collect_queues, &queues);
+    if (err == JV_E_OK && !queues.is_told) {
+        err = fail(cfg, ENOENT);
+    }
+    if (err == JV_E_OK) {
+        *out = queues.len;
+    }
+    return err;
+}
+
 static enum jv_err change_addr(struct jv_netcfg *cfg, uint16_t type, uint16_t flags,
                                uint32_t ifindex, const struct jv_prefix *addr)
 {

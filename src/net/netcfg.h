@@ -53,6 +53,10 @@ JV_MUST_USE enum jv_err jv_netcfg_link_set(struct jv_netcfg *cfg, uint32_t ifind
 JV_MUST_USE enum jv_err jv_netcfg_link_group(struct jv_netcfg *cfg, uint32_t ifindex,
                                              uint32_t group);
 
+/* Queues of a TUN device that processes have open. JV_E_NOTFOUND also: this device has only one, or is no TUN. */
+JV_MUST_USE enum jv_err jv_netcfg_tun_queues(struct jv_netcfg *cfg, uint32_t ifindex,
+                                             uint32_t *out);
+
 /* `addr->ip` with its host bits. An IPv6 address is set without duplicate detection: a TUN has no neighbours. */
 JV_MUST_USE enum jv_err jv_netcfg_addr_add(struct jv_netcfg *cfg, uint32_t ifindex,
                                            const struct jv_prefix *addr);

@@ -45,6 +45,15 @@ static inline bool jv_rtnl_parse(const struct nlmsghdr *msg, size_t fixed_bytes,
            mnl_attr_parse(msg, (unsigned)fixed_bytes, jv_rtnl_keep, out) >= 0;
 }
 
+/* The attributes within one. False: it is not there. */
+static inline bool jv_rtnl_nested(const struct jv_rtnl_attrs *attrs, unsigned type,
+                                  struct jv_rtnl_attrs *out)
+{
+    memset(out, 0, sizeof(*out));
+    return attrs->at[type] != NULL &&
+           mnl_attr_parse_nested(attrs->at[type], jv_rtnl_keep, out) >= 0;
+}
+
 static inline uint32_t jv_rtnl_u32(const struct jv_rtnl_attrs *attrs, unsigned type,
                                    uint32_t otherwise)
 {
