@@ -12,6 +12,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "netcfg.h"
+
 /* Missing in the headers of kernels before 6.2. */
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
@@ -25,6 +27,7 @@ struct jv_tun {
     int fd;
     uint32_t ifindex;
     bool has_hdr; /* a virtio_net_hdr stands before each packet */
+    bool has_queues, is_renewed;
     bool has_csum, has_tso, has_uso;
     char name[IFNAMSIZ];
     struct jv_tun_counts counts;
@@ -51,6 +54,106 @@ static enum jv_err attach(struct jv_tun *tun, short flags)
     }
     tun->ifindex = if_nametoindex(tun->name);
     return tun->ifindex == 0 ? JV_E_SYSTEM : JV_E_OK;
+}
+
+/* JV_E_NOTFOUND: the device is not there, or is of one queue. */
+static enum jv_err count_queues(const char *name, uint32_t *out)
+{
+    uint32_t ifindex = 0;
+    struct jv_netcfg *net = NULL;
+    enum jv_err err = jv_netcfg_open(&net);
+    if (err != JV_E_OK) {
+        return err;
+    }
+    err = jv_netcfg_ifindex(net, name, &ifindex);
+    if (err == JV_E_OK) {
+        err = jv_netcfg_tun_queues(net, ifindex, out);
+    }
+    int code = jv_netcfg_errno(net);
+    jv_netcfg_close(net);
+    errno = code;
+    return err;
+}
+
+/*
+ * Who attaches to a device of one queue has it alone; of a device of several he gets one more, and takes a share of the packets of the
+ * process that has the others. So it is looked at before, and again after: another process may have come in between.
+ */
+static enum jv_err attach_alone(struct jv_tun *tun, short flags)
+{
+    uint32_t len = 0;
+    if ((flags & IFF_MULTI_QUEUE) == 0) {
+        return attach(tun, flags);
+    }
+    enum jv_err err = count_queues(tun->name, &len);
+    if (err != JV_E_OK && err != JV_E_NOTFOUND) {
+        return err;
+    }
+    if (len == 0) {
+        err = attach(tun, flags);
+        if (err != JV_E_OK) {
+            return err;
+        }
+        err = count_queues(tun->name, &len);
+        if (err == JV_E_OK && len == 1) {
+            return JV_E_OK;
+        }
+        if (err != JV_E_OK) {
+            return err == JV_E_NOTFOUND ? JV_E_UNSUPPORTED : err;
+        }
+    }
+    errno = EBUSY;
+    return JV_E_EXISTS;
+}
+
+static enum jv_err open_file(struct jv_tun *tun)
+{
+    tun->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (tun->fd >= 0) {
+        return JV_E_OK;
+    }
+    return errno == EPERM || errno == EACCES ? JV_E_PERM : JV_E_SYSTEM;
+}
+
+static short flags_of(const struct jv_tun *tun)
+{
+    return (short)((tun->has_hdr ? IFF_VNET_HDR : 0) | (tun->has_queues ? IFF_MULTI_QUEUE : 0));
+}
+
+/* A device that nobody has goes with the last descriptor, once it is not persistent. */
+static enum jv_err remove_other_kind(const struct jv_tun *tun)
+{
+    struct jv_tun other = {.has_queues = !tun->has_queues};
+    memcpy(other.name, tun->name, sizeof(other.name));
+    enum jv_err err = open_file(&other);
+    if (err != JV_E_OK) {
+        return err;
+    }
+    err = attach_alone(&other, flags_of(&other));
+    if (err == JV_E_OK) {
+        err = jv_tun_set_persist(&other, false);
+    }
+    int saved = errno;
+    (void)close(other.fd); /* nothing was written */
+    errno = saved;
+    return err;
+}
+
+static enum jv_err open_device(struct jv_tun *tun)
+{
+    enum jv_err err = open_file(tun);
+    if (err == JV_E_OK) {
+        err = attach_alone(tun, flags_of(tun));
+    }
+    if (err != JV_E_EXISTS || errno != EINVAL) {
+        return err;
+    }
+    err = remove_other_kind(tun);
+    if (err == JV_E_OK) {
+        err = attach_alone(tun, flags_of(tun));
+    }
+    tun->is_renewed = err == JV_E_OK;
+    return err;
 }
 
 static bool set_offloads(struct jv_tun *tun, unsigned offloads)
@@ -83,6 +186,18 @@ static void choose_offloads(struct jv_tun *tun, const struct jv_tun_cfg *cfg)
     }
 }
 
+static enum jv_err give(struct jv_tun *tun, enum jv_err err, struct jv_tun **out)
+{
+    if (err == JV_E_OK) {
+        *out = tun;
+        return JV_E_OK;
+    }
+    int saved = errno;
+    jv_tun_close(tun);
+    errno = saved;
+    return err;
+}
+
 enum jv_err jv_tun_open(const struct jv_tun_cfg *cfg, struct jv_tun **out, bool *adopted_out)
 {
     const char *name = cfg->name;
@@ -94,27 +209,39 @@ enum jv_err jv_tun_open(const struct jv_tun_cfg *cfg, struct jv_tun **out, bool 
         return JV_E_NOMEM;
     }
     memcpy(tun->name, name, strlen(name) + 1);
+    tun->has_hdr = !cfg->no_hdr;
+    tun->has_queues = cfg->has_queues;
     bool existed = if_nametoindex(name) != 0;
-    tun->fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
-    enum jv_err err = JV_E_SYSTEM;
-    if (tun->fd >= 0) {
-        tun->has_hdr = !cfg->no_hdr;
-        err = attach(tun, tun->has_hdr ? IFF_VNET_HDR : 0);
-    } else if (errno == EPERM || errno == EACCES) {
-        err = JV_E_PERM;
+    enum jv_err err = open_device(tun);
+    if (err == JV_E_OK) {
+        choose_offloads(tun, cfg);
     }
-    if (err != JV_E_OK) {
-        int saved = errno;
-        jv_tun_close(tun);
-        errno = saved;
-        return err;
+    if (err == JV_E_OK && adopted_out != NULL) {
+        *adopted_out = existed && !tun->is_renewed;
     }
-    choose_offloads(tun, cfg);
-    if (adopted_out != NULL) {
-        *adopted_out = existed;
+    return give(tun, err, out);
+}
+
+enum jv_err jv_tun_open_queue(const struct jv_tun *first, struct jv_tun **out)
+{
+    if (!first->has_queues) {
+        return JV_E_STATE;
     }
-    *out = tun;
-    return JV_E_OK;
+    struct jv_tun *tun = malloc(sizeof(*tun));
+    if (tun == NULL) {
+        return JV_E_NOMEM;
+    }
+    *tun = *first;
+    tun->counts = (struct jv_tun_counts){0};
+    enum jv_err err = open_file(tun);
+    if (err == JV_E_OK) {
+        err = attach(tun, flags_of(tun));
+    }
+    if (err == JV_E_OK && tun->ifindex != first->ifindex) {
+        errno = ENODEV; /* another device has the name by this time */
+        err = JV_E_SYSTEM;
+    }
+    return give(tun, err, out);
 }
 
 void jv_tun_close(struct jv_tun *tun)
@@ -146,6 +273,11 @@ uint32_t jv_tun_ifindex(const struct jv_tun *tun)
 const char *jv_tun_name(const struct jv_tun *tun)
 {
     return tun->name;
+}
+
+bool jv_tun_is_renewed(const struct jv_tun *tun)
+{
+    return tun->is_renewed;
 }
 
 const struct jv_tun_counts *jv_tun_counts(const struct jv_tun *tun)

@@ -7,10 +7,10 @@
  * The device follows the user's intent, not this process: made persistent, it outlives restarts and crashes, and the next
  * start adopts it with its addresses and routes.
  *
- * Owns     the descriptor.
+ * Owns     the descriptor of one queue of the device; mostly it has no other.
  * Limits   packets of JV_GSO_BYTES_MAX bytes; longer ones are counted and dropped.
  * Sources  linux/if_tun.h, linux/virtio_net.h (VIRTIO 1.2 §5.1.6).
- * Threads  one at a time.
+ * Threads  one at a time, for each queue.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +27,7 @@ struct jv_tun;
 struct jv_tun_cfg {
     const char *name;
     bool no_hdr, no_csum, no_tso, no_uso;
+    bool has_queues; /* jv_tun_open_queue() is to follow */
 };
 
 struct jv_tun_counts {
@@ -37,10 +38,20 @@ struct jv_tun_counts {
 
 /*
  * Attach to the device `cfg->name`, creating it where it is missing. `adopted_out` (may be NULL): it existed. errno tells.
+ * A device of one queue where `has_queues` asks for several, or the other way round, is removed with its addresses and routes and made
+ * anew: jv_tun_is_renewed().
  * JV_E_PERM: no CAP_NET_ADMIN. JV_E_EXISTS: another process holds it, or it is no TUN. JV_E_RANGE: name too long or empty.
+ * JV_E_UNSUPPORTED: `has_queues`, and the kernel does not tell who has them (before 4.17).
  */
 JV_MUST_USE enum jv_err jv_tun_open(const struct jv_tun_cfg *cfg, struct jv_tun **out,
                                     bool *adopted_out);
+/*
+ * One more queue of the device of `first`, which was opened with `has_queues`; what is said of offloads and persistence holds for the
+ * device. Queues may be used by one thread each. The kernel gives a packet of a flow to the queue that last wrote one of that flow, one
+ * of another flow to any. The device is there as long as one queue is open. JV_E_PERM, JV_E_STATE: `first` is the only one,
+ * JV_E_SYSTEM: errno tells.
+ */
+JV_MUST_USE enum jv_err jv_tun_open_queue(const struct jv_tun *first, struct jv_tun **out);
 /* A persistent device stays, with its addresses and routes; another one vanishes. NULL is ignored. */
 void jv_tun_close(struct jv_tun *tun);
 /* JV_E_SYSTEM: errno tells. */
@@ -49,6 +60,7 @@ JV_MUST_USE enum jv_err jv_tun_set_persist(struct jv_tun *tun, bool persist);
 int jv_tun_fd(const struct jv_tun *tun);
 uint32_t jv_tun_ifindex(const struct jv_tun *tun);
 const char *jv_tun_name(const struct jv_tun *tun);
+bool jv_tun_is_renewed(const struct jv_tun *tun);
 const struct jv_tun_counts *jv_tun_counts(const struct jv_tun *tun);
 
 /* In use: checksums may be partial; the kernel gives and takes TCP, and UDP, before it is cut. */
