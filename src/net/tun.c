@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "bql.h"
 #include "netcfg.h"
 
 /* Missing in the headers of kernels before 6.2. */
@@ -29,6 +30,8 @@ struct jv_tun {
     bool has_hdr; /* a virtio_net_hdr stands before each packet */
     bool has_queues, is_renewed;
     bool has_csum, has_tso, has_uso;
+    uint32_t queue, queues; /* this one's number; of the first one: how many there are */
+    struct jv_bql *bql;     /* NULL: no bound; the first queue's */
     char name[IFNAMSIZ];
     struct jv_tun_counts counts;
 };
@@ -211,6 +214,7 @@ enum jv_err jv_tun_open(const struct jv_tun_cfg *cfg, struct jv_tun **out, bool 
     memcpy(tun->name, name, strlen(name) + 1);
     tun->has_hdr = !cfg->no_hdr;
     tun->has_queues = cfg->has_queues;
+    tun->queues = 1;
     bool existed = if_nametoindex(name) != 0;
     enum jv_err err = open_device(tun);
     if (err == JV_E_OK) {
@@ -222,7 +226,7 @@ enum jv_err jv_tun_open(const struct jv_tun_cfg *cfg, struct jv_tun **out, bool 
     return give(tun, err, out);
 }
 
-enum jv_err jv_tun_open_queue(const struct jv_tun *first, struct jv_tun **out)
+enum jv_err jv_tun_open_queue(struct jv_tun *first, struct jv_tun **out)
 {
     if (!first->has_queues) {
         return JV_E_STATE;
@@ -233,6 +237,7 @@ enum jv_err jv_tun_open_queue(const struct jv_tun *first, struct jv_tun **out)
     }
     *tun = *first;
     tun->counts = (struct jv_tun_counts){0};
+    tun->queue = first->queues;
     enum jv_err err = open_file(tun);
     if (err == JV_E_OK) {
         err = attach(tun, flags_of(tun));
@@ -241,13 +246,28 @@ enum jv_err jv_tun_open_queue(const struct jv_tun *first, struct jv_tun **out)
         errno = ENODEV; /* another device has the name by this time */
         err = JV_E_SYSTEM;
     }
+    first->queues += err == JV_E_OK;
     return give(tun, err, out);
+}
+
+enum jv_err jv_tun_bound(struct jv_tun *tun, uint64_t bytes)
+{
+    jv_bql_clear(tun->fd);
+    return bytes == 0 ? JV_E_OK : jv_bql_open(tun->fd, bytes, &tun->bql);
+}
+
+uint64_t jv_tun_bound_drops(const struct jv_tun *tun)
+{
+    return tun->bql == NULL ? 0 : jv_bql_drops(tun->bql);
 }
 
 void jv_tun_close(struct jv_tun *tun)
 {
     if (tun == NULL) {
         return;
+    }
+    if (tun->queue == 0) {
+        jv_bql_close(tun->bql);
     }
     if (tun->fd >= 0) {
         (void)close(tun->fd); /* writes are complete when write() returns; nothing is lost here */
@@ -366,9 +386,15 @@ uint32_t jv_tun_read(struct jv_tun *tun, struct iovec *iov, uint32_t len, struct
                 continue;
             }
             tun->counts.read_errors += errno != EAGAIN;
+            if (tun->bql != NULL) {
+                jv_bql_emptied(tun->bql, tun->queue);
+            }
             return 0;
         }
         size_t bytes = (size_t)got - JV_MIN((size_t)got, hdr_bytes);
+        if (tun->bql != NULL) {
+            jv_bql_took(tun->bql, tun->queue, (uint32_t)bytes);
+        }
         if (bytes > JV_GSO_BYTES_MAX) {
             tun->counts.read_too_long++; /* the kernel cuts without a word: one byte more tells */
             continue;

@@ -48,10 +48,17 @@ JV_MUST_USE enum jv_err jv_tun_open(const struct jv_tun_cfg *cfg, struct jv_tun 
 /*
  * One more queue of the device of `first`, which was opened with `has_queues`; what is said of offloads and persistence holds for the
  * device. Queues may be used by one thread each. The kernel gives a packet of a flow to the queue that last wrote one of that flow, one
- * of another flow to any. The device is there as long as one queue is open. JV_E_PERM, JV_E_STATE: `first` is the only one,
+ * of another flow to any; lanes.h says otherwise. Packets may be written to any. The device is there as long as one queue is open. JV_E_PERM, JV_E_STATE: `first` is the only one,
  * JV_E_SYSTEM: errno tells.
  */
-JV_MUST_USE enum jv_err jv_tun_open_queue(const struct jv_tun *first, struct jv_tun **out);
+JV_MUST_USE enum jv_err jv_tun_open_queue(struct jv_tun *first, struct jv_tun **out);
+/*
+ * At most `bytes` of uncut packets wait in each queue (bql.h), those that are opened later included; 0: as many as the device takes.
+ * Called once, before jv_tun_open_queue(). JV_E_PERM, JV_E_NOMEM, JV_E_SYSTEM: errno tells; there is no bound then.
+ */
+JV_MUST_USE enum jv_err jv_tun_bound(struct jv_tun *tun, uint64_t bytes);
+/* Uncut packets that found the bound reached, in all queues. */
+uint64_t jv_tun_bound_drops(const struct jv_tun *tun);
 /* A persistent device stays, with its addresses and routes; another one vanishes. NULL is ignored. */
 void jv_tun_close(struct jv_tun *tun);
 /* JV_E_SYSTEM: errno tells. */
