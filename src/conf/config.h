@@ -158,6 +158,9 @@ struct jv_config_hooks { /* [Hooks]; an empty one is none */
 /* In the order of the words of the key Scheduling. */
 enum jv_config_scheduling { JV_SCHEDULING_NORMAL, JV_SCHEDULING_REALTIME };
 
+/* In the order of the words of the key Queue. */
+enum jv_config_queue { JV_QUEUE_FAIR, JV_QUEUE_DEVICE };
+
 /* In the order of the words of the key Offload. */
 #define JV_OFFLOAD_CSUM 1U /* inner checksums may be partial */
 #define JV_OFFLOAD_TSO 2U  /* the TUN device gives and takes TCP before it is cut */
@@ -179,6 +182,7 @@ struct jv_config {
     uint32_t dscp;       /* of outer datagrams; JV_DSCP_COPY: that of the inner packet */
     uint32_t mtu;        /* inner; 0 on a client: what the gateway says */
     uint32_t scheduling; /* enum jv_config_scheduling */
+    uint32_t queue;      /* enum jv_config_queue */
     uint32_t offloads;   /* set of JV_OFFLOAD_*: used where the kernel has them */
     struct jv_config_session session;
     struct jv_config_server gateway;

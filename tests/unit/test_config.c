@@ -282,6 +282,30 @@ static void config_prints_what_parses_to_the_same(void **state)
     }
 }
 
+static void config_reads_and_prints_the_queue(void **state)
+{
+    static const struct {
+        const char *lines, *queue;
+        uint32_t kind;
+    } rows[] = {{"", "Queue = fair", JV_QUEUE_FAIR},
+                {"Queue = fair", "Queue = fair", JV_QUEUE_FAIR},
+                {"Queue = device", "Queue = device", JV_QUEUE_DEVICE}};
+    for (size_t i = 0; i < 2 * JV_ARRAY_LEN(rows); i++) {
+        enum which which = i % 2 == 0 ? CLIENT : GATEWAY;
+        struct jv_config *config = parse_filled(which, rows[i / 2].lines, "");
+        char *text = print(config);
+        struct jv_config *again = parse_filled(WHOLE, text, "");
+        char line[128];
+        assert_int_equal(config->queue, rows[i / 2].kind);
+        assert_int_equal(again->queue, rows[i / 2].kind);
+        (void)snprintf(line, sizeof line, "\n%s\n", rows[i / 2].queue);
+        assert_non_null(strstr(text, line));
+        free(text);
+        jv_config_free(config);
+        jv_config_free(again);
+    }
+}
+
 static void config_reads_and_prints_offloads_and_scheduling(void **state)
 {
     static const struct {
@@ -495,6 +519,7 @@ int main(void)
         cmocka_unit_test(config_reads_a_gateway),
         cmocka_unit_test(config_keeps_many_users_in_order),
         cmocka_unit_test(config_prints_what_parses_to_the_same),
+        cmocka_unit_test(config_reads_and_prints_the_queue),
         cmocka_unit_test(config_reads_and_prints_offloads_and_scheduling),
         cmocka_unit_test(config_never_prints_an_inline_secret),
         cmocka_unit_test(config_reads_hooks_of_both_roles),
