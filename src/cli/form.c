@@ -316,6 +316,26 @@ static void offloads_form(const json_t *status, FILE *file)
                   jv_form_word(status, "scheduling"));
 }
 
+static void queue_form(const json_t *status, FILE *file)
+{
+    const json_t *queue = json_object_get(status, "queue");
+    const char *why_not = jv_form_word(queue, "why_not");
+    json_int_t bytes = json_integer_value(json_object_get(queue, "bytes"));
+    if (queue == NULL) {
+        return;
+    }
+    (void)fprintf(file, "  queue: %s",
+                  json_is_true(json_object_get(queue, "lanes")) ? "sparse flows first"
+                                                                : "in the device's order");
+    if (bytes > 0) {
+        (void)fprintf(file,
+                      ", %" JSON_INTEGER_FORMAT " KiB at most (met by %" JSON_INTEGER_FORMAT
+                      " packets)",
+                      bytes / 1024, json_integer_value(json_object_get(queue, "drops")));
+    }
+    (void)fprintf(file, "%s%s\n", why_not[0] == '\0' ? "" : "; not as wanted: ", why_not);
+}
+
 void jv_form_status(const struct jv_cli *cli, const json_t *status, FILE *file)
 {
     const json_t *warnings = json_object_get(status, "warnings");
@@ -328,6 +348,7 @@ void jv_form_status(const struct jv_cli *cli, const json_t *status, FILE *file)
     }
     aead_form(status, file);
     offloads_form(status, file);
+    queue_form(status, file);
     (void)fprintf(file, "  events dropped: %" PRIu64 "\n",
                   jv_form_member(status, "events_dropped"));
     for (size_t i = 0; i < json_array_size(warnings); i++) {

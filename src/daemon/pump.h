@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "device.h"
 #include "instant.h"
 #include "server.h"
 #include "shard.h"
@@ -18,7 +19,7 @@ struct jv_server {
     struct jv_config *config;
     struct jv_dirs dirs;
     struct jv_shard *shard;
-    struct jv_tun *tun;
+    struct jv_device device;
     struct jv_apply *apply;
     struct jv_links *links;
     struct jv_surroundings *surroundings; /* NULL at a gateway */

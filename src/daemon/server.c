@@ -11,6 +11,7 @@
 
 #include "apply.h"
 #include "audit.h"
+#include "device.h"
 #include "dns.h"
 #include "hooks.h"
 #include "killswitch.h"
@@ -75,43 +76,13 @@ static enum jv_err open_shard(struct jv_server *server)
     return err;
 }
 
-static const char *tun_remedy(enum jv_err err)
-{
-    if (err == JV_E_PERM) {
-        return "start jvd as root, or with CAP_NET_ADMIN and a right to /dev/net/tun";
-    }
-    if (err == JV_E_EXISTS) {
-        return "another process has it, or a device of this name is no TUN device";
-    }
-    return errno == ENOENT || errno == ENODEV || errno == ENXIO
-               ? "/dev/net/tun is missing: modprobe tun, or let the container have it"
-               : jv_err_text(err);
-}
-
 static enum jv_err open_tun(struct jv_server *server)
 {
-    bool was_there = false;
-    uint32_t offloads = server->config->offloads;
-    struct jv_tun_cfg cfg = {.name = server->config->interface,
-                             .no_hdr = (offloads & (JV_OFFLOAD_CSUM | JV_OFFLOAD_TSO)) == 0,
-                             .no_csum = (offloads & JV_OFFLOAD_CSUM) == 0,
-                             .no_tso = (offloads & JV_OFFLOAD_TSO) == 0,
-                             .no_uso = (offloads & JV_OFFLOAD_USO) == 0};
-    enum jv_err err = jv_tun_open(&cfg, &server->tun, &was_there);
+    enum jv_err err = jv_device_open(server->config, &server->device);
     if (err == JV_E_OK) {
-        err = jv_tun_set_persist(server->tun, true);
+        err = jv_shard_open_tun(server->shard, server->device.tun, server->device.sparse);
     }
-    if (err != JV_E_OK) {
-        jv_log(JV_LOG_ERROR, "cannot open the TUN device %s: %s: %s", server->config->interface,
-               strerror(errno), tun_remedy(err));
-        return err;
-    }
-    if (was_there) {
-        jv_log(JV_LOG_NOTICE, "%s: adopted the device of an earlier run",
-               server->config->interface);
-    }
-    err = jv_shard_open_tun(server->shard, server->tun);
-    return err == JV_E_OK ? jv_apply_open(server->config, server->tun, &server->apply) : err;
+    return err == JV_E_OK ? jv_apply_open(server->config, server->device.tun, &server->apply) : err;
 }
 
 static enum jv_err open_core(struct jv_server *server, struct jv_core_cfg *cfg, uint64_t first_seq)
@@ -157,7 +128,7 @@ static enum jv_err open_parts(struct jv_server *server, uint64_t first_seq)
     if (err != JV_E_OK) {
         return err;
     }
-    err = jv_links_open(server, server->config, jv_tun_ifindex(server->tun), &server->links);
+    err = jv_links_open(server, server->config, jv_tun_ifindex(server->device.tun), &server->links);
     if (err == JV_E_OK) {
         err = jv_names_open(server, server->config, &server->names);
     }
@@ -274,8 +245,7 @@ void jv_server_take_down(struct jv_server *server)
     if (server->apply != NULL) {
         jv_apply_remove(server->apply);
     }
-    jv_tun_close(server->tun); /* the device goes with its last descriptor */
-    server->tun = NULL;
+    jv_device_close(&server->device); /* the device goes with its last descriptor */
     jv_hooks_after_down(server->hooks);
 }
 
@@ -289,7 +259,7 @@ void jv_server_close(struct jv_server *server)
     jv_dns_close(server->dns);
     jv_hooks_close(server->hooks);
     jv_apply_close(server->apply);
-    jv_tun_close(server->tun);
+    jv_device_close(&server->device);
     if (server->shard != NULL) {
         jv_shard_close(server->shard);
         free(server->shard);
@@ -441,9 +411,9 @@ struct jv_core *jv_server_core(const struct jv_server *server)
     return server->shard->core;
 }
 
-struct jv_tun *jv_server_tun(const struct jv_server *server)
+const struct jv_device *jv_server_device(const struct jv_server *server)
 {
-    return server->tun;
+    return &server->device;
 }
 
 const struct jv_tunio *jv_server_tunio(const struct jv_server *server)

@@ -29,6 +29,7 @@
 #define JV_SERVER_PATH_BYTES 1024U
 
 struct jv_apply;
+struct jv_device;
 struct jv_dns;
 struct jv_hooks;
 struct jv_runner;
@@ -40,7 +41,6 @@ struct jv_names;
 struct jv_reader;
 struct jv_shard_counts;
 struct jv_surroundings;
-struct jv_tun;
 struct jv_tunio;
 struct jv_udp;
 
@@ -92,7 +92,7 @@ void jv_server_close(struct jv_server *server);
 /* ---- for the parts ---- */
 struct jv_loop *jv_server_loop(const struct jv_server *server);
 struct jv_core *jv_server_core(const struct jv_server *server);
-struct jv_tun *jv_server_tun(const struct jv_server *server);
+const struct jv_device *jv_server_device(const struct jv_server *server);
 const struct jv_tunio *jv_server_tunio(const struct jv_server *server);
 struct jv_links *jv_server_links(const struct jv_server *server);
 struct jv_names *jv_server_names(const struct jv_server *server);

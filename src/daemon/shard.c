@@ -70,12 +70,16 @@ enum jv_err jv_shard_open_core(struct jv_shard *shard, const struct jv_core_cfg 
     return err;
 }
 
-enum jv_err jv_shard_open_tun(struct jv_shard *shard, struct jv_tun *tun)
+enum jv_err jv_shard_open_tun(struct jv_shard *shard, struct jv_tun *tun, struct jv_tun *sparse)
 {
-    shard->tun = tun;
-    enum jv_err err = jv_tunio_open(tun, &shard->tunio);
-    return err == JV_E_OK ? jv_loop_add(shard->loop, jv_tun_fd(tun), EPOLLIN, jv_pump_tun, shard)
-                          : err;
+    enum jv_err err = jv_tunio_open(tun, sparse, &shard->tunio);
+    if (err == JV_E_OK) {
+        err = jv_loop_add(shard->loop, jv_tun_fd(tun), EPOLLIN, jv_pump_tun, shard);
+    }
+    if (err == JV_E_OK && sparse != NULL) {
+        err = jv_loop_add(shard->loop, jv_tun_fd(sparse), EPOLLIN, jv_pump_tun, shard);
+    }
+    return err;
 }
 
 void jv_shard_close(struct jv_shard *shard)

@@ -43,7 +43,6 @@ struct jv_shard {
     void *core_mem;
     size_t core_bytes;
     bool is_locked;         /* the core's memory cannot be swapped out */
-    struct jv_tun *tun;     /* of the server's device */
     struct jv_tunio *tunio; /* NULL: no device yet */
     struct jv_intake intake;
     struct jv_out out;
@@ -56,8 +55,9 @@ JV_MUST_USE enum jv_err jv_shard_open(struct jv_shard *shard, struct jv_server *
                                       const struct jv_loop_hooks *hooks, uint32_t fds_max);
 /* `cfg` is whole. What fails is logged. */
 JV_MUST_USE enum jv_err jv_shard_open_core(struct jv_shard *shard, const struct jv_core_cfg *cfg);
-/* Reads from `tun` from here on, which stays the caller's and outlives the shard. */
-JV_MUST_USE enum jv_err jv_shard_open_tun(struct jv_shard *shard, struct jv_tun *tun);
+/* Reads from `tun` and `sparse` (tunio.h; NULL: none) from here on, which stay the caller's and outlive the shard. */
+JV_MUST_USE enum jv_err jv_shard_open_tun(struct jv_shard *shard, struct jv_tun *tun,
+                                          struct jv_tun *sparse);
 /* One that was opened in part, or not at all, is closed as well. */
 void jv_shard_close(struct jv_shard *shard);
 

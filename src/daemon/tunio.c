@@ -12,6 +12,8 @@
 
 struct jv_tunio {
     struct jv_tun *tun;
+    struct jv_tun *sparse; /* NULL: no lanes */
+    uint32_t sparse_run;   /* packets of it since the last one of the other */
     struct jv_split split;
     bool is_splitting;
     uint64_t refused;
@@ -20,13 +22,14 @@ struct jv_tunio {
     uint8_t gathered[JV_GSO_BYTES_MAX + 1U];
 };
 
-enum jv_err jv_tunio_open(struct jv_tun *tun, struct jv_tunio **out)
+enum jv_err jv_tunio_open(struct jv_tun *tun, struct jv_tun *sparse, struct jv_tunio **out)
 {
     struct jv_tunio *io = calloc(1, sizeof(*io));
     if (io == NULL) {
         return JV_E_NOMEM;
     }
     io->tun = tun;
+    io->sparse = sparse;
     *out = io;
     return JV_E_OK;
 }
@@ -68,6 +71,27 @@ static void stamp(struct jv_slot *slots, uint32_t n, struct jv_instant now)
     }
 }
 
+/* Until the slots are full, many packets have come at once, or nothing waits. */
+static uint32_t read_queue(struct jv_tunio *io, struct jv_tun *tun, struct jv_slot *slots,
+                           uint32_t n)
+{
+    uint32_t filled = 0;
+    /* The bound counts packets, so that a stream of malformed ones cannot hold the loop. */
+    for (uint32_t tries = 0; tries < n && filled < n; tries++) {
+        struct jv_gso gso;
+        io->iov[1] = (struct iovec){io->gathered, sizeof(io->gathered)};
+        uint32_t bytes = jv_tun_read(tun, io->iov, 2, &gso);
+        if (bytes == 0) {
+            break;
+        }
+        filled += cut(io, &slots[filled], n - filled, &gso, bytes);
+        if (gso.kind != JV_GSO_NONE) {
+            break; /* they go on their way before the next ones are fetched */
+        }
+    }
+    return filled;
+}
+
 uint32_t jv_tunio_read(struct jv_tunio *io, struct jv_instant now, struct jv_slot *slots,
                        uint32_t n)
 {
@@ -78,18 +102,13 @@ uint32_t jv_tunio_read(struct jv_tunio *io, struct jv_instant now, struct jv_slo
         stamp(slots, filled, now);
         return filled;
     }
-    /* The bound counts packets, so that a stream of malformed ones cannot hold the loop. */
-    for (uint32_t tries = 0; tries < n && filled < n; tries++) {
-        struct jv_gso gso;
-        io->iov[1] = (struct iovec){io->gathered, sizeof(io->gathered)};
-        uint32_t bytes = jv_tun_read(io->tun, io->iov, 2, &gso);
-        if (bytes == 0) {
-            break;
-        }
-        filled += cut(io, &slots[filled], n - filled, &gso, bytes);
-        if (gso.kind != JV_GSO_NONE) {
-            break; /* many packets: they go on their way before the next ones are fetched */
-        }
+    if (io->sparse != NULL && io->sparse_run < JV_TUNIO_SPARSE_MAX) {
+        filled = read_queue(io, io->sparse, slots, n);
+        io->sparse_run += filled;
+    }
+    if (filled == 0) {
+        filled = read_queue(io, io->tun, slots, n);
+        io->sparse_run = 0;
     }
     stamp(slots, filled, now);
     return filled;

@@ -9,7 +9,7 @@
  * measured, that costs less than having the kernel scatter them.
  *
  * Owns     one packet that is not cut to its end yet; no device, no buffer of the core.
- * Limits   JV_BATCH_MAX slots a call.
+ * Limits   JV_BATCH_MAX slots a call; JV_TUNIO_SPARSE_MAX sparse packets in a row.
  * Threads  the loop's. Nothing is allocated per packet.
  */
 #include <stdbool.h>
@@ -20,11 +20,18 @@
 #include "errors.h"
 #include "instant.h"
 
+/* More than a queue of the kernel holds (500), so that what stood there before a packet of the other queue is read before it. */
+#define JV_TUNIO_SPARSE_MAX 512U
+
 struct jv_tun;
 struct jv_tunio;
 
-/* `tun` stays the caller's and outlives the tunio. */
-JV_MUST_USE enum jv_err jv_tunio_open(struct jv_tun *tun, struct jv_tunio **out);
+/*
+ * Both stay the caller's and outlive the tunio. `sparse` is the queue of sparse flows (lanes.h), which is read to its end before each
+ * packet of `tun`, or batch of small ones; NULL: there is one queue. Written is to `tun` alone.
+ */
+JV_MUST_USE enum jv_err jv_tunio_open(struct jv_tun *tun, struct jv_tun *sparse,
+                                      struct jv_tunio **out);
 /* NULL is ignored. */
 void jv_tunio_close(struct jv_tunio *io);
 /* Fill slots[0..returned) of empty ones as jv_core_take() gives them: off, len, received, is_csum_partial. 0: nothing waits. */

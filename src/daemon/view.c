@@ -499,6 +499,7 @@ json_t *jv_view_status(const struct jv_server *server)
     json_object_set_new(object, "interface_mtu", number(jv_apply_mtu(jv_server_apply(server))));
     json_object_set_new(object, "aead", jv_view_aead());
     json_object_set_new(object, "offloads", jv_view_offloads(server));
+    json_object_set_new(object, "queue", jv_view_queue(server));
     json_object_set_new(object, "scheduling",
                         json_string(jv_sys_is_realtime() ? "realtime" : "normal"));
     put_events(object, server);

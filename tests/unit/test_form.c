@@ -147,6 +147,35 @@ static void form_shows_what_the_kernel_does_for_many(void **state)
     free(text);
 }
 
+static void form_shows_how_packets_wait(void **state)
+{
+    static const struct {
+        const char *json, *line;
+    } rows[] = {
+        {"{\"lanes\":true,\"bytes\":2097152,\"drops\":7}",
+         "\n  queue: sparse flows first, 2048 KiB at most (met by 7 packets)\n"},
+        {"{\"lanes\":false,\"bytes\":2097152,\"drops\":0,\"why_not\":\"not supported\"}",
+         "\n  queue: in the device's order, 2048 KiB at most (met by 0 packets); not as wanted: "
+         "not "
+         "supported\n"},
+        {"{\"lanes\":false,\"bytes\":0,\"drops\":0}", "\n  queue: in the device's order\n"},
+    };
+    for (size_t i = 0; i < JV_ARRAY_LEN(rows); i++) {
+        char json[512];
+        (void)snprintf(json, sizeof json,
+                       "{\"name\":\"x\",\"role\":\"client\",\"session\":null,\"queue\":%s}",
+                       rows[i].json);
+        char *text = status_text(json);
+        if (strstr(text, rows[i].line) == NULL) {
+            fail_msg("missing: %s in:\n%s", rows[i].line, text);
+        }
+        free(text);
+    }
+    char *text = status_text("{\"name\":\"x\",\"role\":\"client\",\"session\":null}");
+    assert_null(strstr(text, "queue"));
+    free(text);
+}
+
 static void form_gives_the_exit_code_of_each_state(void **state)
 {
     static const struct {
@@ -194,6 +223,7 @@ int main(void)
         cmocka_unit_test(form_shows_a_gateway),
         cmocka_unit_test(form_shows_what_seals),
         cmocka_unit_test(form_shows_what_the_kernel_does_for_many),
+        cmocka_unit_test(form_shows_how_packets_wait),
         cmocka_unit_test(form_gives_the_exit_code_of_each_state),
         cmocka_unit_test(form_cuts_durations_and_sizes),
     };

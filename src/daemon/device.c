@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "device.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lanes.h"
+#include "log.h"
+#include "tun.h"
+
+static const char *remedy(enum jv_err err)
+{
+    if (err == JV_E_PERM) {
+        return "start jvd as root, or with CAP_NET_ADMIN and a right to /dev/net/tun";
+    }
+    if (err == JV_E_EXISTS) {
+        return "another process has it, or a device of this name is no TUN device";
+    }
+    return errno == ENOENT || errno == ENODEV || errno == ENXIO
+               ? "/dev/net/tun is missing: modprobe tun, or let the container have it"
+               : jv_err_text(err);
+}
+
+static enum jv_err open_tun(const struct jv_config *config, bool has_queues,
+                            struct jv_device *device)
+{
+    bool was_there = false;
+    uint32_t offloads = config->offloads;
+    struct jv_tun_cfg cfg = {.name = config->interface,
+                             .no_hdr = (offloads & (JV_OFFLOAD_CSUM | JV_OFFLOAD_TSO)) == 0,
+                             .no_csum = (offloads & JV_OFFLOAD_CSUM) == 0,
+                             .no_tso = (offloads & JV_OFFLOAD_TSO) == 0,
+                             .no_uso = (offloads & JV_OFFLOAD_USO) == 0,
+                             .has_queues = has_queues};
+    enum jv_err err = jv_tun_open(&cfg, &device->tun, &was_there);
+    if (err == JV_E_UNSUPPORTED) {
+        return err;
+    }
+    if (err == JV_E_OK) {
+        err = jv_tun_set_persist(device->tun, true);
+    }
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "cannot open the TUN device %s: %s: %s", config->interface,
+               strerror(errno), remedy(err));
+        return err;
+    }
+    if (jv_tun_is_renewed(device->tun)) {
+        jv_log(JV_LOG_NOTICE,
+               "%s: made anew, for it had another number of queues; its addresses and routes are "
+               "set again",
+               config->interface);
+    } else if (was_there) {
+        jv_log(JV_LOG_NOTICE, "%s: adopted the device of an earlier run", config->interface);
+    }
+    return JV_E_OK;
+}
+
+static void open_sparse(struct jv_lanes *lanes, struct jv_device *device)
+{
+    enum jv_err err = jv_tun_open_queue(device->tun, &device->sparse);
+    if (err == JV_E_OK) {
+        err = jv_lanes_attach(lanes, jv_tun_fd(device->tun));
+    }
+    if (err != JV_E_OK) {
+        device->no_lanes_errno = errno;
+        jv_tun_close(device->sparse);
+        device->sparse = NULL;
+    }
+}
+
+static void bound(struct jv_device *device)
+{
+    if (!jv_tun_has_tso(device->tun)) {
+        return; /* what is cut already is bounded by the number of packets */
+    }
+    if (jv_tun_bound(device->tun, JV_DEVICE_QUEUE_BYTES) == JV_E_OK) {
+        device->queue_bytes = JV_DEVICE_QUEUE_BYTES;
+    } else {
+        device->no_bound_errno = errno;
+    }
+}
+
+enum jv_err jv_device_open(const struct jv_config *config, struct jv_device *device)
+{
+    bool is_fair = config->queue == JV_QUEUE_FAIR;
+    struct jv_lanes *lanes = NULL;
+    *device = (struct jv_device){0};
+    /* Asked before the device is there: one that has several queues and no program that chooses would gain nothing. */
+    if (is_fair && jv_lanes_open(&lanes) != JV_E_OK) {
+        device->no_lanes_errno = errno;
+    }
+    enum jv_err err = open_tun(config, lanes != NULL, device);
+    if (err == JV_E_UNSUPPORTED) {
+        device->no_lanes_errno = ENOTSUP;
+        jv_lanes_close(lanes);
+        lanes = NULL;
+        err = open_tun(config, false, device);
+    }
+    if (err == JV_E_OK) {
+        jv_lanes_clear(jv_tun_fd(device->tun));
+        if (is_fair) {
+            bound(device);
+        }
+    }
+    if (err == JV_E_OK && lanes != NULL) {
+        open_sparse(lanes, device);
+    }
+    jv_lanes_close(lanes);
+    int code = device->no_lanes_errno != 0 ? device->no_lanes_errno : device->no_bound_errno;
+    if (err == JV_E_OK && code != 0) {
+        jv_log(JV_LOG_NOTICE, "%s: packets wait in the order of the device: %s", config->interface,
+               strerror(code));
+    }
+    return err;
+}
+
+void jv_device_close(struct jv_device *device)
+{
+    jv_tun_close(device->sparse);
+    jv_tun_close(device->tun);
+    *device = (struct jv_device){0};
+}
