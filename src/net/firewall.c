@@ -401,8 +401,8 @@ static void table_of(const char *name, char out[TABLE_BYTES])
     (void)snprintf(out, TABLE_BYTES, JV_FIREWALL_TABLE "%s", name);
 }
 
-enum jv_err jv_firewall_write(const struct jv_firewall_cfg *cfg, uint8_t *buf, size_t cap,
-                              size_t *len_out)
+enum jv_err jv_firewall_write(const struct jv_firewall_cfg *cfg, bool is_there, uint8_t *buf,
+                              size_t cap, size_t *len_out)
 {
     char table[TABLE_BYTES];
     struct writer w = {.cfg = cfg};
@@ -411,10 +411,15 @@ enum jv_err jv_firewall_write(const struct jv_firewall_cfg *cfg, uint8_t *buf, s
     }
     table_of(cfg->name, table);
     jv_nft_begin(&w.nft, buf, cap);
-    /* Made, removed, made anew: the removal then never fails, and all of it is one step to the kernel. */
-    jv_nft_table(&w.nft, table);
-    jv_nft_table_remove(&w.nft, table);
-    jv_nft_table(&w.nft, table);
+    if (is_there) {
+        /* Made, removed, made anew: the removal then never fails, and all of it is one step to the kernel. */
+        jv_nft_table(&w.nft, table);
+        jv_nft_table_remove(&w.nft, table);
+        jv_nft_table(&w.nft, table);
+    } else {
+        /* Not into a table that somebody else has made meanwhile. */
+        jv_nft_table_first(&w.nft, table);
+    }
     write_sets(&w);
     write_chains(&w);
     enum jv_err err = jv_nft_end(&w.nft);
@@ -424,18 +429,31 @@ enum jv_err jv_firewall_write(const struct jv_firewall_cfg *cfg, uint8_t *buf, s
     return err;
 }
 
-enum jv_err jv_firewall_install(const struct jv_firewall_cfg *cfg)
+static enum jv_err deliver(const struct jv_firewall_cfg *cfg, bool is_there)
 {
     size_t len = 0;
     uint8_t *buf = malloc(JV_FIREWALL_BYTES);
     if (buf == NULL) {
         return JV_E_NOMEM;
     }
-    enum jv_err err = jv_firewall_write(cfg, buf, JV_FIREWALL_BYTES, &len);
+    enum jv_err err = jv_firewall_write(cfg, is_there, buf, JV_FIREWALL_BYTES, &len);
     if (err == JV_E_OK) {
         err = jv_nft_send(buf, len);
     }
     free(buf);
+    return err;
+}
+
+enum jv_err jv_firewall_install(const struct jv_firewall_cfg *cfg)
+{
+    char table[TABLE_BYTES];
+    table_of(cfg->name, table);
+    /* Where the kernel would not say, a batch that replaces the table is right in both cases. */
+    bool is_there = jv_nft_find(table) != JV_E_NOTFOUND;
+    enum jv_err err = deliver(cfg, is_there);
+    if (err == JV_E_EXISTS && !is_there) {
+        err = deliver(cfg, true);
+    }
     /* What a kernel does not know of (a kind of expression, of chain) it calls missing. */
     return err == JV_E_NOTFOUND ? JV_E_UNSUPPORTED : err;
 }

@@ -53,11 +53,12 @@ uint32_t jv_firewall_merge(const struct jv_prefix *nets, uint32_t len, enum jv_f
 /* Pure. */
 enum jv_firewall_scope jv_firewall_scope(const struct jv_firewall_cfg *cfg, enum jv_family family);
 /*
- * The batch that replaces the table, whatever was there, as netlink messages; `buf` is aligned for them. JV_E_FULL: `cap` is too
- * small; JV_E_RANGE: a list is too long. Pure.
+ * The batch that replaces the table, whatever was there, as netlink messages; `buf` is aligned for them. Without `is_there` the
+ * kernel refuses it where there is a table: what removes nothing leaves nothing for which the kernel waits (a grace period of RCU,
+ * when the socket is closed). JV_E_FULL: `cap` is too small; JV_E_RANGE: a list is too long. Pure.
  */
-JV_MUST_USE enum jv_err jv_firewall_write(const struct jv_firewall_cfg *cfg, uint8_t *buf,
-                                          size_t cap, size_t *len_out);
+JV_MUST_USE enum jv_err jv_firewall_write(const struct jv_firewall_cfg *cfg, bool is_there,
+                                          uint8_t *buf, size_t cap, size_t *len_out);
 
 /*
  * Install or replace. On failure nothing has changed: JV_E_PERM; JV_E_UNSUPPORTED: this kernel lacks nf_tables or a part of it;

@@ -113,12 +113,22 @@ enum jv_err jv_nft_end(struct jv_nft *nft)
     return nft->is_full ? JV_E_FULL : JV_E_OK;
 }
 
-void jv_nft_table(struct jv_nft *nft, const char *name)
+static void make_table(struct jv_nft *nft, const char *name, uint16_t flags)
 {
     nft->table = name;
-    open_nft(nft, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+    open_nft(nft, NFT_MSG_NEWTABLE, flags);
     put_text(nft, NFTA_TABLE_NAME, name);
     jv_nft_close(nft);
+}
+
+void jv_nft_table(struct jv_nft *nft, const char *name)
+{
+    make_table(nft, name, NLM_F_CREATE);
+}
+
+void jv_nft_table_first(struct jv_nft *nft, const char *name)
+{
+    make_table(nft, name, NLM_F_CREATE | NLM_F_EXCL);
 }
 
 void jv_nft_table_remove(struct jv_nft *nft, const char *name)
@@ -276,6 +286,8 @@ static enum jv_err error_of(int code)
         return JV_E_PERM;
     case ENOENT:
         return JV_E_NOTFOUND;
+    case EEXIST:
+        return JV_E_EXISTS;
     case EPROTONOSUPPORT:
     case EAFNOSUPPORT:
     case EOPNOTSUPP:

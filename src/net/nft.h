@@ -40,6 +40,8 @@ JV_MUST_USE enum jv_err jv_nft_end(struct jv_nft *nft);
 
 /* A table of family inet: made where it is missing, or removed with all that is in it. */
 void jv_nft_table(struct jv_nft *nft, const char *name);
+/* The same, and the batch is refused with JV_E_EXISTS where the table is there. */
+void jv_nft_table_first(struct jv_nft *nft, const char *name);
 void jv_nft_table_remove(struct jv_nft *nft, const char *name);
 /* A chain of type filter at a hook (NF_INET_), policy accept. */
 void jv_nft_chain(struct jv_nft *nft, const char *name, uint32_t hook, int32_t priority);
@@ -65,7 +67,7 @@ void jv_nft_close(struct jv_nft *nft);
 
 /*
  * Deliver a whole batch and wait for the answer. JV_E_PERM; JV_E_NOTFOUND: something that is named is not there (a table to remove, or a kind of
- * expression in this kernel); JV_E_UNSUPPORTED: this kernel has no nf_tables; JV_E_SYSTEM. errno tells.
+ * expression in this kernel); JV_E_EXISTS; JV_E_UNSUPPORTED: this kernel has no nf_tables; JV_E_SYSTEM. errno tells.
  */
 JV_MUST_USE enum jv_err jv_nft_send(const uint8_t *buf, size_t len);
 /*

@@ -181,7 +181,7 @@ static void firewall_writes_one_batch_that_replaces_the_table(void **state)
         .name = "home", .tun = "jv0", .mark = 0x6a76, .allowed = nets, .lan = lan};
     cfg.allowed_len = parse(texts, nets);
     cfg.lan_len = parse(lan_texts, lan);
-    assert_int_equal(jv_firewall_write(&cfg, buf, sizeof(buf), &len), JV_E_OK);
+    assert_int_equal(jv_firewall_write(&cfg, true, buf, sizeof(buf), &len), JV_E_OK);
     struct batch b = read_batch(buf, len, "jv_home");
     assert_int_equal(b.tables, 2);
     assert_int_equal(b.removals, 1);
@@ -197,7 +197,7 @@ static void firewall_writes_one_batch_that_replaces_the_table(void **state)
     uint8_t again[sizeof(buf)];
     size_t again_len = 0;
     memset(again, 0xff, sizeof(again));
-    assert_int_equal(jv_firewall_write(&cfg, again, sizeof(again), &again_len), JV_E_OK);
+    assert_int_equal(jv_firewall_write(&cfg, true, again, sizeof(again), &again_len), JV_E_OK);
     assert_int_equal(again_len, len);
     assert_memory_equal(again, buf, len);
 }
@@ -211,11 +211,11 @@ static void firewall_write_fails_in_every_smaller_buffer(void **state)
     struct jv_firewall_cfg cfg = {.name = "home", .tun = "jv0", .mark = 1, .allowed = nets};
     cfg.allowed_len = parse(texts, nets);
     uint8_t *whole = malloc(JV_FIREWALL_BYTES);
-    assert_int_equal(jv_firewall_write(&cfg, whole, JV_FIREWALL_BYTES, &len), JV_E_OK);
+    assert_int_equal(jv_firewall_write(&cfg, true, whole, JV_FIREWALL_BYTES, &len), JV_E_OK);
     for (size_t cap = 0; cap < len; cap += 4) {
         uint8_t *tight =
             malloc(cap == 0 ? 1 : cap); /* its own allocation, so that a sanitizer sees its end */
-        assert_int_equal(jv_firewall_write(&cfg, tight, cap, &none), JV_E_FULL);
+        assert_int_equal(jv_firewall_write(&cfg, true, tight, cap, &none), JV_E_FULL);
         assert_int_equal(none, 7);
         free(tight);
     }
@@ -242,10 +242,10 @@ static void firewall_longest_lists_fit(void **state)
                                   .lan = lan,
                                   .lan_len = JV_FIREWALL_NETS_MAX};
     uint8_t *buf = malloc(JV_FIREWALL_BYTES);
-    assert_int_equal(jv_firewall_write(&cfg, buf, JV_FIREWALL_BYTES, &len), JV_E_OK);
+    assert_int_equal(jv_firewall_write(&cfg, true, buf, JV_FIREWALL_BYTES, &len), JV_E_OK);
     assert_in_range(len, 1, JV_FIREWALL_BYTES / 2);
     cfg.allowed_len++;
-    assert_int_equal(jv_firewall_write(&cfg, buf, JV_FIREWALL_BYTES, &len), JV_E_RANGE);
+    assert_int_equal(jv_firewall_write(&cfg, true, buf, JV_FIREWALL_BYTES, &len), JV_E_RANGE);
     free(buf);
 }
 
@@ -257,7 +257,8 @@ ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *socket, const void *bu
 ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *buf, size_t cap);
 
 static struct {
-    uint16_t types[SENT_MAX][SENT_MAX]; /* of the messages of each request */
+    uint16_t types[SENT_MAX][SENT_MAX]; /* of the first messages of each request */
+    uint16_t table_flags[SENT_MAX];     /* of its last one that makes a table */
     uint32_t len;
     int codes[SENT_MAX]; /* the answer to each */
     uint32_t seq;        /* of the message that asks for an answer */
@@ -271,8 +272,12 @@ ssize_t __wrap_mnl_socket_sendto(const struct mnl_socket *socket, const void *bu
     assert_in_range(kernel.len, 0, SENT_MAX - 1U);
     for (const struct nlmsghdr *msg = buf; mnl_nlmsg_ok(msg, left);
          msg = mnl_nlmsg_next(msg, &left)) {
-        assert_in_range(n, 0, SENT_MAX - 1U);
-        kernel.types[kernel.len][n++] = msg->nlmsg_type;
+        if (n < SENT_MAX) {
+            kernel.types[kernel.len][n++] = msg->nlmsg_type;
+        }
+        if (msg->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_NEWTABLE)) {
+            kernel.table_flags[kernel.len] = msg->nlmsg_flags;
+        }
         kernel.seq = (msg->nlmsg_flags & NLM_F_ACK) != 0 ? msg->nlmsg_seq : kernel.seq;
     }
     kernel.len++;
@@ -290,6 +295,8 @@ ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *buf, s
     error->error = -kernel.codes[kernel.len - 1U];
     return (ssize_t)msg->nlmsg_len;
 }
+
+static const struct jv_firewall_cfg home = {.name = "home", .tun = "jv0", .mark = 1};
 
 static void check_question(void)
 {
@@ -339,6 +346,74 @@ static void firewall_removal_is_tried_where_the_kernel_does_not_say(void **state
     assert_int_equal(jv_firewall_remove("home"), JV_E_PERM);
 }
 
+static void check_first(void)
+{
+    assert_int_equal(kernel.types[1][0], NFNL_MSG_BATCH_BEGIN);
+    assert_int_equal(kernel.types[1][1], NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_NEWTABLE);
+    assert_int_equal(kernel.types[1][2], NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_NEWCHAIN);
+    assert_int_equal(kernel.table_flags[1], NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL);
+}
+
+static void check_replacement(uint32_t request)
+{
+    assert_int_equal(kernel.types[request][0], NFNL_MSG_BATCH_BEGIN);
+    assert_int_equal(kernel.types[request][1], NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_NEWTABLE);
+    assert_int_equal(kernel.types[request][2], NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_DELTABLE);
+    assert_int_equal(kernel.types[request][3], NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_NEWTABLE);
+    assert_int_equal(kernel.table_flags[request], NLM_F_REQUEST | NLM_F_CREATE);
+}
+
+/* A removal costs a grace period of RCU: the first installation has none. */
+static void firewall_first_installation_removes_nothing(void **state)
+{
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.codes[0] = ENOENT;
+    assert_int_equal(jv_firewall_install(&home), JV_E_OK);
+    assert_int_equal(kernel.len, 2);
+    check_question();
+    check_first();
+}
+
+static void firewall_installation_replaces_what_is_there(void **state)
+{
+    memset(&kernel, 0, sizeof(kernel));
+    assert_int_equal(jv_firewall_install(&home), JV_E_OK);
+    assert_int_equal(kernel.len, 2);
+    check_question();
+    check_replacement(1);
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.codes[0] = EINVAL; /* it would not say */
+    assert_int_equal(jv_firewall_install(&home), JV_E_OK);
+    check_replacement(1);
+}
+
+/* Somebody has made the table between the question and the batch. */
+static void firewall_installation_replaces_what_has_come_meanwhile(void **state)
+{
+    memset(&kernel, 0, sizeof(kernel));
+    kernel.codes[0] = ENOENT;
+    kernel.codes[1] = EEXIST;
+    assert_int_equal(jv_firewall_install(&home), JV_E_OK);
+    assert_int_equal(kernel.len, 3);
+    check_first();
+    check_replacement(2);
+}
+
+static void firewall_installation_says_what_failed(void **state)
+{
+    static const struct {
+        int code;
+        enum jv_err err;
+    } cases[] = {{EPERM, JV_E_PERM}, {ENOENT, JV_E_UNSUPPORTED}, {ENOMEM, JV_E_SYSTEM}};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        memset(&kernel, 0, sizeof(kernel));
+        kernel.codes[0] = ENOENT;
+        kernel.codes[1] = cases[i].code;
+        assert_int_equal(jv_firewall_install(&home), cases[i].err);
+        assert_int_equal(kernel.len, 2);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +427,10 @@ int main(void)
         cmocka_unit_test(firewall_removal_of_what_is_not_there_only_asks),
         cmocka_unit_test(firewall_removal_takes_what_is_there),
         cmocka_unit_test(firewall_removal_is_tried_where_the_kernel_does_not_say),
+        cmocka_unit_test(firewall_first_installation_removes_nothing),
+        cmocka_unit_test(firewall_installation_replaces_what_is_there),
+        cmocka_unit_test(firewall_installation_replaces_what_has_come_meanwhile),
+        cmocka_unit_test(firewall_installation_says_what_failed),
     };
     return cmocka_run_group_tests_name("firewall", tests, NULL, NULL);
 }
