@@ -20,6 +20,7 @@ struct jv_killswitch {
     const struct jv_config *config; /* in force */
     struct jv_server *server;       /* NULL: not started */
     int watch_fd;                   /* -1: none */
+    uint32_t port;                  /* of the last installation; 0: none */
     enum jv_killswitch_state state;
     bool is_let_go;
     uint64_t repairs, untold;
@@ -43,7 +44,7 @@ bool jv_killswitch_is_wanted(const struct jv_config *config)
     return config->role == JV_CONFIG_CLIENT && config->session.kill_switch == JV_CONFIG_KILL_YES;
 }
 
-static enum jv_err install(const struct jv_config *config)
+static enum jv_err install(const struct jv_config *config, uint32_t *port_out)
 {
     const struct jv_config_session *session = &config->session;
     struct jv_firewall_cfg cfg = {.name = config->name,
@@ -53,14 +54,14 @@ static enum jv_err install(const struct jv_config *config)
                                   .allowed_len = session->allowed_ips.len,
                                   .lan = session->kill_switch_lan.at,
                                   .lan_len = session->kill_switch_lan.len};
-    return jv_firewall_install(&cfg);
+    return jv_firewall_install(&cfg, port_out);
 }
 
-enum jv_err jv_killswitch_set(const struct jv_config *config)
+static enum jv_err put(const struct jv_config *config, uint32_t *port_out)
 {
     enum jv_err err;
     if (jv_killswitch_is_wanted(config)) {
-        err = install(config);
+        err = install(config, port_out);
         if (err != JV_E_OK) {
             jv_log(JV_LOG_ERROR, "cannot install the kill switch: %s%s", strerror(errno),
                    remedy(err));
@@ -72,6 +73,12 @@ enum jv_err jv_killswitch_set(const struct jv_config *config)
         jv_log(JV_LOG_NOTICE, "removed the kill switch: KillSwitch is no");
     }
     return err == JV_E_NOTFOUND ? JV_E_OK : err;
+}
+
+enum jv_err jv_killswitch_set(const struct jv_config *config)
+{
+    uint32_t ignored = 0; /* nobody listens */
+    return put(config, &ignored);
 }
 
 enum jv_err jv_killswitch_remove(const char *profile)
@@ -88,14 +95,17 @@ enum jv_err jv_killswitch_remove(const char *profile)
 
 static bool is_touched(struct jv_killswitch *ks)
 {
-    return ks->watch_fd >= 0 && jv_firewall_changed(ks->watch_fd, ks->profile);
+    return ks->watch_fd >= 0 && jv_firewall_changed(ks->watch_fd, ks->profile, ks->port);
 }
 
-/* Our own changes are announced like any other, before the kernel answers them: what waits after the answer is heard no more. */
+/*
+ * What was announced before is overwritten, so it is read and forgotten; what comes from then on is judged by who did it. Ours is
+ * announced like any other, and another's may stand beside it.
+ */
 static enum jv_err set(struct jv_killswitch *ks, const struct jv_config *config)
 {
-    enum jv_err err = jv_killswitch_set(config);
     (void)is_touched(ks);
+    enum jv_err err = put(config, &ks->port);
     if (err == JV_E_OK) {
         ks->state = jv_killswitch_is_wanted(config) ? JV_KILLSWITCH_ON : JV_KILLSWITCH_OFF;
     }
@@ -127,12 +137,12 @@ static void tell(struct jv_killswitch *ks, const char *text)
 
 static void repair(struct jv_killswitch *ks)
 {
-    enum jv_err err = install(ks->config);
+    (void)is_touched(ks); /* as in set() */
+    enum jv_err err = install(ks->config, &ks->port);
     int code = errno;
     struct jv_instant now = jv_server_now(ks->server);
     bool is_news = !ks->has_told || jv_since_ms(ks->told_at, now) >= JV_KILLSWITCH_TELL_MS;
     bool was_on = ks->state == JV_KILLSWITCH_ON;
-    (void)is_touched(ks); /* our own */
     ks->state = err == JV_E_OK ? JV_KILLSWITCH_ON : JV_KILLSWITCH_FAILED;
     ks->repairs += err == JV_E_OK;
     if (!is_news && was_on == (err == JV_E_OK)) {

@@ -429,7 +429,7 @@ enum jv_err jv_firewall_write(const struct jv_firewall_cfg *cfg, bool is_there, 
     return err;
 }
 
-static enum jv_err deliver(const struct jv_firewall_cfg *cfg, bool is_there)
+static enum jv_err deliver(const struct jv_firewall_cfg *cfg, bool is_there, uint32_t *port_out)
 {
     size_t len = 0;
     uint8_t *buf = malloc(JV_FIREWALL_BYTES);
@@ -438,21 +438,21 @@ static enum jv_err deliver(const struct jv_firewall_cfg *cfg, bool is_there)
     }
     enum jv_err err = jv_firewall_write(cfg, is_there, buf, JV_FIREWALL_BYTES, &len);
     if (err == JV_E_OK) {
-        err = jv_nft_send(buf, len);
+        err = jv_nft_send(buf, len, port_out);
     }
     free(buf);
     return err;
 }
 
-enum jv_err jv_firewall_install(const struct jv_firewall_cfg *cfg)
+enum jv_err jv_firewall_install(const struct jv_firewall_cfg *cfg, uint32_t *port_out)
 {
     char table[TABLE_BYTES];
     table_of(cfg->name, table);
     /* Where the kernel would not say, a batch that replaces the table is right in both cases. */
     bool is_there = jv_nft_find(table) != JV_E_NOTFOUND;
-    enum jv_err err = deliver(cfg, is_there);
+    enum jv_err err = deliver(cfg, is_there, port_out);
     if (err == JV_E_EXISTS && !is_there) {
-        err = deliver(cfg, true);
+        err = deliver(cfg, true, port_out);
     }
     /* What a kernel does not know of (a kind of expression, of chain) it calls missing. */
     return err == JV_E_NOTFOUND ? JV_E_UNSUPPORTED : err;
@@ -463,6 +463,7 @@ enum jv_err jv_firewall_remove(const char *name)
     _Alignas(struct nlmsghdr) uint8_t buf[REMOVAL_BYTES];
     char table[TABLE_BYTES];
     struct jv_nft nft;
+    uint32_t port = 0; /* who removes looks after nothing any more */
     table_of(name, table);
     if (jv_nft_find(table) == JV_E_NOTFOUND) {
         return JV_E_NOTFOUND;
@@ -472,7 +473,7 @@ enum jv_err jv_firewall_remove(const char *name)
     jv_nft_table_remove(&nft, table);
     enum jv_err err = jv_nft_end(&nft);
     if (err == JV_E_OK) {
-        err = jv_nft_send(buf, nft.len);
+        err = jv_nft_send(buf, nft.len, &port);
     }
     return err == JV_E_UNSUPPORTED ? JV_E_NOTFOUND : err;
 }
@@ -482,9 +483,9 @@ int jv_firewall_watch(void)
     return jv_nft_watch();
 }
 
-bool jv_firewall_changed(int fd, const char *name)
+bool jv_firewall_changed(int fd, const char *name, uint32_t own_port)
 {
     char table[TABLE_BYTES];
     table_of(name, table);
-    return jv_nft_heard(fd, table);
+    return jv_nft_heard(fd, table, own_port);
 }

@@ -62,9 +62,9 @@ JV_MUST_USE enum jv_err jv_firewall_write(const struct jv_firewall_cfg *cfg, boo
 
 /*
  * Install or replace. On failure nothing has changed: JV_E_PERM; JV_E_UNSUPPORTED: this kernel lacks nf_tables or a part of it;
- * JV_E_NOMEM; JV_E_RANGE; JV_E_SYSTEM. errno tells.
+ * JV_E_NOMEM; JV_E_RANGE; JV_E_SYSTEM. errno tells. `*port_out` is for jv_firewall_changed(); untouched where nothing was sent.
  */
-JV_MUST_USE enum jv_err jv_firewall_install(const struct jv_firewall_cfg *cfg);
+JV_MUST_USE enum jv_err jv_firewall_install(const struct jv_firewall_cfg *cfg, uint32_t *port_out);
 /* JV_E_NOTFOUND: there is none (nor can there be, in a kernel without nf_tables). JV_E_PERM; JV_E_SYSTEM. errno tells. */
 JV_MUST_USE enum jv_err jv_firewall_remove(const char *name);
 
@@ -72,6 +72,9 @@ JV_MUST_USE enum jv_err jv_firewall_remove(const char *name);
  * A descriptor, readable when somebody changes rules of this host; close() ends it. -1: errno tells (JV_E_PERM is EPERM).
  */
 int jv_firewall_watch(void);
-/* Reads all that waits there: whether the profile's table was touched, or so much was that the kernel lost count. */
-bool jv_firewall_changed(int fd, const char *name);
+/*
+ * Reads all that waits there: whether the profile's table was touched by another than the last installation, whose port is
+ * `own_port` (0: there was none), or so much was that the kernel lost count.
+ */
+bool jv_firewall_changed(int fd, const char *name, uint32_t own_port);
 #endif /* JV_NET_FIREWALL_H */

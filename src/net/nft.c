@@ -351,7 +351,7 @@ static int exchange(struct mnl_socket *socket, const uint8_t *buf, size_t len)
     }
 }
 
-enum jv_err jv_nft_send(const uint8_t *buf, size_t len)
+enum jv_err jv_nft_send(const uint8_t *buf, size_t len, uint32_t *port_out)
 {
     struct mnl_socket *socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
     if (socket == NULL) {
@@ -366,6 +366,7 @@ enum jv_err jv_nft_send(const uint8_t *buf, size_t len)
         setsockopt(mnl_socket_get_fd(socket), SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)) != 0) {
         code = errno;
     } else {
+        *port_out = mnl_socket_get_portid(socket);
         code = exchange(socket, buf, len);
     }
     (void)mnl_socket_close(socket); /* the batch was answered or given up */
@@ -377,10 +378,11 @@ enum jv_err jv_nft_find(const char *table)
 {
     _Alignas(struct nlmsghdr) uint8_t buf[QUESTION_BYTES] = {0};
     struct jv_nft nft = {.buf = buf, .cap = sizeof(buf)};
+    uint32_t port = 0; /* a question is no news to anyone */
     open_nft(&nft, NFT_MSG_GETTABLE, NLM_F_ACK);
     put_text(&nft, NFTA_TABLE_NAME, table);
     jv_nft_close(&nft);
-    return nft.is_full ? JV_E_FULL : jv_nft_send(buf, nft.len);
+    return nft.is_full ? JV_E_FULL : jv_nft_send(buf, nft.len, &port);
 }
 
 /* ---- news ---- */
@@ -419,7 +421,7 @@ static bool names_table(const struct nlmsghdr *msg, const char *table)
            memcmp(mnl_attr_get_payload(attr), table, len) == 0;
 }
 
-bool jv_nft_heard(int fd, const char *table)
+bool jv_nft_heard(int fd, const char *table, uint32_t own_port)
 {
     _Alignas(struct nlmsghdr) uint8_t news[ANSWER_BYTES];
     bool is_heard = false;
@@ -434,7 +436,8 @@ bool jv_nft_heard(int fd, const char *table)
         int left = (int)JV_MIN((size_t)got, sizeof(news));
         for (const struct nlmsghdr *msg = (const void *)news; jv_rtnl_ok(msg, left);
              msg = mnl_nlmsg_next(msg, &left)) {
-            is_heard = is_heard || names_table(msg, table);
+            bool is_own = own_port != 0 && msg->nlmsg_pid == own_port;
+            is_heard = is_heard || (!is_own && names_table(msg, table));
         }
         is_heard = is_heard || (size_t)got > sizeof(news); /* cut: what was in it is not known */
     }

@@ -67,9 +67,10 @@ void jv_nft_close(struct jv_nft *nft);
 
 /*
  * Deliver a whole batch and wait for the answer. JV_E_PERM; JV_E_NOTFOUND: something that is named is not there (a table to remove, or a kind of
- * expression in this kernel); JV_E_EXISTS; JV_E_UNSUPPORTED: this kernel has no nf_tables; JV_E_SYSTEM. errno tells.
+ * expression in this kernel); JV_E_EXISTS; JV_E_UNSUPPORTED: this kernel has no nf_tables; JV_E_SYSTEM. errno tells. `*port_out`, of the
+ * socket that sent it, stands in the news of what the batch changed; untouched where nothing was sent.
  */
-JV_MUST_USE enum jv_err jv_nft_send(const uint8_t *buf, size_t len);
+JV_MUST_USE enum jv_err jv_nft_send(const uint8_t *buf, size_t len, uint32_t *port_out);
 /*
  * Whether a table of family inet is there. Asking costs nothing, while a removal of what is not there is taken back by the kernel,
  * which waits for a grace period of RCU (milliseconds). JV_E_OK: it is; JV_E_NOTFOUND; else as jv_nft_send().
@@ -77,6 +78,6 @@ JV_MUST_USE enum jv_err jv_nft_send(const uint8_t *buf, size_t len);
 JV_MUST_USE enum jv_err jv_nft_find(const char *table);
 /* A socket that hears of every change of rules; -1: errno tells. Non-blocking. */
 int jv_nft_watch(void);
-/* Reads all that waits: whether `table` of family inet was in it, or something was lost. */
-bool jv_nft_heard(int fd, const char *table);
+/* Reads all that waits: whether `table` of family inet was in it, changed by another port (0: any), or something was lost. */
+bool jv_nft_heard(int fd, const char *table, uint32_t own_port);
 #endif /* JV_NET_NFT_H */

@@ -133,7 +133,7 @@ static void hear_news(void)
         size_t len = next_datagram(datagram, sizeof datagram);
         JV_ASSERT(send(fds[0], datagram, len, 0) == (ssize_t)len);
     }
-    (void)jv_nft_heard(fds[1], "jv-home"); /* either answer is right here */
+    (void)jv_nft_heard(fds[1], "jv-home", 7); /* either answer is right here */
     (void)close(fds[0]);
     (void)close(fds[1]);
 }
@@ -146,7 +146,8 @@ static void send_rules(void)
     msg->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
     msg->nlmsg_seq = 9;
     errno = 0;
-    enum jv_err err = jv_nft_send(batch, msg->nlmsg_len);
+    uint32_t port = 0;
+    enum jv_err err = jv_nft_send(batch, msg->nlmsg_len, &port);
     JV_ASSERT((err == JV_E_OK) == (errno == 0));
 }
 

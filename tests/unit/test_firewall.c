@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -296,6 +298,7 @@ ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *buf, s
     return (ssize_t)msg->nlmsg_len;
 }
 
+static uint32_t port;
 static const struct jv_firewall_cfg home = {.name = "home", .tun = "jv0", .mark = 1};
 
 static void check_question(void)
@@ -368,7 +371,7 @@ static void firewall_first_installation_removes_nothing(void **state)
 {
     memset(&kernel, 0, sizeof(kernel));
     kernel.codes[0] = ENOENT;
-    assert_int_equal(jv_firewall_install(&home), JV_E_OK);
+    assert_int_equal(jv_firewall_install(&home, &port), JV_E_OK);
     assert_int_equal(kernel.len, 2);
     check_question();
     check_first();
@@ -377,13 +380,13 @@ static void firewall_first_installation_removes_nothing(void **state)
 static void firewall_installation_replaces_what_is_there(void **state)
 {
     memset(&kernel, 0, sizeof(kernel));
-    assert_int_equal(jv_firewall_install(&home), JV_E_OK);
+    assert_int_equal(jv_firewall_install(&home, &port), JV_E_OK);
     assert_int_equal(kernel.len, 2);
     check_question();
     check_replacement(1);
     memset(&kernel, 0, sizeof(kernel));
     kernel.codes[0] = EINVAL; /* it would not say */
-    assert_int_equal(jv_firewall_install(&home), JV_E_OK);
+    assert_int_equal(jv_firewall_install(&home, &port), JV_E_OK);
     check_replacement(1);
 }
 
@@ -393,7 +396,7 @@ static void firewall_installation_replaces_what_has_come_meanwhile(void **state)
     memset(&kernel, 0, sizeof(kernel));
     kernel.codes[0] = ENOENT;
     kernel.codes[1] = EEXIST;
-    assert_int_equal(jv_firewall_install(&home), JV_E_OK);
+    assert_int_equal(jv_firewall_install(&home, &port), JV_E_OK);
     assert_int_equal(kernel.len, 3);
     check_first();
     check_replacement(2);
@@ -409,9 +412,42 @@ static void firewall_installation_says_what_failed(void **state)
         memset(&kernel, 0, sizeof(kernel));
         kernel.codes[0] = ENOENT;
         kernel.codes[1] = cases[i].code;
-        assert_int_equal(jv_firewall_install(&home), cases[i].err);
+        assert_int_equal(jv_firewall_install(&home, &port), cases[i].err);
         assert_int_equal(kernel.len, 2);
     }
+}
+
+/* ---- news ---- */
+
+static void announce(int fd, const char *table, uint32_t by)
+{
+    _Alignas(struct nlmsghdr) uint8_t buf[256] = {0};
+    struct nlmsghdr *msg = mnl_nlmsg_put_header(buf);
+    msg->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8U | NFT_MSG_DELTABLE;
+    msg->nlmsg_pid = by;
+    struct nfgenmsg *head = mnl_nlmsg_put_extra_header(msg, sizeof(*head));
+    head->nfgen_family = 1; /* inet */
+    mnl_attr_put_strz(msg, NFTA_TABLE_NAME, table);
+    assert_int_equal(send(fd, buf, msg->nlmsg_len, 0), msg->nlmsg_len);
+}
+
+static void firewall_hears_what_others_do_beside_its_own(void **state)
+{
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, fds), 0);
+    assert_false(jv_firewall_changed(fds[1], "home", 5));
+    announce(fds[0], "jv_home", 5);
+    announce(fds[0], "jv_work", 6);
+    assert_false(jv_firewall_changed(fds[1], "home", 5));
+    announce(fds[0], "jv_home", 5);
+    announce(fds[0], "jv_home", 6);
+    announce(fds[0], "jv_home", 5);
+    assert_true(jv_firewall_changed(fds[1], "home", 5));
+    announce(fds[0], "jv_home", 0);
+    assert_true(jv_firewall_changed(fds[1], "home", 0));
+    assert_false(jv_firewall_changed(fds[1], "home", 5));
+    (void)close(fds[0]);
+    (void)close(fds[1]);
 }
 
 int main(void)
@@ -431,6 +467,7 @@ int main(void)
         cmocka_unit_test(firewall_installation_replaces_what_is_there),
         cmocka_unit_test(firewall_installation_replaces_what_has_come_meanwhile),
         cmocka_unit_test(firewall_installation_says_what_failed),
+        cmocka_unit_test(firewall_hears_what_others_do_beside_its_own),
     };
     return cmocka_run_group_tests_name("firewall", tests, NULL, NULL);
 }
