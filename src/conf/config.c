@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config_check.h"
+#include "config_table.h"
 #include "ini.h"
 #include "keyfile.h"
 #include "policyfile.h"
@@ -13,75 +14,6 @@
 #include "value.h"
 
 #define SHOWN_MAX 80 /* characters of a value that a message repeats */
-
-enum section_id {
-    IN_Session,
-    IN_Transport,
-    IN_Policy,
-    IN_Gateway,
-    IN_Limits,
-    IN_User,
-    IN_Audit,
-    IN_Metrics,
-    IN_Hooks,
-    IN_Cluster,
-    SECTIONS,
-    IN_NONE /* before the first section */
-};
-
-#define BOTH (JV_CONFIG_CLIENT | JV_CONFIG_GATEWAY)
-static const struct section {
-    const char *name;
-    uint32_t roles;
-    bool is_titled, is_later;
-} sections[SECTIONS] = {
-    [IN_Session] = {"Session", JV_CONFIG_CLIENT, false, false},
-    [IN_Transport] = {"Transport", JV_CONFIG_CLIENT, true, false},
-    [IN_Policy] = {"Policy", BOTH, false, false},
-    [IN_Gateway] = {"Gateway", JV_CONFIG_GATEWAY, false, false},
-    [IN_Limits] = {"Limits", JV_CONFIG_GATEWAY, false, false},
-    [IN_User] = {"User", JV_CONFIG_GATEWAY, true, false},
-    [IN_Audit] = {"Audit", BOTH, false, false},
-    [IN_Metrics] = {"Metrics", BOTH, false, false},
-    [IN_Hooks] = {"Hooks", BOTH, false, false},
-    [IN_Cluster] = {"Cluster", BOTH, false, true},
-};
-
-enum row_id {
-#define K(section, key, type, place, min, max, need, fallback, words, text) ROW_##section##_##key,
-#include "config.def"
-#undef K
-    ROWS
-};
-
-#define ROLES_Session JV_CONFIG_CLIENT
-#define ROLES_Transport JV_CONFIG_CLIENT
-#define ROLES_Policy BOTH
-#define ROLES_Gateway JV_CONFIG_GATEWAY
-#define ROLES_Limits JV_CONFIG_GATEWAY
-#define ROLES_User JV_CONFIG_GATEWAY
-#define ROLES_Audit BOTH
-#define ROLES_Metrics BOTH
-#define ROLES_Hooks BOTH
-#define NEED_MUST true
-#define NEED_MAY false
-#define OFFSET_OF(object, field) offsetof(object, field)
-
-static const struct jv_value_row rows[ROWS] = {
-#define K(section, key, type, place, min, max, need, fallback, words, text)                        \
-    {{#section, #key, #type, fallback, text, min, max, ROLES_##section, NEED_##need},              \
-     JV_VALUE_##type,                                                                              \
-     words,                                                                                        \
-     OFFSET_OF(place)},
-#include "config.def"
-#undef K
-};
-
-static const enum section_id row_sections[ROWS] = {
-#define K(section, key, type, place, min, max, need, fallback, words, text) IN_##section,
-#include "config.def"
-#undef K
-};
 
 /* One pass over one text. */
 struct reader {
@@ -98,11 +30,6 @@ struct reader {
     struct jv_policy single; /* the single keys of [Policy] */
     uint32_t users_cap;
 };
-
-const struct jv_config_row *jv_config_row(size_t idx)
-{
-    return idx < ROWS ? &rows[idx].row : NULL;
-}
 
 static int shown(struct jv_text text)
 {
@@ -192,8 +119,8 @@ static void apply_fallback(struct reader *r, const struct jv_value_row *row)
 static void finish_section(struct reader *r)
 {
     for (size_t i = 0; r->object != NULL && i < ROWS; i++) {
-        const struct jv_value_row *row = &rows[i];
-        if (row_sections[i] != r->in || r->row_lines[i] != 0) {
+        const struct jv_value_row *row = &jv_config_rows[i];
+        if (jv_config_row_sections[i] != r->in || r->row_lines[i] != 0) {
             continue;
         }
         if (row->row.is_mandatory) {
@@ -256,11 +183,11 @@ static void open_titled(struct reader *r, const struct jv_ini_item *item)
         jv_diag_error(r->diag, r->file, item->line,
                       "[%s %.*s] must be named by 1 to %zu letters, digits and, after the first, "
                       "'-', '_', '.' or '@'",
-                      sections[r->in].name, shown(item->value), item->value.at, cap - 1);
+                      jv_config_sections[r->in].name, shown(item->value), item->value.at, cap - 1);
         return;
     }
     for (size_t i = 0; i < ROWS; i++) {
-        r->row_lines[i] = row_sections[i] == r->in ? 0 : r->row_lines[i];
+        r->row_lines[i] = jv_config_row_sections[i] == r->in ? 0 : r->row_lines[i];
     }
     r->object = r->in == IN_User ? add_user(r, item->value, item->line)
                                  : add_transport(r, item->value, item->line);
@@ -271,7 +198,7 @@ static void open_section(struct reader *r, const struct jv_ini_item *item)
     finish_section(r);
     r->in_line = item->line;
     for (r->in = IN_Session; r->in < SECTIONS; r->in++) {
-        if (equals(item->name, sections[r->in].name)) {
+        if (equals(item->name, jv_config_sections[r->in].name)) {
             break;
         }
     }
@@ -283,7 +210,7 @@ static void open_section(struct reader *r, const struct jv_ini_item *item)
                       shown(item->name), item->name.at);
         return;
     }
-    const struct section *section = &sections[r->in];
+    const struct jv_config_section *section = &jv_config_sections[r->in];
     uint32_t first = r->section_lines[r->in];
     r->section_lines[r->in] = first == 0 ? item->line : first;
     if (section->is_later) {
@@ -350,16 +277,16 @@ static void read_value(struct reader *r, const struct jv_ini_item *item)
         return; /* the section itself was refused */
     }
     for (size_t i = 0; i < ROWS; i++) {
-        if (row_sections[i] == r->in && equals(item->name, rows[i].row.key)) {
-            if (is_first(r, rows[i].row.key, &r->row_lines[i], item->line)) {
-                parse_row(r, &rows[i], item->value, item->line);
+        if (jv_config_row_sections[i] == r->in && equals(item->name, jv_config_rows[i].row.key)) {
+            if (is_first(r, jv_config_rows[i].row.key, &r->row_lines[i], item->line)) {
+                parse_row(r, &jv_config_rows[i], item->value, item->line);
             }
             return;
         }
     }
     if (r->in != IN_Policy || !read_bound(r, item)) {
         jv_diag_error(r->diag, r->file, item->line, "%.*s is not a key of [%s]", shown(item->name),
-                      item->name.at, sections[r->in].name);
+                      item->name.at, jv_config_sections[r->in].name);
     }
 }
 
@@ -406,13 +333,13 @@ static void settle_role(struct reader *r)
     }
     r->config->role = session != 0 ? JV_CONFIG_CLIENT : JV_CONFIG_GATEWAY;
     for (uint32_t i = 0; i < SECTIONS; i++) {
-        bool is_ours = (sections[i].roles & (uint32_t)r->config->role) != 0;
+        bool is_ours = (jv_config_sections[i].roles & (uint32_t)r->config->role) != 0;
         if (!is_ours && r->section_lines[i] != 0) {
             jv_diag_error(r->diag, r->file, r->section_lines[i],
-                          "[%s] belongs to a %s; this is a %s", sections[i].name,
+                          "[%s] belongs to a %s; this is a %s", jv_config_sections[i].name,
                           session != 0 ? "gateway" : "client", session != 0 ? "client" : "gateway");
         }
-        if (is_ours && !sections[i].is_titled && r->section_lines[i] == 0) {
+        if (is_ours && !jv_config_sections[i].is_titled && r->section_lines[i] == 0) {
             r->in = (enum section_id)i;
             r->in_line = 0;
             r->object = r->config;
@@ -566,73 +493,4 @@ void jv_config_free(struct jv_config *config)
     }
     jv_wipe(config, sizeof(*config));
     free(config);
-}
-
-/* Prints one section; its header only if it has a key. */
-static void print_section(enum section_id in, const char *title, const void *object, FILE *file)
-{
-    (void)fprintf(file, title[0] != '\0' ? "[%s %s]\n" : "[%s%s]\n", sections[in].name, title);
-    for (size_t i = 0; i < ROWS; i++) {
-        const struct jv_value_row *row = &rows[i];
-        if (row_sections[i] != in) {
-            continue;
-        }
-        char *text = NULL;
-        size_t len = 0;
-        FILE *value = open_memstream(&text, &len);
-        bool is_printed = value != NULL && jv_value_print(row, object, value);
-        if (value != NULL && fclose(value) == 0 && is_printed) {
-            (void)fprintf(file, "%s%s\n", row->row.key, text);
-        } else if (row->type == JV_VALUE_SECRET &&
-                   ((const struct jv_config_secret *)(const void *)((const uint8_t *)object +
-                                                                    row->offset))
-                       ->is_inline) {
-            (void)fprintf(file, "# %s stands in the file itself and is not shown\n", row->row.key);
-        }
-        free(text);
-    }
-}
-
-static void print_policy(const struct jv_config *config, FILE *file)
-{
-    if (config->policy_file[0] != '\0') {
-        (void)fprintf(file, "[Policy]\nFile = %s\n", config->policy_file);
-    } else {
-        (void)fprintf(file, "[Policy]\nPreset = %s\n", jv_preset_names[config->preset]);
-    }
-    for (uint32_t i = 0; i < JV_POLICY_FIELDS; i++) {
-        enum jv_policy_field field = (enum jv_policy_field)i;
-        char text[JV_VALUE_MUST_BYTES];
-        if (config->policy_set[i]) {
-            jv_value_policy_format(field, jv_policy_get(&config->policy, field), text);
-            (void)fprintf(file, "%s = %s\n", jv_policy_rows[i].key, text);
-        }
-    }
-    if (config->on_reload == JV_CONFIG_GRACE) {
-        (void)fprintf(file, "OnReload = grace\n");
-    }
-}
-
-enum jv_err jv_config_print(const struct jv_config *config, FILE *file)
-{
-    if (config->role == JV_CONFIG_CLIENT) {
-        print_section(IN_Session, "", config, file);
-        for (uint32_t i = 0; i < config->transports_len; i++) {
-            print_section(IN_Transport, config->transports[i].name, &config->transports[i], file);
-        }
-        print_policy(config, file);
-    } else {
-        print_section(IN_Gateway, "", config, file);
-        if (config->clamp.has_bounds) {
-            print_policy(config, file);
-        }
-        print_section(IN_Limits, "", config, file);
-        for (uint32_t i = 0; i < config->users_len; i++) {
-            print_section(IN_User, config->users[i].name, &config->users[i], file);
-        }
-    }
-    print_section(IN_Hooks, "", config, file);
-    print_section(IN_Audit, "", config, file);
-    print_section(IN_Metrics, "", config, file);
-    return ferror(file) == 0 && fflush(file) == 0 ? JV_E_OK : JV_E_SYSTEM;
 }

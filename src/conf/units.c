@@ -31,6 +31,24 @@ bool jv_units_parse_count(struct jv_text text, uint64_t *out)
     return true;
 }
 
+bool jv_units_parse_hex(struct jv_text text, uint64_t *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint64_t value = 0;
+    if (text.len < 3 || text.len > 10 || text.at[0] != '0' || (text.at[1] | 0x20) != 'x') {
+        return false;
+    }
+    for (size_t i = 2; i < text.len; i++) {
+        const char *digit = memchr(digits, text.at[i] | 0x20, sizeof(digits) - 1);
+        if (digit == NULL) {
+            return false;
+        }
+        value = value << 4 | (uint64_t)(digit - digits);
+    }
+    *out = value;
+    return true;
+}
+
 bool jv_units_parse_ms(struct jv_text text, uint64_t *out)
 {
     size_t digits = 0;

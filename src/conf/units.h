@@ -17,6 +17,8 @@
 
 /* Decimal digits only, without sign or leading zero. */
 bool jv_units_parse_count(struct jv_text text, uint64_t *out);
+/* 0x (or 0X) and one to eight hexadecimal digits. */
+bool jv_units_parse_hex(struct jv_text text, uint64_t *out);
 /* A count and one of ms, s, min, h, d; the unit is mandatory. */
 bool jv_units_parse_ms(struct jv_text text, uint64_t *out);
 /* 0.20 or 1.1 with at most six digits after the point. */

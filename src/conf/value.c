@@ -426,19 +426,9 @@ static enum jv_value_fault parse_ms(const struct jv_value_row *row, struct jv_te
 static enum jv_value_fault parse_mark(const struct jv_value_row *row, struct jv_text text,
                                       void *field)
 {
-    if (text.len < 3 || text.len > 10 || text.at[0] != '0' || text.at[1] != 'x') {
-        return parse_count(row, text, field);
-    }
     uint64_t value = 0;
-    for (size_t i = 2; i < text.len; i++) {
-        static const char digits[] = "0123456789abcdef";
-        const char *digit = memchr(digits, text.at[i] | 0x20, sizeof(digits) - 1);
-        if (digit == NULL) {
-            return JV_VALUE_BAD;
-        }
-        value = value << 4 | (uint64_t)(digit - digits);
-    }
-    return store_number(row, value, field);
+    return jv_units_parse_hex(text, &value) ? store_number(row, value, field)
+                                            : parse_count(row, text, field);
 }
 
 static enum jv_value_fault parse_dscp(const struct jv_value_row *row, struct jv_text text,

@@ -129,20 +129,7 @@ static void read_listen_port(struct reader *r, struct jv_text value)
 
 static bool parse_mark(struct jv_text value, uint64_t *out)
 {
-    if (value.len < 3 || value.len > 10 || value.at[0] != '0' || (value.at[1] | 0x20) != 'x') {
-        return is_number(value, UINT32_MAX, out);
-    }
-    uint64_t mark = 0;
-    for (size_t i = 2; i < value.len; i++) {
-        static const char digits[] = "0123456789abcdef";
-        const char *digit = memchr(digits, value.at[i] | 0x20, sizeof(digits) - 1);
-        if (digit == NULL) {
-            return false;
-        }
-        mark = mark << 4 | (uint64_t)(digit - digits);
-    }
-    *out = mark;
-    return true;
+    return jv_units_parse_hex(value, out) || is_number(value, UINT32_MAX, out);
 }
 
 static void read_mark(struct reader *r, struct jv_text value)

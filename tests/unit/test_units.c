@@ -80,6 +80,18 @@ static void units_read_ratios_exactly(void **state)
     refuse(jv_units_parse_percent, "0.00001%");
 }
 
+static void units_read_hexadecimal_numbers_of_32_bits(void **state)
+{
+    accept(jv_units_parse_hex, "0x0", 0);
+    accept(jv_units_parse_hex, "0XcA6c", 0xca6c);
+    accept(jv_units_parse_hex, "0xffffffff", UINT32_MAX);
+    static const char *const bads[] = {"",     "0x",   "16",          "1x10",
+                                       "0x1g", "0x 1", "0x100000000", "x10"};
+    for (size_t i = 0; i < sizeof(bads) / sizeof(bads[0]); i++) {
+        refuse(jv_units_parse_hex, bads[i]);
+    }
+}
+
 static void units_write_the_shortest_form(void **state)
 {
     char text[JV_UNITS_TEXT_BYTES];
@@ -104,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(units_read_durations_with_their_unit_only),
         cmocka_unit_test(units_read_ratios_exactly),
+        cmocka_unit_test(units_read_hexadecimal_numbers_of_32_bits),
         cmocka_unit_test(units_write_the_shortest_form),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
