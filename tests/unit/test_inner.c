@@ -219,6 +219,18 @@ static void inner_clamp_leaves_what_is_no_syn_alone(void **state)
     check_untouched(len);
 }
 
+static void inner_finds_no_syn_behind_the_end_of_a_packet(void **state)
+{
+    for (uint32_t family = 4; family <= 6; family += 2) {
+        size_t len = make_syn(family, 0, 1460, 0);
+        size_t at = family == 4 ? 20 : 40;
+        assert_true(jv_inner_is_syn(packet, len));
+        assert_true(jv_inner_is_syn(packet, at + 20));
+        assert_false(jv_inner_is_syn(packet, at + 19));
+        assert_false(jv_inner_is_syn(packet, at));
+    }
+}
+
 static void inner_clamp_takes_a_first_fragment(void **state)
 {
     size_t len = make_syn(4, 0, 1460, 0);
@@ -412,6 +424,7 @@ int main(void)
         cmocka_unit_test(inner_clamps_the_mss_at_even_and_odd_places),
         cmocka_unit_test(inner_clamp_keeps_the_checksum_for_every_mss),
         cmocka_unit_test(inner_clamp_leaves_what_is_no_syn_alone),
+        cmocka_unit_test(inner_finds_no_syn_behind_the_end_of_a_packet),
         cmocka_unit_test(inner_clamp_takes_a_first_fragment),
         cmocka_unit_test(inner_clamp_leaves_malformed_options_alone),
         cmocka_unit_test(inner_clamp_reads_nothing_behind_the_packet)};

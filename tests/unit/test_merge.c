@@ -405,6 +405,81 @@ static void merge_leaves_odd_headers(void **state)
     assert_int_equal(merge(0), 0);
 }
 
+/* Replaces eight bytes of packet `i` by what `value` is on this machine, and mends its checksums. */
+static void put_word(uint32_t i, uint32_t at, uint64_t value)
+{
+    uint8_t *packet = in.bufs[i] + JV_BUF_HEADROOM;
+    memcpy(packet + at, &value, sizeof value);
+    packet_finish_ip(packet, in.slots[i].len);
+    segment_put_csum(packet, in.slots[i].len);
+}
+
+static uint64_t word(uint32_t i, uint32_t at)
+{
+    uint64_t value;
+    memcpy(&value, in.bufs[i] + JV_BUF_HEADROOM + at, sizeof value);
+    return value;
+}
+
+#define INVERSE_3 0xaaaaaaaaaaaaaaabULL /* modulo 2^64 */
+#define INVERSE_5 0xcccccccccccccccdULL
+
+/* Anyone can compute addresses and ports of one hash: it finds a flow, it does not prove one. */
+static void merge_keeps_flows_of_one_hash_apart(void **state)
+{
+    for (uint32_t way = 0; way < 5; way++) {
+        struct segment s = {.family = way == 0 ? 4 : 6, .flags = 0x10};
+        segment_slots_init(&in);
+        (void)put_run(0, &s, 2, 100);
+        if (way ==
+            0) { /* a bit of an address, and the bit of a port that stands in the same place */
+            put_word(1, 12, word(1, 12) ^ 1ULL << 20);
+            put_word(1, 20, word(1, 20) ^ 1ULL << 4);
+        } else if (way == 1) { /* the same of IPv6 */
+            put_word(1, 8, word(1, 8) ^ 1ULL << 20);
+            put_word(1, 40, word(1, 40) ^ 1ULL << 4);
+        } else if (way == 2) { /* both halves of the source, the same ports */
+            put_word(1, 8, word(1, 8) ^ 1);
+            put_word(1, 16, word(1, 16) ^ 1);
+        } else if (way == 3) { /* from the second word on */
+            put_word(1, 16, word(1, 16) ^ 1);
+            put_word(1, 24, (word(1, 24) * 5 ^ 1) * INVERSE_5);
+        } else { /* the destination alone */
+            put_word(1, 24, (word(1, 24) * 5 ^ 1) * INVERSE_5);
+            put_word(1, 32, (word(1, 32) * 3 ^ 1) * INVERSE_3);
+        }
+        assert_int_equal(merge(2), 2);
+        assert_int_equal(groups[0].count, 1);
+        assert_int_equal(groups[1].count, 1);
+    }
+}
+
+static void merge_asks_for_one_hop_limit(void **state)
+{
+    struct segment s = {.family = 6, .flags = 0x10};
+    segment_slots_init(&in);
+    (void)put_run(0, &s, 2, 100);
+    assert_int_equal(merge(2), 1);
+    segment_slots_init(&in);
+    (void)put_run(0, &s, 2, 100);
+    in.bufs[1][JV_BUF_HEADROOM + 7]--;
+    assert_int_equal(merge(2), 2);
+}
+
+/* No core hands such a packet over; written as it is, it says nothing of a checksum. */
+static void merge_says_nothing_of_what_is_no_packet(void **state)
+{
+    segment_slots_init(&in);
+    memset(in.bufs[0], 0x5a, JV_BUF_BYTES);
+    in.slots[0].off = JV_BUF_HEADROOM;
+    in.slots[0].len = 60;
+    in.slots[0].is_csum_partial = true;
+    assert_int_equal(merge(1), 1);
+    assert_int_equal(groups[0].count, 1);
+    assert_int_equal(groups[0].gso.kind, JV_GSO_NONE);
+    assert_false(groups[0].gso.is_csum_partial);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -426,6 +501,9 @@ int main(void)
         cmocka_unit_test(merge_leaves_what_the_device_does_not_take),
         cmocka_unit_test(merge_leaves_udp_without_a_checksum),
         cmocka_unit_test(merge_leaves_odd_headers),
+        cmocka_unit_test(merge_keeps_flows_of_one_hash_apart),
+        cmocka_unit_test(merge_asks_for_one_hop_limit),
+        cmocka_unit_test(merge_says_nothing_of_what_is_no_packet),
     };
     return cmocka_run_group_tests_name("merge", tests, NULL, NULL);
 }

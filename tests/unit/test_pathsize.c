@@ -461,6 +461,22 @@ static void pathsize_gateway_doubt_below_the_floor_is_none(void **state)
     assert_int_equal(bound()->size.doubts, doubts + 1);
 }
 
+/* What the MSS of a SYN must fit at a gateway: the session's MTU while nothing is bound, else no more than the path carries. */
+static void pathsize_clamp_of_a_gateway_goes_by_session_and_path(void **state)
+{
+    attach(1);
+    struct jv_core *core = pair.gateway;
+    struct jv_session s = {.mtu = 1300};
+    struct jv_path path = {.size.search.size = 1500};
+    assert_int_equal(jv_pathsize_clamp(core, &s), 1300);
+    s.bound = &path;
+    assert_int_equal(jv_pathsize_clamp(core, &s), 1300);
+    path.size.search.size = 1000;
+    assert_int_equal(jv_pathsize_clamp(core, &s), 1000 - JV_TRAFFIC_OVERHEAD);
+    s.mtu = 100; /* no path and no session is that narrow */
+    assert_int_equal(jv_pathsize_clamp(core, &s), JV_PMTU_FLOOR - JV_TRAFFIC_OVERHEAD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -484,6 +500,7 @@ int main(void)
         cmocka_unit_test_teardown(standby_that_grew_narrow_is_checked_when_it_becomes_active, stop),
         cmocka_unit_test_teardown(silence_says_nothing_of_sizes, stop),
         cmocka_unit_test_teardown(size_is_raised_again_while_data_flows, stop),
+        cmocka_unit_test_teardown(pathsize_clamp_of_a_gateway_goes_by_session_and_path, stop),
     };
     return cmocka_run_group_tests_name("pathsize", tests, NULL, NULL);
 }

@@ -153,6 +153,31 @@ static void split_completes_what_is_not_plain(void **state)
     assert_int_equal(packet_sum(packet + 48, 22, packet_sum(NULL, 0, pseudo)), 0xffff);
 }
 
+/* Of a plain packet too, where the kernel points elsewhere: it is completed there. */
+static void split_completes_where_the_kernel_points(void **state)
+{
+    struct jv_split split;
+    static const struct {
+        uint16_t start, offset;
+    } rows[] = {{24, 16}, {20, 12}};
+    for (size_t i = 0; i < JV_ARRAY_LEN(rows); i++) {
+        struct jv_gso gso;
+        uint8_t want[JV_BUF_BYTES];
+        size_t len = make_whole(0, 100, 0, &gso);
+        gso.kind = JV_GSO_NONE;
+        gso.csum_start = rows[i].start;
+        gso.csum_offset = rows[i].offset;
+        memcpy(want, whole, len);
+        uint32_t sum = packet_sum(want + gso.csum_start, len - gso.csum_start, 0);
+        packet_put16(want + gso.csum_start + gso.csum_offset, ~sum & 0xffff);
+        segment_slots_init(&out);
+        assert_true(jv_split_begin(&split, &gso, whole, len));
+        assert_int_equal(jv_split_next(&split, out.slots, 1), 1);
+        assert_false(out.slots[0].is_csum_partial);
+        assert_memory_equal(out.slots[0].buf + out.slots[0].off, want, len);
+    }
+}
+
 /* A header of options in front of TCP, as a socket with IPV6_HOPOPTS sends it. */
 static void split_goes_over_extension_headers(void **state)
 {
@@ -198,8 +223,34 @@ static void split_goes_over_extension_headers(void **state)
     whole[48] = 44; /* a fragment */
     assert_false(jv_split_begin(&split, &gso, whole, 76 + payload));
     whole[48] = 60;
-    whole[57] = 255; /* ends beyond the packet's headers */
+    whole[57] =
+        255; /* destination options that end beyond the packet, in front of another header */
+    whole[56] = 60;
+    packet_finish_ip(whole, 100);
     assert_false(jv_split_begin(&split, &gso, whole, 100));
+}
+
+/* 256 bytes of headers have room in a segment, one word more has none. */
+static void split_takes_headers_up_to_a_limit(void **state)
+{
+    struct jv_split split;
+    for (uint32_t is_long = 0; is_long < 2; is_long++) {
+        uint32_t options = 256 - 40 - 20 - 4 + 8 * is_long; /* of the extension header: 192, 200 */
+        uint32_t header = 40 + options + 24 - 4 * is_long;
+        segment_slots_init(&out);
+        packet_make(whole, 6, 40, header + 1000, 60, 0);
+        memset(whole + 40, 0, header - 40);
+        whole[40] = 6;
+        whole[41] = (uint8_t)(options / 8 - 1);
+        whole[40 + options + 12] = is_long != 0 ? 0x50 : 0x60;
+        const struct jv_gso gso = {.kind = JV_GSO_TCP6,
+                                   .is_csum_partial = true,
+                                   .csum_start = (uint16_t)(40 + options),
+                                   .csum_offset = 16,
+                                   .seg_bytes = 500};
+        assert_int_equal(header, is_long != 0 ? 260 : 256);
+        assert_int_equal(jv_split_begin(&split, &gso, whole, header + 1000), is_long == 0);
+    }
 }
 
 static void split_leaves_cwr_on_the_first_alone(void **state)
@@ -271,7 +322,12 @@ static struct wrong make_wrong(uint32_t k, uint32_t way)
     case 11: /* the other family */
         w.gso.kind = gso_kinds[k ^ 1];
         break;
-    case 12: /* headers end beyond the packet */
+    case 12: /* options of TCP end beyond the packet, the length of UDP in its header */
+        w.len = at + (kinds[k].is_udp ? 7 : 59);
+        packet_finish_ip(whole, w.len);
+        whole[at + 12] = kinds[k].is_udp ? whole[at + 12] : 0xf0;
+        break;
+    case 13: /* headers end beyond the packet */
         w.len = at + (kinds[k].is_udp ? 7 : 19);
         packet_finish_ip(whole, w.len);
         break;
@@ -286,7 +342,7 @@ static void split_refuses_what_does_not_hold(void **state)
 {
     struct jv_split split;
     for (uint32_t k = 0; k < JV_ARRAY_LEN(kinds); k++) {
-        for (uint32_t way = 0; way <= 13; way++) {
+        for (uint32_t way = 0; way <= 14; way++) {
             struct wrong w = make_wrong(k, way);
             assert_int_equal(jv_split_begin(&split, &w.gso, whole, w.len), !w.is_wrong);
         }
@@ -311,6 +367,8 @@ int main(void)
         cmocka_unit_test(split_passes_a_packet_of_wire_size_on),
         cmocka_unit_test(split_leaves_a_partial_checksum_of_wire_size),
         cmocka_unit_test(split_completes_what_is_not_plain),
+        cmocka_unit_test(split_completes_where_the_kernel_points),
+        cmocka_unit_test(split_takes_headers_up_to_a_limit),
         cmocka_unit_test(split_goes_over_extension_headers),
         cmocka_unit_test(split_leaves_cwr_on_the_first_alone),
         cmocka_unit_test(split_refuses_what_does_not_hold),
