@@ -15,6 +15,7 @@
 #include "form.h"
 
 #define PATH_BYTES 1024U
+#define POLL_FIRST_MS 2U
 #define POLL_MS 50U
 #define TIMEOUT_MS 30000U
 #define TIMEOUT_MAX_MS 3600000U
@@ -144,7 +145,8 @@ static int wait_attached(const struct jv_cli *cli, const char *name, uint64_t ti
 {
     json_t *status = NULL;
     int code = JV_EXIT_FAILED;
-    for (uint64_t waited_ms = 0;; waited_ms += POLL_MS) {
+    uint32_t step_ms = POLL_FIRST_MS; /* a birth is one round trip: first often, then seldom */
+    for (uint64_t waited_ms = 0;; waited_ms += step_ms, step_ms = JV_MIN(2U * step_ms, POLL_MS)) {
         json_decref(status);
         status = jv_client_call(cli, name, "status", NULL, true, &code);
         int state = status == NULL ? code : jv_form_exit(status);
@@ -156,7 +158,7 @@ static int wait_attached(const struct jv_cli *cli, const char *name, uint64_t ti
             waited_ms >= timeout_ms) {
             break;
         }
-        pause_ms(POLL_MS);
+        pause_ms(step_ms);
     }
     if (status == NULL) {
         (void)fprintf(stderr, "%s: %s does not answer\n", cli->program, name);

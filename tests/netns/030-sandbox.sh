@@ -39,6 +39,12 @@ for name in client gateway; do
     need "$name: can be dumped" test "$(stat -c %u "/proc/$pid/mem")" = 0
 done
 
+# One process more than the daemon reads the profile for a reload: each costs a start milliseconds, and is one more to confine.
+for name in c g; do
+    procs=$(for pid in $(ip netns pids "$JVT$name"); do cat "/proc/$pid/comm"; done | grep '^jvd' | sort | tr '\n' ' ')
+    need "$name: other processes than these: $procs" test "$procs" = 'jvd jvd-reader '
+done
+
 # Work inside: a jump, a reload, another link.
 need 'the switch was refused' quiet jv_c switch b c
 sleep 0.3
