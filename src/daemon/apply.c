@@ -8,6 +8,7 @@
 #include "firewall.h"
 #include "log.h"
 #include "setup.h"
+#include "udp.h"
 
 #define LEFTOVERS_MAX 512U /* of one listing; the repair lists until nothing is left to remove */
 
@@ -17,8 +18,15 @@ struct jv_apply {
     struct jv_tun *tun;
     uint32_t ifindex;
     uint32_t mtu; /* of the device, 0: not set yet */
+    bool is_host; /* it did not forward packets of others when we started */
     uint64_t failures;
 };
+
+/* Of an IP packet with the shortest headers that a bulk flow has: IPv4 20, TCP 20, timestamps 12. */
+#define TCP4_HEADERS 52U
+/* What the kernel keeps free for headers in an uncut packet (MAX_TCP_HEADER + 1). */
+#define TCP_RESERVE 321U
+#define GSO_DEFAULT 65536U
 
 static void judge(struct jv_apply *apply, enum jv_err err, const char *what)
 {
@@ -75,9 +83,29 @@ static void prune(struct jv_apply *apply)
     free(routes);
 }
 
+/*
+ * An uncut packet of 64 KiB is a little more than one UDP message once its segments are sealed, and two messages cost twice. A packet
+ * of another host that comes longer than the device wants it would be cut by the kernel, which costs more than it brings.
+ */
+static void fit(struct jv_apply *apply, uint32_t mtu)
+{
+    uint32_t segments =
+        JV_MIN(JV_UDP_MESSAGE_MAX / (mtu + JV_TRAFFIC_OVERHEAD), JV_UDP_SEGMENTS_MAX);
+    uint32_t bytes = segments * (mtu - TCP4_HEADERS) + TCP_RESERVE;
+    if (jv_tun_has_tso(apply->tun)) {
+        /* A kernel that cannot leaves the device as it is. */
+        enum jv_err ignored =
+            jv_netcfg_link_gso(apply->net, apply->ifindex, apply->is_host ? bytes : GSO_DEFAULT);
+        (void)ignored;
+    }
+}
+
 static void set_up(struct jv_apply *apply, uint32_t mtu)
 {
     judge(apply, jv_netcfg_link_set(apply->net, apply->ifindex, true, mtu), "set the link up");
+    if (mtu != apply->mtu) {
+        fit(apply, mtu);
+    }
     apply->mtu = mtu;
 }
 
@@ -108,6 +136,7 @@ enum jv_err jv_apply_open(const struct jv_config *config, struct jv_tun *tun, st
     apply->config = config;
     apply->tun = tun;
     apply->ifindex = jv_tun_ifindex(tun);
+    apply->is_host = !jv_apply_forwards(JV_AF_4) && !jv_apply_forwards(JV_AF_6);
     enum jv_err err = jv_netcfg_open(&apply->net);
     if (err != JV_E_OK) {
         free(apply);

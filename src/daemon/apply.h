@@ -7,6 +7,9 @@
  * Device, addresses and routes follow the operator's intent (design §4.8): the end of a session, its rebirth, a crash and a
  * restart leave them; only jv_apply_remove() takes them away.
  *
+ * Where the host forwards no packets of others, its own TCP is told to leave no more uncut for the device than one UDP message holds
+ * once it is sealed.
+ *
  * Owns     one netlink connection. Works with CAP_NET_ADMIN alone.
  * Threads  the loop's.
  */

@@ -249,6 +249,16 @@ enum jv_err jv_netcfg_link_group(struct jv_netcfg *cfg, uint32_t ifindex, uint32
     return transact(cfg, msg, NULL, NULL);
 }
 
+enum jv_err jv_netcfg_link_gso(struct jv_netcfg *cfg, uint32_t ifindex, uint32_t bytes)
+{
+    struct nlmsghdr *msg = begin(cfg, RTM_NEWLINK, NLM_F_ACK);
+    struct ifinfomsg *info = mnl_nlmsg_put_extra_header(msg, sizeof(*info));
+    info->ifi_family = AF_UNSPEC;
+    info->ifi_index = (int)ifindex;
+    mnl_attr_put_u32(msg, IFLA_GSO_MAX_SIZE, bytes);
+    return transact(cfg, msg, NULL, NULL);
+}
+
 struct queues {
     bool is_told;
     uint32_t len;

@@ -57,6 +57,9 @@ JV_MUST_USE enum jv_err jv_netcfg_link_group(struct jv_netcfg *cfg, uint32_t ifi
 JV_MUST_USE enum jv_err jv_netcfg_tun_queues(struct jv_netcfg *cfg, uint32_t ifindex,
                                              uint32_t *out);
 
+/* The longest packet, in bytes, that this host's own TCP leaves uncut for this device. JV_E_SYSTEM also where the kernel cannot say so. */
+JV_MUST_USE enum jv_err jv_netcfg_link_gso(struct jv_netcfg *cfg, uint32_t ifindex, uint32_t bytes);
+
 /* `addr->ip` with its host bits. An IPv6 address is set without duplicate detection: a TUN has no neighbours. */
 JV_MUST_USE enum jv_err jv_netcfg_addr_add(struct jv_netcfg *cfg, uint32_t ifindex,
                                            const struct jv_prefix *addr);

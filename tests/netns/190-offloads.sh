@@ -4,7 +4,7 @@
 #   client a0 10.201.0.1 ---- veth ---- 10.201.0.2 a0 gateway
 #
 # What the kernel may do for many packets at once: with all of it, none of it at either end and checksums alone, contents are right, no
-# receiver finds a wrong checksum, and the status says what is used. The gateway's packet loop with real-time scheduling.
+# receiver finds a wrong checksum, and the status says what is used. Uncut packets of a host that forwards nothing fit one UDP message. The gateway's packet loop with real-time scheduling.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/streams.sh"
 
@@ -101,14 +101,21 @@ end_round() {
     rm -f "$W"/run-*/* "$W"/log-*/* "$W/flows.log"
 }
 
+# gso_of NS DEVICE: bytes that this host's own TCP leaves uncut for it.
+gso_of() { in_ns "$1" ip -d -j link show "$2" | jq -r '.[0].gso_max_size'; }
+
 policy_of() { sed 's/.*) //' "$1" | cut -d ' ' -f 39; } # field 41 of proc(5): the name may hold spaces
 
 topo_veth
 cat_flows >"$W/flows.py"
 all=csum,tso,uso,gso,gro
 
+in_ns c sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 round auto auto 64 true
 need 'not everything is used' test "$USED_C $USED_G" = "$all $all"
+# 44 segments of 1368 bytes, sealed, are one UDP message; a host that forwards takes what others send.
+need 'an uncut packet of the client is not one message' test "$(gso_of c jvc)" = $((44 * 1368 + 321))
+need 'the gateway would cut what it forwards' test "$(gso_of g jvg)" = 65536
 end_round
 
 round none auto 16 false
