@@ -1,6 +1,9 @@
 """Builds the tree and runs its checks; ./check calls it. The last line is `N passed, N failed`.
 
 What counts as one: a build, a TAP line, a verdict of a model, a fuzz target, a program under memcheck, a lint, a namespace test.
+
+Groups run side by side, two at a time, since each has ends at which one of its jobs is left; those of ALONE, whose tests are about
+time, follow one by one.
 """
 import argparse
 import base64
@@ -8,10 +11,13 @@ import json
 import os
 import random
 import re
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -23,7 +29,7 @@ GROUPS = {
     "exhaustive": "every case of small worlds against naive models",
     "framac": "Frama-C: EVA and WP over the real sources",
     "sim": "simulator: golden scenarios; 2000 seeds (20000 with --long); one trace from three compilations",
-    "mutants": "one defence at a time is taken out: a named test must miss it (as many as a minute allows; all with --long)",
+    "mutants": "one defence at a time is taken out: a named test must miss it (as many as 90 seconds allow; all with --long)",
     "models": "Spin: each property of models/ proved, each mutant caught, runs of the cores held against the model",
     "asan": "the same unit and property tests under AddressSanitizer and UBSan",
     "ct": "no branch and no index depends on a secret (valgrind on poisoned keys)",
@@ -39,23 +45,52 @@ GROUPS = {
 # Takes more than a minute.
 LONG_LINTS = ["analyzer"]
 NETNS_TIMEOUT_S = 180
+# In this order: the longest ones begin first.
+SIDE_BY_SIDE = ["lint", "asan", "models", "fuzz", "sim", "mutants", "framac", "unit", "exhaustive", "ct", "perf", "interop", "valgrind", "coverage"]
+ALONE = ["netns", "soak"]
+LANES = 2
+MUTANTS_S = 90  # beside another group: as many as a minute of its own allows
 start = time.monotonic()
+lock = threading.RLock()
+here = threading.local()  # .group: what the thread works for
+tallies = {}  # group: [passed, failed]
+running = set()  # processes
+failures = []
 
 
-class Tally:
-    passed = failed = 0
-    failures = []
+def processor_s():
+    """Seconds of a core that all children used, whose end was waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def say(text):
-    print("[%4d s] %s" % (time.monotonic() - start, text), flush=True)
+    with lock:
+        print("[%4d s] %s" % (time.monotonic() - start, text), flush=True)
+
+
+def stop(number, _):
+    """Processes have groups of their own: what ends this one would not reach them."""
+    with lock:
+        for process in running:
+            os.killpg(process.pid, signal.SIGTERM)
+    os._exit(128 + number)
+
+
+def in_parallel(function, jobs, workers=CORES):
+    """What function() gives for each job, in order; the threads count for the group of the one that calls."""
+    group = here.group
+    with ThreadPoolExecutor(workers, initializer=lambda: setattr(here, "group", group)) as pool:
+        yield from pool.map(function, jobs)
 
 
 def count(name, passed, failed, log, again, ending=None):
-    Tally.passed += passed
-    Tally.failed += failed
+    with lock:
+        tallies[here.group][0] += passed
+        tallies[here.group][1] += failed
+        if failed:
+            failures.append("%s: %s" % (name, again))
     if failed:
-        Tally.failures.append("%s: %s" % (name, again))
         print("\nFAILED %s\n%s\n  log:    %s\n  repeat: %s\n" % (name, (ending or tail)(log), os.path.relpath(log, ROOT), again), flush=True)
 
 
@@ -73,6 +108,8 @@ def run(name, cmd, timeout, env=None, cwd=ROOT):
     with open(log, "w") as out:
         p = subprocess.Popen(cmd, stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, cwd=cwd,
                              env=dict(os.environ, **(env or {})), start_new_session=True)
+        with lock:
+            running.add(p)
         try:
             return p.wait(timeout), log
         except subprocess.TimeoutExpired:
@@ -84,10 +121,9 @@ def run(name, cmd, timeout, env=None, cwd=ROOT):
                 p.wait()
             out.write("\ntimeout after %d s\n" % timeout)
             return None, log
-        except KeyboardInterrupt:
-            os.killpg(p.pid, signal.SIGTERM)
-            p.wait()
-            raise
+        finally:
+            with lock:
+                running.discard(p)
 
 
 def simple(name, cmd, timeout, again=None, env=None):
@@ -105,12 +141,18 @@ BUILDS = {
     "build-asan": ("clang", ["-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false"]),
 }
 built = {}
+building = {folder: threading.Lock() for folder in BUILDS}
 
 
 def build(folder, targets=()):
     """Configures and builds once, all or these targets; gives whether it worked."""
-    if folder in built:
+    with building[folder]:
+        if folder not in built:
+            built[folder] = build_now(folder, targets)
         return built[folder]
+
+
+def build_now(folder, targets):
     compiler, options = BUILDS[folder]
     say("build with %s: %s" % (compiler, folder))
     setup = ["meson", "setup", folder] + options
@@ -120,8 +162,7 @@ def build(folder, targets=()):
         ok = status == 0
         if not ok:
             count("configure " + folder, 0, 1, log, "CC=%s %s" % (compiler, " ".join(setup)))
-    built[folder] = ok and simple("build " + folder, ["ninja", "-k", "0", "-C", folder, *targets], 1200)
-    return built[folder]
+    return ok and simple("build " + folder, ["ninja", "-k", "0", "-C", folder, *targets], 1200)
 
 
 def parse_tap(log, status):
@@ -145,8 +186,8 @@ def parse_tap(log, status):
     return passed, failed
 
 
-def meson_tests(folder, wanted, slower=1, args=()):
-    """Runs the tests of a build whose suites meet `wanted`, with `args` behind their own."""
+def meson_tests(folder, wanted, slower=1, args=(), more_env=None):
+    """Runs the tests of a build whose suites meet `wanted`, with `args` behind their own and `more_env` beside."""
     listing = subprocess.run(["meson", "introspect", "--tests", folder], cwd=ROOT, capture_output=True, text=True, check=True)
     tests = [t for t in json.loads(listing.stdout) if {s.split(":")[-1] for s in t["suite"]} & wanted]
 
@@ -154,14 +195,14 @@ def meson_tests(folder, wanted, slower=1, args=()):
         tier = next(s.split(":")[-1] for s in test["suite"] if s.split(":")[-1] in wanted)
         name = "%s %s %s" % (folder, tier, test["name"])
         test["cmd"] = test["cmd"] + list(args)
+        test["env"] = dict(test["env"], **(more_env or {}))
         status, log = run(name, test["cmd"], test["timeout"] * slower, test["env"], test["workdir"] or ROOT)
         return name, test, status, log
 
-    with ThreadPoolExecutor(CORES) as pool:
-        for name, test, status, log in pool.map(one, tests):
-            passed, failed = parse_tap(log, status) if test["protocol"] == "tap" else (int(status == 0), int(status != 0))
-            env = "".join("%s=%s " % kv for kv in test["env"].items())
-            count(name, passed, failed, log, env + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT) else c for c in test["cmd"]))
+    for name, test, status, log in in_parallel(one, tests):
+        passed, failed = parse_tap(log, status) if test["protocol"] == "tap" else (int(status == 0), int(status != 0))
+        env = "".join("%s=%s " % kv for kv in test["env"].items())
+        count(name, passed, failed, log, env + " ".join(os.path.relpath(c, ROOT) if c.startswith(ROOT) else c for c in test["cmd"]))
     return len(tests)
 
 
@@ -173,7 +214,7 @@ def group_build(_):
 def group_unit(_):
     if build("build"):
         say("unit and property tests, replayed corpora")
-        meson_tests("build", {"unit", "prop", "fuzz"})
+        meson_tests("build", {"unit", "prop", "fuzz"}, 2)
 
 
 def group_exhaustive(args):
@@ -181,8 +222,7 @@ def group_exhaustive(args):
         say("exhaustive checks")
         meson_tests("build", {"exhaustive"}, 10 if args.long else 2, ["wide"] if args.long else [])
     if args.long and build("build-asan"):
-        os.environ.update(ASAN_ENV)
-        meson_tests("build-asan", {"exhaustive"}, 10)
+        meson_tests("build-asan", {"exhaustive"}, 10, (), ASAN_ENV)
 
 
 def group_framac(args):
@@ -212,7 +252,7 @@ def group_mutants(args):
     simple("mutants check", ["tests/mutants/run", "--check"], 60)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip() or "0"
     cmd = ["tests/mutants/run", "--scratch", os.path.join(os.path.relpath(LOGS, ROOT), "mutants")]
-    cmd += [] if args.long else ["--seconds", "60", "--seed", commit]
+    cmd += [] if args.long else ["--seconds", str(MUTANTS_S), "--seed", commit]
     say("take out defences: %s" % ("all" if args.long else "in the order of commit %s" % commit[:12]))
     status, log = run("mutants", cmd, 3600 if args.long else 900)
     passed, failed = parse_tap(log, status)
@@ -247,8 +287,7 @@ def group_models(args):
 def group_asan(_):
     if build("build-asan"):
         say("unit and property tests under ASan and UBSan")
-        os.environ.update(ASAN_ENV)
-        meson_tests("build-asan", {"unit", "prop"}, 4)
+        meson_tests("build-asan", {"unit", "prop"}, 4, (), ASAN_ENV)
 
 
 def group_ct(args):
@@ -291,9 +330,8 @@ def group_valgrind(args):
         status, log = run(name, wrapper + test["cmd"], 1800, test["env"], test["workdir"] or ROOT)
         return name, test, status, log
 
-    with ThreadPoolExecutor(CORES) as pool:
-        for name, test, status, log in pool.map(one, tests):
-            count(name, int(status == 0), int(status != 0), log, " ".join(wrapper + test["cmd"]))
+    for name, test, status, log in in_parallel(one, tests):
+        count(name, int(status == 0), int(status != 0), log, " ".join(wrapper + test["cmd"]))
 
 
 def group_coverage(args):
@@ -367,7 +405,6 @@ def group_fuzz(args):
                      and os.path.isfile(os.path.join(folder, f)))
     entries = [t[len("fuzz_"):] for t in targets]
     seed = random.SystemRandom().randrange(1, 1 << 31) if args.long else 1
-    os.environ.update(ASAN_ENV)
     say("%d fuzz targets, %s, seed %d" % (len(targets), "five minutes each" if args.long else "a few seconds each", seed))
     total = {"libFuzzer": 0, "AFL++": 0}
 
@@ -396,29 +433,28 @@ def group_fuzz(args):
                 f.write(",".join(os.path.join(corpus, i) for i in inputs))
             cmd += ["-runs=%d" % owed, "-use_cmp=0", "-max_total_time=%d" % seconds, "-timeout=%d" % seconds]
             cmd += ["-seed_inputs=@" + os.path.relpath(names, ROOT)] if inputs else []
-        return ("libFuzzer", "fuzz_" + entry, cmd) + run("fuzz_" + entry, cmd, seconds + 300) + (owed,)
+        return ("libFuzzer", "fuzz_" + entry, cmd) + run("fuzz_" + entry, cmd, seconds + 300, ASAN_ENV) + (owed,)
 
     def by_afl(entry):
         much, seconds = (["--seconds", "150"], 150) if args.long else (["--executions", str(FUZZ_SMOKE[entry])], 600)
         cmd = ["tests/fuzz/afl"] + much + ["--out", os.path.join(os.path.relpath(LOGS, ROOT), "afl"), entry]
-        return ("AFL++", "afl " + entry, cmd) + run("afl " + entry, cmd, seconds + 900) + (1,)
+        return ("AFL++", "afl " + entry, cmd) + run("afl " + entry, cmd, seconds + 900, ASAN_ENV) + (1,)
 
     # AFL++ builds once, before two of it would.
-    if not simple("build build-afl", ["tests/fuzz/afl", "--build-only"] + ([] if args.long else list(FUZZ_SMOKE)), 1200):
+    if not simple("build build-afl", ["tests/fuzz/afl", "--build-only"] + ([] if args.long else list(FUZZ_SMOKE)), 1200, env=ASAN_ENV):
         return
     jobs = [(by_libfuzzer, e) for e in sorted(entries, key=lambda e: e not in FUZZ_CORES)]
     jobs += [(by_afl, e) for e in (entries if args.long else FUZZ_SMOKE)]
-    with ThreadPoolExecutor(CORES) as pool:
-        for kind, name, cmd, status, log, owed in pool.map(lambda job: job[0](job[1]), jobs):
-            n = executions(log)
-            total[kind] += n
-            if status == 0 and n < owed:
-                with open(log, "a") as f:
-                    f.write("\n%d of %d executions, and the time is over\n" % (n, owed))
-            is_good = status == 0 and n >= owed
-            count(name, int(is_good), int(not is_good), log, " ".join(cmd), fuzz_tail)
-            if args.long:
-                say("  %s: %d executions" % (name, n))
+    for kind, name, cmd, status, log, owed in in_parallel(lambda job: job[0](job[1]), jobs):
+        n = executions(log)
+        total[kind] += n
+        if status == 0 and n < owed:
+            with open(log, "a") as f:
+                f.write("\n%d of %d executions, and the time is over\n" % (n, owed))
+        is_good = status == 0 and n >= owed
+        count(name, int(is_good), int(not is_good), log, " ".join(cmd), fuzz_tail)
+        if args.long:
+            say("  %s: %d executions" % (name, n))
     say("fuzz: %d executions: %d by libFuzzer, %d by AFL++" % (sum(total.values()), total["libFuzzer"], total["AFL++"]))
 
 
@@ -438,23 +474,31 @@ def group_lint(args):
         jobs.append(("lint " + lint, cmd))
         if lint in ("layers", "symbols"):
             jobs.append(("lint %s self-test" % lint, ["tests/lint/" + lint, "--self-test"]))
-    with ThreadPoolExecutor(CORES) as pool:
-        list(pool.map(lambda job: simple(job[0], job[1], 1200), jobs))
+    list(in_parallel(lambda job: simple(job[0], job[1], 1200), sorted(jobs, key=lambda job: job[0] not in ("lint tidy", "lint cppcheck"))))
 
 
 def group_netns(_):
     if not build("build"):
         return
     folder = os.path.join(ROOT, "tests", "netns")
-    scripts = sorted(f for f in os.listdir(folder) if re.match(r"\d{3}-.*\.sh$", f))
-    for script in scripts:
+    scripts = sorted((f for f in os.listdir(folder) if re.match(r"\d{3}-.*\.sh$", f)), reverse=True)
+
+    def one(script):
         say("netns %s" % script)
-        cmd = ["bash", "tests/netns/" + script]
-        status, log = run("netns " + script, cmd, NETNS_TIMEOUT_S, {"JV_BUILD": os.path.join(ROOT, "build")})
+        status, log = run("netns " + script, ["bash", "tests/netns/" + script], NETNS_TIMEOUT_S, {"JV_BUILD": os.path.join(ROOT, "build")})
         if status == 77 and os.environ.get("JV_ALLOW_SKIP") == "1":
-            say("  skipped")
-            continue
+            say("  skipped %s" % script)
+            return
         count("netns " + script, int(status == 0), int(status != 0), log, "tests/netns/" + script)
+
+    def is_alone(script):
+        with open(os.path.join(folder, script), encoding="utf-8") as f:
+            return re.search(r"^# Alone: ", f.read(), re.M) is not None
+
+    alone = [f for f in scripts if is_alone(f)]
+    # Most of their time they wait.
+    list(in_parallel(one, [f for f in scripts if f not in alone], CORES + 1))
+    list(in_parallel(one, alone, 1))
 
 
 def group_soak(args):
@@ -476,17 +520,39 @@ def main():
         for name, what in GROUPS.items():
             print("%-10s %s" % (name, what))
         return 0
+    if sorted(["build"] + SIDE_BY_SIDE + ALONE) != sorted(GROUPS):
+        sys.exit("check.py: a group has no place in SIDE_BY_SIDE and ALONE, or has two")
     os.makedirs(LOGS, exist_ok=True)
     os.chdir(ROOT)
-    for group in GROUPS:
-        if not args.only or group in args.only:
-            before = Tally.passed, Tally.failed
+    signal.signal(signal.SIGINT, stop)
+    signal.signal(signal.SIGTERM, stop)
+    wanted = [g for g in GROUPS if not args.only or g in args.only]
+
+    def one(group):
+        here.group = group
+        tallies[group] = [0, 0]
+        began = time.monotonic()
+        try:
             globals()["group_" + group](args)
-            say("%s: %d passed, %d failed" % (group, Tally.passed - before[0], Tally.failed - before[1]))
-    for failure in Tally.failures:
+        except Exception:  # what a group did not finish has not passed
+            traceback.print_exc()
+            with lock:
+                tallies[group][1] += 1
+                failures.append("%s: %s" % (group, "./check --only " + group))
+        say("%s: %d passed, %d failed; took %d s" % (group, *tallies[group], time.monotonic() - began))
+
+    if "build" in wanted:
+        one("build")
+    with ThreadPoolExecutor(LANES) as pool:
+        list(pool.map(one, [g for g in SIDE_BY_SIDE if g in wanted]))
+    for group in [g for g in ALONE if g in wanted]:
+        one(group)
+    passed, failed = (sum(t[i] for t in tallies.values()) for i in (0, 1))
+    say("all: %d s of a core" % processor_s())
+    for failure in failures:
         print("failed: " + failure)
-    print("%d passed, %d failed" % (Tally.passed, Tally.failed), flush=True)
-    return 1 if Tally.failed or not Tally.passed else 0
+    print("%d passed, %d failed" % (passed, failed), flush=True)
+    return 1 if failed or not passed else 0
 
 
 sys.exit(main())

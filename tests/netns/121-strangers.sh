@@ -7,6 +7,7 @@
 #
 # Strangers cost a look-up: garbage, unknown locators, first messages without a MAC, and false proofs on the locators of the session
 # leave it working; the gateway's memory does not grow, and its counters account for every datagram that it read.
+# Alone: the flooder takes all of a core.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/streams.sh"
 

@@ -7,6 +7,7 @@
 #
 # Telemetry is not protocol: with all of it stalled a jump takes as long as before, what was lost is counted, and announced in the
 # stream as soon as there is room.
+# Alone: it compares times of jumps.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/streams.sh"
 

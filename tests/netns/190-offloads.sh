@@ -5,6 +5,7 @@
 #
 # What the kernel may do for many packets at once: with all of it, none of it at either end and checksums alone, contents are right, no
 # receiver finds a wrong checksum, and the status says what is used. Uncut packets of a host that forwards nothing fit one UDP message. The gateway's packet loop with real-time scheduling.
+# Alone: it moves as much as two cores can.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/streams.sh"
 

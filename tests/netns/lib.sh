@@ -8,6 +8,7 @@
 #   jvc: inner 10.99.0.2                                       jvg: inner 10.99.0.1
 #
 # A test: . lib.sh; topo_veth | topo_emu [DELAY_US] | topo_nat; write_configs; start_gateway; start_client; wait_attached; ...
+# ./check runs several side by side, but for those with a line `# Alone: why.` above.
 # Exit status: 0 passed, 77 cannot run here, anything else failed. What it made (namespaces, processes, files) goes with it.
 set -u
 
