@@ -470,7 +470,7 @@ def group_lint(args):
         if lint in ("symbols", "tidy", "analyzer"):
             if not build("build"):
                 continue
-            cmd.append("build")
+            cmd += (["--deep"] if lint == "tidy" and args.long else []) + ["build"]
         jobs.append(("lint " + lint, cmd))
         if lint in ("layers", "symbols"):
             jobs.append(("lint %s self-test" % lint, ["tests/lint/" + lint, "--self-test"]))
