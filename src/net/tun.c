@@ -219,6 +219,7 @@ enum jv_err jv_tun_open(const struct jv_tun_cfg *cfg, struct jv_tun **out, bool 
     enum jv_err err = open_device(tun);
     if (err == JV_E_OK) {
         choose_offloads(tun, cfg);
+        jv_bql_clear(tun->fd); /* nobody would tell that of an earlier process what is read */
     }
     if (err == JV_E_OK && adopted_out != NULL) {
         *adopted_out = existed && !tun->is_renewed;

@@ -38,6 +38,7 @@ struct jv_tun_counts {
 
 /*
  * Attach to the device `cfg->name`, creating it where it is missing. `adopted_out` (may be NULL): it existed. errno tells.
+ * An earlier process's bound is taken off.
  * A device of one queue where `has_queues` asks for several, or the other way round, is removed with its addresses and routes and made
  * anew: jv_tun_is_renewed().
  * JV_E_PERM: no CAP_NET_ADMIN. JV_E_EXISTS: another process holds it, or it is no TUN. JV_E_RANGE: name too long or empty.
