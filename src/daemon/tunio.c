@@ -10,16 +10,25 @@
 #include "split.h"
 #include "tun.h"
 
+/* A packet in `waiting`. */
+struct held {
+    uint32_t off, bytes;
+    struct jv_gso gso;
+};
+
 struct jv_tunio {
     struct jv_tun *tun;
     struct jv_tun *sparse; /* NULL: no lanes */
-    uint32_t sparse_run;   /* packets of it since the last one of the other */
+    struct held held[JV_BATCH_MAX];
+    uint32_t held_at, held_len; /* packets of `tun` that were read and did not go on yet */
+    uint32_t ahead;             /* so many sparse packets may go ahead of them */
     struct jv_split split;
     bool is_splitting;
     uint64_t refused;
     struct iovec iov[JV_BATCH_MAX + 2U];
     struct jv_merged groups[JV_BATCH_MAX];
     uint8_t gathered[JV_GSO_BYTES_MAX + 1U];
+    uint8_t waiting[(JV_GSO_BYTES_MAX + 1U) * 2U]; /* where one more fits, for half of it is free */
 };
 
 enum jv_err jv_tunio_open(struct jv_tun *tun, struct jv_tun *sparse, struct jv_tunio **out)
@@ -46,16 +55,16 @@ uint64_t jv_tunio_refused(const struct jv_tunio *io)
 
 bool jv_tunio_has_rest(const struct jv_tunio *io)
 {
-    return io->is_splitting;
+    return io->is_splitting || io->held_at < io->held_len;
 }
 
 /* ---- reading ---- */
 
-/* Cut what was read into `gathered`; returns how many slots are filled, 0: it was malformed. */
+/* Cut what was read to `packet`; returns how many slots are filled, 0: it was malformed. */
 static uint32_t cut(struct jv_tunio *io, struct jv_slot *slots, uint32_t n,
-                    const struct jv_gso *gso, uint32_t bytes)
+                    const struct jv_gso *gso, uint8_t *packet, uint32_t bytes)
 {
-    if (!jv_split_begin(&io->split, gso, io->gathered, bytes)) {
+    if (!jv_split_begin(&io->split, gso, packet, bytes)) {
         io->refused++;
         return 0;
     }
@@ -64,32 +73,90 @@ static uint32_t cut(struct jv_tunio *io, struct jv_slot *slots, uint32_t n,
     return filled;
 }
 
-static void stamp(struct jv_slot *slots, uint32_t n, struct jv_instant now)
+static uint32_t read_packet(struct jv_tunio *io, struct jv_tun *tun, uint8_t *packet,
+                            struct jv_gso *gso)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        slots[i].received = now;
-    }
+    io->iov[1] = (struct iovec){packet, JV_GSO_BYTES_MAX + 1U};
+    return jv_tun_read(tun, io->iov, 2, gso);
 }
 
 /* Until the slots are full, many packets have come at once, or nothing waits. */
-static uint32_t read_queue(struct jv_tunio *io, struct jv_tun *tun, struct jv_slot *slots,
-                           uint32_t n)
+static uint32_t read_queue(struct jv_tunio *io, struct jv_slot *slots, uint32_t n)
 {
     uint32_t filled = 0;
     /* The bound counts packets, so that a stream of malformed ones cannot hold the loop. */
     for (uint32_t tries = 0; tries < n && filled < n; tries++) {
         struct jv_gso gso;
-        io->iov[1] = (struct iovec){io->gathered, sizeof(io->gathered)};
-        uint32_t bytes = jv_tun_read(tun, io->iov, 2, &gso);
+        uint32_t bytes = read_packet(io, io->tun, io->gathered, &gso);
         if (bytes == 0) {
             break;
         }
-        filled += cut(io, &slots[filled], n - filled, &gso, bytes);
+        filled += cut(io, &slots[filled], n - filled, &gso, io->gathered, bytes);
         if (gso.kind != JV_GSO_NONE) {
             break; /* they go on their way before the next ones are fetched */
         }
     }
     return filled;
+}
+
+/* Packets of the lane of large flows: one that is not cut, or small ones. */
+static void hold(struct jv_tunio *io)
+{
+    uint32_t used = 0;
+    io->held_at = io->held_len = 0;
+    io->ahead = JV_TUNIO_SPARSE_MAX;
+    while (io->held_len < JV_BATCH_MAX && used <= JV_GSO_BYTES_MAX) {
+        struct held *held = &io->held[io->held_len];
+        held->off = used;
+        held->bytes = read_packet(io, io->tun, io->waiting + used, &held->gso);
+        if (held->bytes == 0) {
+            break;
+        }
+        used += held->bytes;
+        io->held_len++;
+        if (held->gso.kind != JV_GSO_NONE) {
+            break;
+        }
+    }
+}
+
+/* 0: nothing may go ahead of what is held any more. */
+static uint32_t read_sparse(struct jv_tunio *io, struct jv_slot *slots, uint32_t n)
+{
+    uint32_t filled = 0;
+    while (io->ahead > 0 && filled < n && !io->is_splitting) {
+        struct jv_gso gso;
+        uint32_t bytes = read_packet(io, io->sparse, io->gathered, &gso);
+        io->ahead = bytes == 0 ? 0 : io->ahead - 1;
+        if (bytes > 0) {
+            filled += cut(io, &slots[filled], n - filled, &gso, io->gathered, bytes);
+        }
+    }
+    return filled;
+}
+
+static uint32_t release(struct jv_tunio *io, struct jv_slot *slots, uint32_t n)
+{
+    uint32_t filled = 0;
+    while (io->held_at < io->held_len && filled < n && !io->is_splitting) {
+        const struct held *held = &io->held[io->held_at++];
+        filled +=
+            cut(io, &slots[filled], n - filled, &held->gso, io->waiting + held->off, held->bytes);
+    }
+    return filled;
+}
+
+/*
+ * What is read of a large flow is held until the sparse lane was found empty: a flow that became large an instant ago put its earlier
+ * packets there before. Looked at in the other order, both may come in between: measured, with a reader that is always awake, of 4 to 16 % of such flows.
+ */
+static uint32_t read_lanes(struct jv_tunio *io, struct jv_slot *slots, uint32_t n)
+{
+    if (io->held_at == io->held_len) {
+        hold(io);
+    }
+    uint32_t filled = read_sparse(io, slots, n);
+    return filled > 0 ? filled : release(io, slots, n);
 }
 
 uint32_t jv_tunio_read(struct jv_tunio *io, struct jv_instant now, struct jv_slot *slots,
@@ -99,18 +166,14 @@ uint32_t jv_tunio_read(struct jv_tunio *io, struct jv_instant now, struct jv_slo
     if (io->is_splitting) {
         filled = jv_split_next(&io->split, slots, n);
         io->is_splitting = !jv_split_is_done(&io->split);
-        stamp(slots, filled, now);
-        return filled;
+    } else if (io->sparse != NULL) {
+        filled = read_lanes(io, slots, n);
+    } else {
+        filled = read_queue(io, slots, n);
     }
-    if (io->sparse != NULL && io->sparse_run < JV_TUNIO_SPARSE_MAX) {
-        filled = read_queue(io, io->sparse, slots, n);
-        io->sparse_run += filled;
+    for (uint32_t i = 0; i < filled; i++) {
+        slots[i].received = now;
     }
-    if (filled == 0) {
-        filled = read_queue(io, io->tun, slots, n);
-        io->sparse_run = 0;
-    }
-    stamp(slots, filled, now);
     return filled;
 }
 

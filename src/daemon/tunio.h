@@ -8,7 +8,7 @@
  * A packet is read into one place that stays in the processor's cache, and its segments are copied from there to where they are sealed:
  * measured, that costs less than having the kernel scatter them.
  *
- * Owns     one packet that is not cut to its end yet; no device, no buffer of the core.
+ * Owns     packets that were read and did not go on yet; no device, no buffer of the core.
  * Limits   JV_BATCH_MAX slots a call; JV_TUNIO_SPARSE_MAX sparse packets in a row.
  * Threads  the loop's. Nothing is allocated per packet.
  */
@@ -20,15 +20,15 @@
 #include "errors.h"
 #include "instant.h"
 
-/* More than a queue of the kernel holds (500), so that what stood there before a packet of the other queue is read before it. */
+/* More than a queue of the kernel holds (500): what stood there when a packet of the other queue was read goes on before it. */
 #define JV_TUNIO_SPARSE_MAX 512U
 
 struct jv_tun;
 struct jv_tunio;
 
 /*
- * Both stay the caller's and outlive the tunio. `sparse` is the queue of sparse flows (lanes.h), which is read to its end before each
- * packet of `tun`, or batch of small ones; NULL: there is one queue. Written is to `tun` alone.
+ * Both stay the caller's and outlive the tunio. `sparse` is the queue of sparse flows (lanes.h), which goes on to its end before each
+ * packet of `tun`, or batch of small ones, that is read; NULL: there is one queue. Written is to `tun` alone.
  */
 JV_MUST_USE enum jv_err jv_tunio_open(struct jv_tun *tun, struct jv_tun *sparse,
                                       struct jv_tunio **out);
@@ -39,7 +39,7 @@ uint32_t jv_tunio_read(struct jv_tunio *io, struct jv_instant now, struct jv_slo
                        uint32_t n);
 /* Packets of the device that were dropped because they are too long for a slot, or are not what the kernel says of them. */
 uint64_t jv_tunio_refused(const struct jv_tunio *io);
-/* Part of a packet waits here and wakes no poll: call jv_tunio_read() again before sleeping. */
+/* A packet, or part of one, waits here and wakes no poll: call jv_tunio_read() again before sleeping. */
 bool jv_tunio_has_rest(const struct jv_tunio *io);
 /* Write slots[0..n), whose packets are changed by it. What the device refuses is dropped and counted (jv_tun_counts). */
 void jv_tunio_write(struct jv_tunio *io, struct jv_slot *slots, uint32_t n);

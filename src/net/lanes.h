@@ -6,9 +6,9 @@
  *
  * An eBPF program chooses the queue of each packet that the device gets. It keeps for each flow, which it knows by a hash of addresses,
  * protocol and ports, how much it sent in the running 17 ms. A flow that sent an uncut packet, or more than JV_LANES_SPARSE_BYTES in
- * that time, is in lane JV_LANE_BULK until it has not done so for JV_LANES_HOLD_MS; all others are in lane JV_LANE_SPARSE. Who reads the
- * sparse lane to its end before each packet of the other one keeps the order within flows: a flow goes to the bulk lane behind its own
- * packets, and comes back long after the last of them was read.
+ * that time, is in lane JV_LANE_BULK until it has not done so for JV_LANES_HOLD_MS; all others are in lane JV_LANE_SPARSE. Who takes a
+ * packet of the bulk lane, then reads the sparse lane to its end, and handles that packet last keeps the order within flows: what its flow
+ * sent while it was sparse stands there by then, and it comes back long after the last of its packets in the bulk lane was read.
  *
  * Owns     the program until it is attached; then the device does.
  * Limits   flows that meet in one of 1024 places of the table are one flow. Fragments and what is neither TCP nor UDP are told apart by
