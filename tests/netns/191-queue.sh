@@ -58,19 +58,19 @@ is_line() { "jv_$1" status "$1" | grep -qx "  queue: $2"; }
 queues_of() { in_ns "$1" ip -json -details link show "jv$1" | jq -r '.[0].linkinfo.info_data | "\(.numqueues // 1)"'; }
 index_of() { in_ns "$1" cat "/sys/class/net/jv$1/ifindex"; }
 
-# work MIB: transfers with a ping beside them.
+# work MIB [LOST_MAX]: transfers with a ping beside them, of which so many percent may be lost.
 work() {
-    rm -f "$W/flows.log"
+    local lost
+    rm -f "$W/flows.log" "$W/ping.log"
     spawn flows g python3 "$W/flows.py" server "$INNER_G" "$1"
     wait_for 10 grep -q ready "$W/flows.log" || fail 'the server does not come up'
-    spawn ping c ping -i 0.01 -W 2 -q "$INNER_G"
+    spawn ping c ping -c "$(($1 * 2))" -i 0.01 -W 3 -q "$INNER_G"
     in_ns c python3 "$W/flows.py" client "$INNER_G" "$1" >"$W/client-flows.log" 2>&1 || fail 'a transfer is not right'
     wait "$(pid_of flows)" || fail 'the transfer to the gateway is not right'
-    stop ping INT
-    say "$(grep -E 'loss|rtt' "$W/ping.log" | tail -n 2 | tr '\n' ' ')"
-    need 'a ping is lost' test "$(grep -c ' 0% packet loss' "$W/ping.log")" = 1
-    need 'the ping did not run' test "$(awk '/packets transmitted/ { print $1 }' "$W/ping.log")" -ge 5
-    rm -f "$W/ping.log"
+    wait "$(pid_of ping)"
+    say "$(grep -E 'loss|rtt' "$W/ping.log" | tr '\n' ' ')"
+    lost=$(sed -n 's/.* \([0-9.]*\)% packet loss.*/\1/p' "$W/ping.log")
+    need 'pings are lost' test "${lost%.*}" -le "${2:-0}"
 }
 
 # start_both: waits for the session; client.log and gateway.log are of this start alone.
@@ -134,7 +134,8 @@ restart() {
         need "$end: not as it should be with Queue = $1" is_queue $end "$3" "$4" null
         need "$end: the line is not that: $("jv_$end" status $end | grep queue:)" is_line $end "$5"
     done
-    work 16
+    # In the device's order one queue of 500 packets is for all.
+    if [ "$3" = true ]; then work 16; else work 16 25; fi
 }
 CLIENT_TOP='Queue = fair' GATEWAY_TOP='Queue = fair'
 write_configs
@@ -161,7 +162,7 @@ if [ "$(cat /proc/sys/kernel/unprivileged_bpf_disabled 2>/dev/null || echo 0)" !
             is_line $end "in the device's order; not as wanted: Operation not permitted"
     done
     need 'the client does not tell it' grep -q 'jvc: packets wait in the order of the device: Operation not permitted' "$W/client.log"
-    work 16
+    work 16 25
     JVD=$JVD_RIGHT
     restart fair 'made anew' true 2097152 "$fair"
 fi
@@ -183,6 +184,7 @@ for _ in 1 2 3 4 5; do
     sleep 0.1
     kill -CONT "$(pid_of client)"
 done
+rm -f "$W/ping.log"
 spawn ping c ping -i 0.01 -c 100 -W 2 -q "$INNER_G"
 wait "$(pid_of ping)" || fail 'no ping beside the transfer'
 say "$(grep -E 'loss|rtt' "$W/ping.log" | tail -n 2 | tr '\n' ' '), $(($(queue c drops) - before)) packets met the bound"
