@@ -24,6 +24,7 @@ struct jv_slot {
     uint8_t *buf; /* start of the buffer */
     /* buf is no buffer of the pool: the packet's bytes may be changed, and are gone after the batch. */
     bool is_borrowed;
+    bool is_handed;            /* it came from another shard of this gateway */
     uint32_t off, len;         /* first byte of the packet in buf; its bytes */
     uint32_t link;             /* datagrams: handle of the socket, as LINK_ADDED announced it */
     struct jv_endpoint remote; /* datagrams: the peer's address */

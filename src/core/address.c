@@ -54,11 +54,10 @@ static struct jv_prefix network(const struct jv_prefix *pool)
     return p;
 }
 
-void jv_addresses_init(struct jv_addresses *a, void *mem, const struct jv_prefix *pool4,
+void jv_addresses_plan(struct jv_addresses *a, const struct jv_prefix *pool4,
                        const struct jv_prefix *pool6)
 {
     memset(a, 0, sizeof *a);
-    a->slots = mem;
     a->len = jv_addresses_count(pool4, pool6);
     if (a->len == 0) {
         return;
@@ -70,13 +69,45 @@ void jv_addresses_init(struct jv_addresses *a, void *mem, const struct jv_prefix
     }
     a->pool4 = network(pool4);
     a->pool6 = network(pool6);
+    a->first = a->step = 1;
+}
+
+/* The broadcast address of the pool, or of its first /16; else one that is taken anyway. */
+static uint32_t last(const struct jv_addresses *a)
+{
+    return a->pool4.ip.family == JV_AF_4 ? a->len - 1 : a->gateway;
+}
+
+void jv_addresses_init(struct jv_addresses *a, void *mem, const struct jv_prefix *pool4,
+                       const struct jv_prefix *pool6)
+{
+    jv_addresses_plan(a, pool4, pool6);
+    if (a->len == 0) {
+        return;
+    }
+    a->slots = mem;
     a->slots[0].taken = true;
     a->slots[a->gateway].taken = true;
-    if (pool4->ip.family == JV_AF_4) {
-        a->slots[a->len - 1].taken =
-            true; /* the broadcast address of the pool, or of its first /16 */
+    a->slots[last(a)].taken = true;
+}
+
+uint32_t jv_addresses_drawn(const struct jv_addresses *a, uint32_t shard, uint32_t shards)
+{
+    uint32_t n = a->len > shard ? (a->len - 1 - shard) / shards + 1 : 0;
+    const uint32_t others[] = {0, a->gateway, last(a)};
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(others); i++) {
+        bool is_counted = i > 0 && (others[i] == 0 || others[i] == others[i - 1]);
+        n -= n > 0 && !is_counted && others[i] % shards == shard ? 1 : 0;
     }
-    a->next = 1;
+    return n;
+}
+
+void jv_addresses_share(struct jv_addresses *a, uint32_t shard, uint32_t shards)
+{
+    if (shards > 1) {
+        a->first = shard;
+        a->step = shards;
+    }
 }
 
 static bool is_free(const struct jv_address_slot *slot, uint64_t owner, struct jv_instant now)
@@ -90,8 +121,7 @@ enum jv_err jv_addresses_take(struct jv_addresses *a, uint64_t owner, struct jv_
                               uint32_t *idx_out)
 {
     uint32_t found = 0;
-    for (uint32_t i = 0; i < a->len; i++) {
-        uint32_t idx = (a->next + i) % a->len;
+    for (uint32_t idx = a->first; idx < a->len; idx += a->step) {
         const struct jv_address_slot *slot = &a->slots[idx];
         if (slot->owner == owner && !slot->taken) {
             found = idx;
@@ -112,8 +142,7 @@ enum jv_err jv_addresses_take(struct jv_addresses *a, uint64_t owner, struct jv_
     return JV_E_OK;
 }
 
-/* False: `ip` is none of the pool's indices. */
-static bool index_of(const struct jv_addresses *a, const struct jv_ip *ip, uint32_t *idx_out)
+bool jv_addresses_find(const struct jv_addresses *a, const struct jv_ip *ip, uint32_t *idx_out)
 {
     const struct jv_prefix *pool = ip->family == JV_AF_4 ? &a->pool4 : &a->pool6;
     if (a->len == 0 || pool->ip.family == JV_AF_NONE || !jv_prefix_has(pool, ip)) {
@@ -130,7 +159,7 @@ bool jv_addresses_is_taken(const struct jv_addresses *a, const struct jv_ip *ip,
                            uint64_t *owner_out)
 {
     uint32_t idx = 0;
-    if (!index_of(a, ip, &idx) || !a->slots[idx].taken) {
+    if (!jv_addresses_find(a, ip, &idx) || !a->slots[idx].taken) {
         return false;
     }
     *owner_out = a->slots[idx].owner;
@@ -141,7 +170,7 @@ void jv_addresses_release(struct jv_addresses *a, const struct jv_ip *ip, uint64
                           struct jv_instant now)
 {
     uint32_t idx = 0;
-    if (index_of(a, ip, &idx) && a->slots[idx].taken && a->slots[idx].owner == owner) {
+    if (jv_addresses_find(a, ip, &idx) && a->slots[idx].taken && a->slots[idx].owner == owner) {
         jv_addresses_free(a, idx, now);
     }
 }
@@ -149,7 +178,7 @@ void jv_addresses_release(struct jv_addresses *a, const struct jv_ip *ip, uint64
 enum jv_err jv_addresses_reserve(struct jv_addresses *a, const struct jv_ip *ip, uint64_t owner)
 {
     uint32_t idx = 0;
-    if (!index_of(a, ip, &idx)) {
+    if (!jv_addresses_find(a, ip, &idx)) {
         return JV_E_RANGE;
     }
     if (a->slots[idx].taken && a->slots[idx].owner != owner) {

@@ -5,7 +5,8 @@
  * address -- inner addresses of a gateway: the pool that sessions draw from, and the table that finds a session by inner destination.
  *
  * Pool     one index names a host in both families: base + index. Index 0 is the network, the gateway's own is never given out. A
- *          freed index rests JV_ADDRESS_REST_MS before another owner gets it; the same owner has it back at once.
+ *          freed index rests JV_ADDRESS_REST_MS before another owner gets it; the same owner has it back at once. Shards of one gateway
+ *          draw each from indices of its own.
  * Routes   longest prefix match by one look-up for each prefix length in use; a host route is found first.
  * Owns     memory given at init. Bounds: JV_POOL_MAX indices; `cap` routes.
  * Threads  one.
@@ -30,7 +31,7 @@ struct jv_addresses {
     struct jv_prefix pool4, pool6; /* network, host bits zero */
     uint32_t len;                  /* indices, 0: no pool */
     uint32_t gateway;              /* index of the gateway's own address */
-    uint32_t next;                 /* where the search goes on */
+    uint32_t first, step;          /* indices that are drawn: first, first + step, ... */
 };
 
 /* Indices that these pools give, the gateway's own address among them; family NONE: no pool of that family. */
@@ -39,12 +40,21 @@ size_t jv_addresses_bytes(uint32_t count);
 /* Host bits of a pool name the gateway's own address; none: the first host. */
 void jv_addresses_init(struct jv_addresses *a, void *mem, const struct jv_prefix *pool4,
                        const struct jv_prefix *pool6);
+/* Of `shards` pools alike this is number `shard`: it draws only its own indices (shard.h). Before the first one is taken. */
+void jv_addresses_share(struct jv_addresses *a, uint32_t shard, uint32_t shards);
+/* What jv_addresses_init() finds out, without memory: enough for jv_addresses_find() and jv_addresses_drawn(). */
+void jv_addresses_plan(struct jv_addresses *a, const struct jv_prefix *pool4,
+                       const struct jv_prefix *pool6);
+/* Indices that number `shard` of `shards` may draw, fixed addresses among them. */
+uint32_t jv_addresses_drawn(const struct jv_addresses *a, uint32_t shard, uint32_t shards);
 /* An index for `owner` (not 0): the one it had, else one that is free and rested. JV_E_FULL. */
 JV_MUST_USE enum jv_err jv_addresses_take(struct jv_addresses *a, uint64_t owner,
                                           struct jv_instant now, uint32_t *idx_out);
 /* Mark a given index as taken, for fixed addresses inside the pool. JV_E_RANGE, JV_E_EXISTS. */
 JV_MUST_USE enum jv_err jv_addresses_reserve(struct jv_addresses *a, const struct jv_ip *ip,
                                              uint64_t owner);
+/* False: `ip` is none of the pool's indices. */
+bool jv_addresses_find(const struct jv_addresses *a, const struct jv_ip *ip, uint32_t *idx_out);
 /* Whether `ip` is an index of the pool that somebody has; `owner_out` is 0 for the gateway itself. */
 bool jv_addresses_is_taken(const struct jv_addresses *a, const struct jv_ip *ip,
                            uint64_t *owner_out);

@@ -39,6 +39,11 @@ void jv_birth_refused(struct jv_core *core, struct jv_session *s, enum jv_why wh
 
 /* ---- gateway ---- */
 
+/* What this shard lets in of what the gateway does. */
+void jv_birth_divide(struct jv_core *core);
+/* It is time for another secret of cookies. */
+void jv_birth_rotate_cookies(struct jv_core *core);
+/* Message 1, also one that another shard read and found to be of a user whose home is here. */
 void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, struct jv_slot *slot,
                       struct jv_out *out);
 /* A traffic datagram for a half-open entry: if it verifies and confirms, there is a session. Consumes the slot. */

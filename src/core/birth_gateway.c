@@ -2,10 +2,12 @@
 #include <string.h>
 
 #include "birth.h"
+#include "handoff.h"
 #include "locator.h"
 #include "pathsize.h"
 #include "reattach.h"
 #include "session.h"
+#include "shard.h"
 #include "tunnel.h"
 #include "users.h"
 
@@ -28,14 +30,34 @@ static void record_refusal(struct jv_core *core, const struct jv_user *user, enu
 
 /* ---- message 1 ---- */
 
-static const struct jv_rate births_of_all = {JV_BIRTHS_PER_S, 1, JV_BIRTHS_PER_S};
+void jv_birth_divide(struct jv_core *core)
+{
+    uint32_t n = core->cfg.shards;
+    uint32_t births = jv_shard_share(JV_BIRTHS_PER_S, n);
+    core->births_rate = (struct jv_rate){births, 1, births};
+    core->source_rate = (struct jv_rate){jv_shard_share(JV_BIRTHS_SOURCE_PER_S, n), 1,
+                                         jv_shard_share(JV_BIRTHS_SOURCE_BURST, n)};
+}
+
+void jv_birth_rotate_cookies(struct jv_core *core)
+{
+    struct jv_key secret;
+    if (!jv_core_is_alone(core)) {
+        /* The client that got a cookie draws another locator, and comes to another shard with it. */
+        jv_cookies_follow(&core->cookies, core->now, &core->cfg.cookie_seed);
+        return;
+    }
+    jv_core_random(core, secret.b, sizeof secret.b);
+    jv_cookies_rotate(&core->cookies, core->now, &secret);
+    jv_wipe(&secret, sizeof secret);
+}
 
 /* Half of the table, or half of what may be computed in a second, is taken: from here on only senders with an address count. */
 static bool is_under_load(const struct jv_core *core)
 {
     struct jv_bucket births = core->births;
-    bool has_token = jv_bucket_take(&births, &births_of_all, core->now);
-    return !has_token || births.credit < JV_BIRTHS_PER_S / 2 * JV_NS_PER_S ||
+    bool has_token = jv_bucket_take(&births, &core->births_rate, core->now);
+    return !has_token || births.credit < core->births_rate.count / 2 * JV_NS_PER_S ||
            core->half_open.used >= (core->cfg.half_open_max + 1) / 2;
 }
 
@@ -247,8 +269,7 @@ static enum jv_drop add_half_open(struct jv_core *core, struct first_message *m,
 static bool is_within_source_limit(struct jv_core *core, struct jv_sources *sources,
                                    const struct jv_slot *slot)
 {
-    static const struct jv_rate of_source = {JV_BIRTHS_SOURCE_PER_S, 1, JV_BIRTHS_SOURCE_BURST};
-    return jv_sources_take(sources, &of_source, core->now, &slot->remote.ip);
+    return jv_sources_take(sources, &core->source_rate, core->now, &slot->remote.ip);
 }
 
 /* Cheap before dear: length, keyed MAC, look-up, cookie; only then any Diffie-Hellman. */
@@ -276,7 +297,8 @@ void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, stru
         return;
     }
     uint8_t cookie[JV_COOKIE_BYTES];
-    bool needs_cookie = is_under_load(core) || !is_within_source_limit(core, &core->sources, slot);
+    bool needs_cookie = is_under_load(core) ||
+                        (!slot->is_handed && !is_within_source_limit(core, &core->sources, slot));
     if (needs_cookie && !is_mac2_valid(core, msg, &slot->remote, cookie)) {
         send_cookie(core, header, slot, out);
         jv_core_drop(core, slot, JV_DROP_COOKIE);
@@ -287,7 +309,7 @@ void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, stru
         return;
     }
     if ((needs_cookie && !is_within_source_limit(core, &core->proven, slot)) ||
-        !jv_bucket_take(&core->births, &births_of_all, core->now)) {
+        (!slot->is_handed && !jv_bucket_take(&core->births, &core->births_rate, core->now))) {
         jv_core_drop(core, slot, JV_DROP_BIRTH_RATE);
         return;
     }
@@ -301,11 +323,19 @@ void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, stru
         drop =
             JV_DROP_COOKIE; /* recorded elsewhere: MAC2 was made for it, the sealed payload was not */
     }
+    uint32_t home = core->cfg.shard;
     if (drop == JV_DROP_CONSUMED) {
+        home = jv_shard_of_key(&core->users[m.user].user.public_key, core->cfg.shards);
+    }
+    if (home != core->cfg.shard) {
+        drop = JV_DROP_BIRTH_UNKNOWN_KEY; /* unless it goes on */
+    } else if (drop == JV_DROP_CONSUMED) {
         drop = add_half_open(core, &m, header, slot, hash, out);
     }
     jv_wipe(&m, sizeof m);
-    jv_core_drop(core, slot, drop);
+    if (!jv_handoff(core, slot, home, false, out)) {
+        jv_core_drop(core, slot, drop);
+    }
 }
 
 void jv_birth_half_open_expire(struct jv_core *core, struct jv_half_open *half_open)

@@ -217,6 +217,8 @@
 #define JV_TOO_BIG_PER_S 20U
 /* Fragments of one inner packet: 1800 bytes over a path of the floor. */
 #define JV_FRAGMENTS_MAX 4U
+/* Cores of one gateway, a thread each: the machines that more would help are not those that this is for. */
+#define JV_SHARDS_MAX 16U
 /* Rows that one dispatch may apply: TR-28 takes three, an end one more; a loop without progress of time is a bug. */
 #define JV_ROWS_MAX 8U
 #define JV_NAME_BYTES 32U

@@ -192,7 +192,8 @@ static enum jv_err gateway_command(struct jv_core *core, const struct jv_command
         deny_births(core, out);
         return JV_E_OK;
     case JV_CMD_USERS:
-        return jv_users_replace(core, command->users, command->users_len, out);
+        return command->is_trial ? jv_users_check(core, command->users, command->users_len)
+                                 : jv_users_replace(core, command->users, command->users_len, out);
     case JV_CMD_ENDPOINTS:
     case JV_CMD_UP:
     case JV_CMD_SWITCH:

@@ -6,6 +6,7 @@
 #include "birth.h"
 #include "client_state.h"
 #include "csum.h"
+#include "handoff.h"
 #include "hint.h"
 #include "inner.h"
 #include "jump.h"
@@ -21,6 +22,7 @@
 #include "request.h"
 #include "resend.h"
 #include "session.h"
+#include "shard.h"
 #include "snapshot.h"
 #include "state.h"
 #include "tunnel.h"
@@ -69,7 +71,7 @@ struct jv_order *jv_core_order(struct jv_out *out, enum jv_order_kind kind,
 
 uint64_t jv_core_next_seq(struct jv_core *core)
 {
-    return core->seq++;
+    return core->cfg.next_seq != NULL ? core->cfg.next_seq(core->cfg.next_seq_arg) : core->seq++;
 }
 
 /* ---- buffers: a high-water mark and a stack of returned ones, so that unused pages stay untouched ---- */
@@ -269,10 +271,7 @@ static void expire_own(struct jv_core *core, struct jv_out *out)
         jv_snapshot_sweep(core, out);
     }
     if (jv_is_due(jv_cookies_deadline(&core->cookies), core->now)) {
-        struct jv_key secret;
-        jv_core_random(core, secret.b, sizeof secret.b);
-        jv_cookies_rotate(&core->cookies, core->now, &secret);
-        jv_wipe(&secret, sizeof secret);
+        jv_birth_rotate_cookies(core);
     }
 }
 
@@ -314,6 +313,18 @@ bool jv_core_denies_births(const struct jv_core *core)
 struct jv_instant jv_core_deadline(const struct jv_core *core)
 {
     return jv_heap_first(&core->deadlines, NULL);
+}
+
+/* ---- batches ---- */
+
+static enum jv_err end_batch(struct jv_core *core, const struct jv_batch *batch, uint32_t from,
+                             struct jv_out *out)
+{
+    jv_core_settle(core, out);
+    if (batch->done > from && batch->slots[from].is_handed) {
+        core->count.handed_in += batch->done - from;
+    }
+    return batch->done == batch->len ? JV_E_OK : JV_E_AGAIN;
 }
 
 /* ---- datagrams ---- */
@@ -469,7 +480,10 @@ static void gateway_session_datagram(struct jv_core *core, const struct jv_heade
         return;
     }
     if (!is_known) {
-        jv_core_drop(core, slot, JV_DROP_UNKNOWN_LOCATOR);
+        uint32_t shard = jv_shard_of_locator(header->locator, core->cfg.shards);
+        if (!jv_handoff(core, slot, shard, false, out)) {
+            jv_core_drop(core, slot, JV_DROP_UNKNOWN_LOCATOR);
+        }
         return;
     }
     if (is_half_open) {
@@ -520,7 +534,9 @@ enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now, struc
 {
     core->now = now;
     jv_wake_notice(core, out);
-    while (batch->done < batch->len && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
+    uint32_t from = batch->done;
+    uint32_t end = jv_handoff_reach(core, batch, out);
+    while (batch->done < end && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
         one_datagram(core, &batch->slots[batch->done], out);
         batch->done++;
         if (core->ends_pending > 0) {
@@ -528,11 +544,21 @@ enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now, struc
                 core, out); /* what an end gives back is within the room of this one datagram */
         }
     }
-    jv_core_settle(core, out);
-    return batch->done == batch->len ? JV_E_OK : JV_E_AGAIN;
+    return end_batch(core, batch, from, out);
 }
 
 /* ---- packets ---- */
+
+/* For no session of this core. */
+JV_COLD static void packet_elsewhere(struct jv_core *core, struct jv_slot *slot,
+                                     const struct jv_inner *inner, struct jv_out *out)
+{
+    uint32_t shard;
+    if (jv_core_is_alone(core) || !jv_handoff_find(core, &inner->destination, &shard) ||
+        !jv_handoff(core, slot, shard, true, out)) {
+        jv_core_drop(core, slot, JV_DROP_INNER_NO_SESSION);
+    }
+}
 
 static void one_packet(struct jv_core *core, struct jv_slot *slot, struct jv_out *out)
 {
@@ -551,7 +577,7 @@ static void one_packet(struct jv_core *core, struct jv_slot *slot, struct jv_out
     bool found = jv_core_is_client(core) || jv_routes_find(&core->routes, &inner.destination, &idx);
     struct jv_session *s = found ? jv_slab_at(&core->sessions, idx, NULL) : NULL;
     if (s == NULL) {
-        jv_core_drop(core, slot, JV_DROP_INNER_NO_SESSION);
+        packet_elsewhere(core, slot, &inner, out);
     } else if (s->state == JV_ST_BIRTH || s->state == JV_ST_TERMINATED) {
         jv_core_drop(core, slot, JV_DROP_NOT_ATTACHED);
     } else if (jv_core_is_client(core) && !jv_tunnel_may_leave(core, s, &inner, &drop)) {
@@ -566,10 +592,11 @@ enum jv_err jv_core_packets(struct jv_core *core, struct jv_instant now, struct 
 {
     core->now = now;
     jv_wake_notice(core, out);
-    while (batch->done < batch->len && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
+    uint32_t from = batch->done;
+    uint32_t end = jv_handoff_reach(core, batch, out);
+    while (batch->done < end && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
         one_packet(core, &batch->slots[batch->done], out);
         batch->done++;
     }
-    jv_core_settle(core, out);
-    return batch->done == batch->len ? JV_E_OK : JV_E_AGAIN;
+    return end_batch(core, batch, from, out);
 }

@@ -10,6 +10,8 @@
  *          returns them with jv_core_give(); everything else in `out` is a copy. Borrowed datagrams may come out in `out->tun`: what
  *          they were borrowed from must stay as it is until that is written.
  * Errors   JV_E_AGAIN: batch calls have finished the slots before batch->done, single inputs have done nothing; drain `out`, call again.
+ * Shards   a gateway may be several cores: cfg.shard of cfg.shards. What arrives at one and belongs to another is in out->handoff; the caller
+ *          gives it to that one as a batch of its own, is_handed in each slot, through the same call. `link` must mean the same there.
  * Order    within one wake-up: datagrams, packets, commands, then jv_core_expire(): an answer that has arrived is not late.
  * Threads  one thread a core.
  */
@@ -60,6 +62,9 @@ struct jv_core_cfg {
     uint32_t buffers;
     uint64_t first_seq; /* of the first record; > 0 */
     uint64_t jitter_seed;
+    /* Gives the seq of each record in place of first_seq and its followers; within the core's calls only. NULL: the core counts by itself. */
+    uint64_t (*next_seq)(void *arg);
+    void *next_seq_arg;
     uint32_t mtu; /* inner MTU: JV_MTU_MIN..JV_MTU_MAX */
     uint8_t
         dscp; /* outer DS codepoint of every datagram, 0..63; JV_DSCP_COPY: that of the inner packet, 0 without one */
@@ -71,8 +76,14 @@ struct jv_core_cfg {
     uint32_t allowed_len;
     bool rebirth; /* OnTerminated = rebirth */
     /* gateway */
-    uint32_t sessions_max, half_open_max, users_max;
-    const struct jv_user *users; /* copied */
+    uint32_t
+        shards;     /* cores that are this gateway together, JV_SHARDS_MAX at most; 0 or 1: alone */
+    uint32_t shard; /* this one, 0..shards - 1 */
+    struct jv_key
+        cookie_seed; /* several shards: random, the same for all; cookies of one are good for another */
+    uint32_t sessions_max, half_open_max; /* of all shards together; each has an even share */
+    uint32_t users_max;
+    const struct jv_user *users; /* copied; every shard knows them all */
     uint32_t users_len;
     struct jv_prefix pool4,
         pool6; /* family NONE: none; host bits give the gateway's own address, or 0 for the first one */
@@ -129,6 +140,7 @@ struct jv_command {
     struct jv_key psk, psk_previous;
     const struct jv_user *users; /* read within the call only */
     uint32_t users_len;
+    bool is_trial; /* USERS: tell what the command would return, and change nothing */
 };
 
 /* ---- what comes out ---- */
@@ -161,6 +173,13 @@ struct jv_order {
     uint32_t endpoints_len;
 };
 
+/* For another shard of this gateway; the slot is as it came. */
+struct jv_handoff {
+    struct jv_slot slot; /* may be borrowed, then it is gone after the batch */
+    uint32_t shard;
+    bool is_packet; /* for jv_core_packets(); else for jv_core_datagrams() */
+};
+
 /* Arrays of the caller; the core appends and never exceeds the capacities. */
 struct jv_out {
     struct jv_slot *tx; /* datagrams for the socket `link`, in order */
@@ -171,16 +190,24 @@ struct jv_out {
     uint32_t records_len, records_cap;
     struct jv_order *orders;
     uint32_t orders_len, orders_cap;
+    struct jv_handoff *handoff; /* several shards; else the capacity may be 0 */
+    uint32_t handoff_len, handoff_cap;
 };
 /* Capacities that let every call make progress; smaller ones give JV_E_RANGE at jv_core_init's first use. */
 #define JV_OUT_TX_MIN (JV_BATCH_MAX * 2U + 64U)
 #define JV_OUT_TUN_MIN (JV_BATCH_MAX + JV_HELD_MAX)
 #define JV_OUT_RECORDS_MIN 256U
 #define JV_OUT_ORDERS_MIN 64U
+#define JV_OUT_HANDOFF_MIN JV_BATCH_MAX /* several shards */
 
 /* ---- life ---- */
 
-/* Bytes of memory for this configuration; 0 where a value is out of range. */
+/*
+ * With so many shards, each user of cfg->users can have a session and an inner address at the same time, or not even one core had room
+ * for all. Homes are spread by chance and shares are not: with a scant limit or pool one shard is full before the others.
+ */
+bool jv_core_fits_shards(const struct jv_core_cfg *cfg, uint32_t shards);
+/* Bytes of memory for this configuration, of one shard; 0 where a value is out of range. */
 size_t jv_core_bytes(const struct jv_core_cfg *cfg);
 /* `mem` is zeroed, aligned to 64 and holds keys (lock it). jv_crypto_init() was called. */
 JV_MUST_USE enum jv_err jv_core_init(void *mem, const struct jv_core_cfg *cfg,
@@ -194,7 +221,7 @@ uint32_t jv_core_take(struct jv_core *core, struct jv_slot *slots, uint32_t n);
 /* Return buffers: unused ones, and those of out->tx and out->tun once they are sent. */
 void jv_core_give(struct jv_core *core, const struct jv_slot *slots, uint32_t n);
 
-/* ---- inputs ---- */
+/* ---- inputs: a batch is of one origin, slots of another shard (is_handed) stand in batches of their own ---- */
 
 JV_MUST_USE enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now,
                                           struct jv_batch *batch, struct jv_out *out);
@@ -226,6 +253,8 @@ struct jv_counters {
     uint64_t rx_datagrams, rx_bytes, tx_datagrams, tx_bytes;           /* outer */
     uint64_t rx_packets, rx_packet_bytes, tx_packets, tx_packet_bytes; /* inner */
     uint64_t told_too_big, fragmented; /* inner packets larger than their path */
+    uint64_t handed_out,
+        handed_in; /* between shards; received is what ended here, so a sum over shards counts nothing twice */
     uint64_t births, births_refused, jumps, rebinds, reattach_denied, rekeys, ends;
     uint64_t transitions[JV_ST_END][JV_ST_END];
     uint64_t rows_refused; /* events that the table has no cell for */

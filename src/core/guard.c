@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "wire.h"
+
 static uint64_t token_cost(const struct jv_rate *rate)
 {
     return (uint64_t)rate->per_s * JV_NS_PER_S;
@@ -187,6 +189,20 @@ void jv_cookies_rotate(struct jv_cookies *cookies, struct jv_instant now,
     cookies->secret = *fresh;
     cookies->secrets = cookies->secrets == 0 || stale ? 1 : 2;
     cookies->rotate = jv_add_ms(now, JV_COOKIE_ROTATE_MS);
+}
+
+void jv_cookies_follow(struct jv_cookies *cookies, struct jv_instant now, const struct jv_key *seed)
+{
+    uint64_t n = now.ns / (JV_COOKIE_ROTATE_MS * (uint64_t)JV_NS_PER_MS);
+    struct jv_key *secrets[] = {&cookies->secret, &cookies->previous};
+    for (uint64_t i = 0; i < JV_ARRAY_LEN(secrets); i++) {
+        uint8_t number[8];
+        jv_store64(number, n - i);
+        const struct jv_bytes context = {number, sizeof number};
+        jv_kdf(seed, "jv1 cookie secret", &context, 1, secrets[i]);
+    }
+    cookies->secrets = 2;
+    cookies->rotate = jv_add_ms((struct jv_instant){0}, (n + 1) * JV_COOKIE_ROTATE_MS);
 }
 
 /* The scope of a link-local address is our own index of the interface: the sender cannot choose it. */

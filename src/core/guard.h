@@ -109,6 +109,12 @@ struct jv_instant jv_cookies_deadline(const struct jv_cookies *cookies);
 /* The current secret becomes the previous one, `fresh` (random, copied) the current one. */
 void jv_cookies_rotate(struct jv_cookies *cookies, struct jv_instant now,
                        const struct jv_key *fresh);
+/*
+ * In place of jv_cookies_rotate() where several cores share `seed` and the clock: all have the same two secrets at the same time, so that
+ * each takes the cookies of all. The times are multiples of JV_COOKIE_ROTATE_MS on that clock.
+ */
+void jv_cookies_follow(struct jv_cookies *cookies, struct jv_instant now,
+                       const struct jv_key *seed);
 /* Keyed BLAKE2s over family, address and port. A secret must have been set. */
 void jv_cookies_make(const struct jv_cookies *cookies, const struct jv_endpoint *unverified_remote,
                      uint8_t cookie_out[JV_COOKIE_BYTES]);

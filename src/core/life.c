@@ -4,7 +4,9 @@
 #include "birth.h"
 #include "client_state.h"
 #include "core.h"
+#include "handoff.h"
 #include "resend.h"
+#include "shard.h"
 #include "state.h"
 #include "users.h"
 
@@ -29,7 +31,8 @@ static void *carve(struct arena *arena, size_t bytes)
 struct layout {
     struct jv_core *core;
     void *client, *sessions, *keys, *half_open, *waiting, *kept, *deadlines, *locators, *ephemerals;
-    void *users, *user_map, *addresses, *routes, *sources, *proven, *buf_mem, *buf_free, *buf_refs;
+    void *users, *user_map, *addresses, *routes, *homes, *sources, *proven, *buf_mem, *buf_free,
+        *buf_refs;
     size_t bytes;
 };
 
@@ -72,6 +75,7 @@ static struct layout lay_out(const struct jv_core_cfg *cfg, void *mem)
     l.user_map = carve(&arena, jv_map_bytes(cfg->users_max));
     l.addresses = carve(&arena, jv_addresses_bytes(jv_addresses_count(&cfg->pool4, &cfg->pool6)));
     l.routes = carve(&arena, jv_routes_bytes(route_cap(cfg)));
+    l.homes = cfg->shards > 1 ? carve(&arena, jv_routes_bytes(jv_handoff_routes(cfg))) : NULL;
     l.sources = is_client ? NULL : carve(&arena, jv_sources_bytes(JV_BIRTH_SOURCES));
     l.proven = is_client ? NULL : carve(&arena, jv_sources_bytes(JV_BIRTH_SOURCES));
     l.buf_refs = carve(&arena, cfg->buffers);
@@ -81,19 +85,30 @@ static struct layout lay_out(const struct jv_core_cfg *cfg, void *mem)
     return l;
 }
 
+static bool is_shard(const struct jv_core_cfg *cfg)
+{
+    if (cfg->shards <= 1) {
+        return cfg->shard == 0;
+    }
+    return cfg->role == JV_ROLE_GATEWAY && cfg->shards <= JV_SHARDS_MAX &&
+           cfg->shard < cfg->shards && !jv_is_zero(cfg->cookie_seed.b, JV_KEY_BYTES);
+}
+
 /* A client is a core with one session and nobody to let in. */
 static bool normalise(const struct jv_core_cfg *cfg, struct jv_core_cfg *out)
 {
     *out = *cfg;
     if (cfg->role == JV_ROLE_GATEWAY) {
-        out->sessions_max = JV_MIN(cfg->sessions_max, SESSIONS_MAX) + SESSIONS_SPARE;
+        uint32_t share = jv_shard_share(cfg->sessions_max, cfg->shards);
+        out->sessions_max = JV_MIN(share, SESSIONS_MAX) + SESSIONS_SPARE;
+        out->half_open_max = jv_shard_share(cfg->half_open_max, cfg->shards);
     }
     if (cfg->role == JV_ROLE_CLIENT) {
         out->sessions_max = 1;
         out->half_open_max = out->users_max = 1;
         out->users_len = 0;
     }
-    return out->sessions_max <= SESSIONS_MAX && out->half_open_max >= 1 &&
+    return is_shard(out) && out->sessions_max <= SESSIONS_MAX && out->half_open_max >= 1 &&
            out->half_open_max <= 1000000 && out->users_max >= 1 && out->users_max <= 1000000 &&
            out->users_len <= out->users_max && out->buffers >= 4 * JV_BATCH_MAX &&
            out->buffers <= 4000000 && out->mtu >= JV_MTU_MIN && out->mtu <= JV_MTU_MAX &&
@@ -123,7 +138,11 @@ static void place(struct jv_core *core, const struct layout *l)
     core->users = l->users;
     jv_map_init(&core->user_map, l->user_map, cfg->users_max);
     jv_addresses_init(&core->addresses, l->addresses, &cfg->pool4, &cfg->pool6);
+    jv_addresses_share(&core->addresses, cfg->shard, cfg->shards);
     jv_routes_init(&core->routes, l->routes, route_cap(cfg), core->hash_key);
+    if (l->homes != NULL) {
+        jv_routes_init(&core->homes, l->homes, jv_handoff_routes(cfg), core->hash_key);
+    }
     if (l->sources != NULL) {
         jv_sources_init(&core->sources, l->sources, JV_BIRTH_SOURCES, core->hash_key);
         jv_sources_init(&core->proven, l->proven, JV_BIRTH_SOURCES, core->hash_key);
@@ -147,10 +166,8 @@ static enum jv_err init_gateway(struct jv_core *core)
 {
     jv_cookies_init(&core->cookies);
     jv_core_random(core, core->token_key, sizeof core->token_key);
-    struct jv_key secret;
-    jv_core_random(core, secret.b, sizeof secret.b);
-    jv_cookies_rotate(&core->cookies, core->now, &secret);
-    jv_wipe(&secret, sizeof secret);
+    jv_birth_rotate_cookies(core);
+    jv_birth_divide(core);
     jv_heap_set(&core->deadlines, core->cfg.sessions_max + core->cfg.half_open_max,
                 jv_cookies_deadline(&core->cookies));
     enum jv_err err = jv_users_load(core, core->cfg.users, core->cfg.users_len);
@@ -174,7 +191,7 @@ enum jv_err jv_core_init(void *mem, const struct jv_core_cfg *cfg, struct jv_ent
     core->jitter.state = c.jitter_seed;
     core->now = core->started = now;
     core->seq = c.first_seq;
-    core->sessions_limit = cfg->sessions_max;
+    core->sessions_limit = jv_shard_share(cfg->sessions_max, cfg->shards);
     core->sweep.next = UINT32_MAX;
     core->own.private_key = c.private_key;
     enum jv_err err = jv_dh_public(&core->own.private_key, &core->own.public_key);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "locator.h"
 
+#include "shard.h"
+
 uint64_t jv_locator_draw(struct jv_core *core)
 {
     for (;;) {
@@ -8,6 +10,7 @@ uint64_t jv_locator_draw(struct jv_core *core)
         uint64_t found;
         uint64_t cursor = 0;
         jv_core_random(core, &value, sizeof value);
+        value = jv_shard_locator(value, core->cfg.shard, core->cfg.shards);
         if (value != 0 && !jv_map_find(&core->locators, value, &cursor, &found)) {
             return value;
         }

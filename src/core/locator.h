@@ -11,7 +11,7 @@
 #include "core.h"
 #include "state.h"
 
-/* A fresh random locator, not in use and not zero. */
+/* A fresh random locator of this shard (shard.h), not in use and not zero. */
 uint64_t jv_locator_draw(struct jv_core *core);
 /* Let an already mapped or fresh locator lead to the session. */
 void jv_locator_adopt(struct jv_core *core, struct jv_session *s, uint64_t value);

@@ -133,7 +133,7 @@ struct jv_record *jv_session_record(struct jv_core *core, struct jv_session *s,
     struct jv_record *rec = &out->records[out->records_len++];
     memset(rec, 0, sizeof *rec);
     rec->at = core->now;
-    rec->seq = core->seq++;
+    rec->seq = jv_core_next_seq(core);
     rec->event = (uint16_t)event;
     rec->reason = (uint16_t)why;
     rec->is_client = jv_core_is_client(core);

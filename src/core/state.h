@@ -288,6 +288,8 @@ struct jv_core {
     struct jv_map user_map; /* hash of public key -> user */
     struct jv_addresses addresses;
     struct jv_routes routes;
+    struct jv_routes homes; /* fixed addresses and networks of all users -> shard (handoff.h) */
+    struct jv_rate births_rate, source_rate; /* this shard's share */
     struct jv_cookies cookies;
     uint8_t token_key[32];
     struct jv_sources sources; /* of first messages, whoever wrote the address */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "birth.h"
+#include "handoff.h"
 #include "session.h"
 
 static uint64_t hash_of(const struct jv_core *core, const struct jv_key *public_key)
@@ -65,6 +66,7 @@ static enum jv_err add(struct jv_core *core, const struct jv_user *user, uint32_
     if (err == JV_E_OK) {
         core->users[idx] = (struct jv_user_state){.user = *user, .used = true, .listed = true};
         *from = idx + 1;
+        jv_handoff_add_user(core, user);
     }
     return err;
 }
@@ -125,7 +127,7 @@ static bool can_have_addresses(const struct jv_core *core, const struct jv_user 
 }
 
 /* Everything that can fail is tried before anything is changed. */
-static enum jv_err check(struct jv_core *core, const struct jv_user *users, uint32_t len)
+enum jv_err jv_users_check(struct jv_core *core, const struct jv_user *users, uint32_t len)
 {
     if (mark_listed(core, users, len) > core->cfg.users_max) {
         return JV_E_FULL;
@@ -160,6 +162,7 @@ static void drop(struct jv_core *core, uint32_t idx, struct jv_out *out)
                          core->now);
     jv_addresses_release(&core->addresses, &state->user.address6, owner_of(core, &state->user),
                          core->now);
+    jv_handoff_remove_user(core, &state->user);
     (void)jv_map_remove(&core->user_map, hash_of(core, &state->user.public_key), idx);
     jv_wipe(state, sizeof *state);
 }
@@ -167,7 +170,7 @@ static void drop(struct jv_core *core, uint32_t idx, struct jv_out *out)
 enum jv_err jv_users_replace(struct jv_core *core, const struct jv_user *users, uint32_t len,
                              struct jv_out *out)
 {
-    enum jv_err err = check(core, users, len);
+    enum jv_err err = jv_users_check(core, users, len);
     if (err != JV_E_OK) {
         return err;
     }

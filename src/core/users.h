@@ -20,5 +20,8 @@ JV_MUST_USE enum jv_err jv_users_load(struct jv_core *core, const struct jv_user
  */
 JV_MUST_USE enum jv_err jv_users_replace(struct jv_core *core, const struct jv_user *users,
                                          uint32_t len, struct jv_out *out);
+/* What jv_users_replace() would return, JV_E_AGAIN aside; no user and no session changes. */
+JV_MUST_USE enum jv_err jv_users_check(struct jv_core *core, const struct jv_user *users,
+                                       uint32_t len);
 bool jv_users_find(const struct jv_core *core, const struct jv_key *public_key, uint32_t *idx_out);
 #endif /* JV_CORE_USERS_H */

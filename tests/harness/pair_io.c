@@ -16,8 +16,11 @@ static struct jv_order out_orders[JV_OUT_ORDERS_MIN];
 
 struct jv_out pair_out(void)
 {
-    return (struct jv_out){out_tx,      0, JV_OUT_TX_MIN,      out_tun,    0, JV_OUT_TUN_MIN,
-                           out_records, 0, JV_OUT_RECORDS_MIN, out_orders, 0, JV_OUT_ORDERS_MIN};
+    return (struct jv_out){out_tx,      0, JV_OUT_TX_MIN,
+                           out_tun,     0, JV_OUT_TUN_MIN,
+                           out_records, 0, JV_OUT_RECORDS_MIN,
+                           out_orders,  0, JV_OUT_ORDERS_MIN,
+                           NULL,        0, 0};
 }
 
 /* ---- what comes out ---- */

@@ -76,8 +76,11 @@ static void print_bytes(const uint8_t *bytes, size_t len)
 
 static struct jv_out fresh_out(void)
 {
-    return (struct jv_out){out_tx,      0, JV_OUT_TX_MIN,      out_tun,    0, JV_OUT_TUN_MIN,
-                           out_records, 0, JV_OUT_RECORDS_MIN, out_orders, 0, JV_OUT_ORDERS_MIN};
+    return (struct jv_out){out_tx,      0, JV_OUT_TX_MIN,
+                           out_tun,     0, JV_OUT_TUN_MIN,
+                           out_records, 0, JV_OUT_RECORDS_MIN,
+                           out_orders,  0, JV_OUT_ORDERS_MIN,
+                           NULL,        0, 0};
 }
 
 static void print_out(const struct jv_out *out)

@@ -24,8 +24,11 @@ static struct jv_order orders[JV_OUT_ORDERS_MIN];
 
 static struct jv_out fresh_out(void)
 {
-    return (struct jv_out){tx,      0, JV_OUT_TX_MIN,      tun,    0, JV_OUT_TUN_MIN,
-                           records, 0, JV_OUT_RECORDS_MIN, orders, 0, JV_OUT_ORDERS_MIN};
+    return (struct jv_out){tx,      0, JV_OUT_TX_MIN,
+                           tun,     0, JV_OUT_TUN_MIN,
+                           records, 0, JV_OUT_RECORDS_MIN,
+                           orders,  0, JV_OUT_ORDERS_MIN,
+                           NULL,    0, 0};
 }
 
 static void give_back(struct jv_core *core, struct jv_out *out)

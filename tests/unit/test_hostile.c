@@ -241,8 +241,11 @@ static void forgery_to_another_local_address_moves_nothing(void **state)
     struct jv_slot tun[JV_OUT_TUN_MIN];
     static struct jv_record records[JV_OUT_RECORDS_MIN];
     static struct jv_order orders[JV_OUT_ORDERS_MIN];
-    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,      tun,    0, JV_OUT_TUN_MIN,
-                         records, 0, JV_OUT_RECORDS_MIN, orders, 0, JV_OUT_ORDERS_MIN};
+    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,
+                         tun,     0, JV_OUT_TUN_MIN,
+                         records, 0, JV_OUT_RECORDS_MIN,
+                         orders,  0, JV_OUT_ORDERS_MIN,
+                         NULL,    0, 0};
     struct jv_batch batch = {&slot, 1, 0};
     const struct jv_instant now = {world.now_ns};
     assert_int_equal(jv_core_datagrams(world.gateway, now, &batch, &out), JV_E_OK);

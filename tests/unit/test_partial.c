@@ -230,8 +230,11 @@ static void lie(bool client, const uint8_t *bytes, uint32_t len)
     static struct jv_slot tx[JV_OUT_TX_MIN], tun[JV_OUT_TUN_MIN];
     static struct jv_record records[JV_OUT_RECORDS_MIN];
     static struct jv_order orders[JV_OUT_ORDERS_MIN];
-    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,      tun,    0, JV_OUT_TUN_MIN,
-                         records, 0, JV_OUT_RECORDS_MIN, orders, 0, JV_OUT_ORDERS_MIN};
+    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,
+                         tun,     0, JV_OUT_TUN_MIN,
+                         records, 0, JV_OUT_RECORDS_MIN,
+                         orders,  0, JV_OUT_ORDERS_MIN,
+                         NULL,    0, 0};
     struct jv_core *core = client ? world.client : world.gateway;
     const struct jv_inner inner = {0};
     struct jv_slot slot;

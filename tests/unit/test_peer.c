@@ -893,8 +893,11 @@ static void traffic_whose_ecn_breaks_the_rules_is_dropped(void **state)
     static struct jv_order orders[JV_OUT_ORDERS_MIN];
     static struct jv_record records[JV_OUT_RECORDS_MIN];
     static struct jv_slot tx[JV_OUT_TX_MIN], tun[JV_OUT_TUN_MIN];
-    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,      tun,    0, JV_OUT_TUN_MIN,
-                         records, 0, JV_OUT_RECORDS_MIN, orders, 0, JV_OUT_ORDERS_MIN};
+    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,
+                         tun,     0, JV_OUT_TUN_MIN,
+                         records, 0, JV_OUT_RECORDS_MIN,
+                         orders,  0, JV_OUT_ORDERS_MIN,
+                         NULL,    0, 0};
     assert_int_equal(jv_core_take(p.gateway, &slot, 1), 1);
     slot.off = JV_BUF_HEADROOM;
     slot.len = sent.len;

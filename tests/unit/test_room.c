@@ -27,8 +27,11 @@ static struct jv_order orders[JV_OUT_ORDERS_MIN];
 /* An output in which array `which` has one place too few for a unit of work. */
 static struct jv_out short_of(uint32_t which)
 {
-    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,      tun,    0, JV_OUT_TUN_MIN,
-                         records, 0, JV_OUT_RECORDS_MIN, orders, 0, JV_OUT_ORDERS_MIN};
+    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,
+                         tun,     0, JV_OUT_TUN_MIN,
+                         records, 0, JV_OUT_RECORDS_MIN,
+                         orders,  0, JV_OUT_ORDERS_MIN,
+                         NULL,    0, 0};
     out.tx_cap = which == 0 ? JV_ROOM_TX - 1 : out.tx_cap;
     out.tun_cap = which == 1 ? JV_ROOM_TUN - 1 : out.tun_cap;
     out.records_cap = which == 2 ? JV_ROOM_RECORDS - 1 : out.records_cap;

@@ -932,8 +932,11 @@ static void socket_beside_another_that_nobody_ordered_is_closed_again(void **sta
     static struct jv_order orders[JV_OUT_ORDERS_MIN];
     static struct jv_record records[JV_OUT_RECORDS_MIN];
     static struct jv_slot tx[JV_OUT_TX_MIN], tun[JV_OUT_TUN_MIN];
-    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,      tun,    0, JV_OUT_TUN_MIN,
-                         records, 0, JV_OUT_RECORDS_MIN, orders, 0, JV_OUT_ORDERS_MIN};
+    struct jv_out out = {tx,      0, JV_OUT_TX_MIN,
+                         tun,     0, JV_OUT_TUN_MIN,
+                         records, 0, JV_OUT_RECORDS_MIN,
+                         orders,  0, JV_OUT_ORDERS_MIN,
+                         NULL,    0, 0};
     assert_int_equal(jv_core_command(p.client, (struct jv_instant){p.now_ns}, &added, &out),
                      JV_E_OK);
     assert_int_equal(out.orders_len, 1);
