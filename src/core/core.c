@@ -317,14 +317,23 @@ struct jv_instant jv_core_deadline(const struct jv_core *core)
 
 /* ---- batches ---- */
 
-static enum jv_err end_batch(struct jv_core *core, const struct jv_batch *batch, uint32_t from,
-                             struct jv_out *out)
+/* Of several shards: false where the batch might find no room to be handed over. */
+JV_COLD static bool begin_batch(struct jv_core *core, const struct jv_batch *batch,
+                                const struct jv_out *out)
 {
-    jv_core_settle(core, out);
-    if (batch->done > from && batch->slots[from].is_handed) {
-        core->count.handed_in += batch->done - from;
+    uint32_t left = batch->len - batch->done;
+    if (out->handoff_cap - out->handoff_len < left) {
+        return false;
     }
-    return batch->done == batch->len ? JV_E_OK : JV_E_AGAIN;
+    core->count.handed_in += left > 0 && batch->slots[batch->done].is_handed ? left : 0;
+    return true;
+}
+
+/* Slots are left for another call. */
+JV_COLD static enum jv_err leave_batch(struct jv_core *core, const struct jv_batch *batch)
+{
+    core->count.handed_in -= batch->slots[batch->done].is_handed ? batch->len - batch->done : 0;
+    return JV_E_AGAIN;
 }
 
 /* ---- datagrams ---- */
@@ -466,6 +475,16 @@ static void gateway_traffic(struct jv_core *core, struct jv_session *s,
     }
 }
 
+/* Under no locator of this core. */
+JV_COLD static void datagram_elsewhere(struct jv_core *core, const struct jv_header *header,
+                                       struct jv_slot *slot, struct jv_out *out)
+{
+    uint32_t shard = jv_shard_of_locator(header->locator, core->cfg.shards);
+    if (!jv_handoff(core, slot, shard, false, out)) {
+        jv_core_drop(core, slot, JV_DROP_UNKNOWN_LOCATOR);
+    }
+}
+
 static void gateway_session_datagram(struct jv_core *core, const struct jv_header *header,
                                      struct jv_slot *slot, struct jv_out *out)
 {
@@ -480,10 +499,7 @@ static void gateway_session_datagram(struct jv_core *core, const struct jv_heade
         return;
     }
     if (!is_known) {
-        uint32_t shard = jv_shard_of_locator(header->locator, core->cfg.shards);
-        if (!jv_handoff(core, slot, shard, false, out)) {
-            jv_core_drop(core, slot, JV_DROP_UNKNOWN_LOCATOR);
-        }
+        datagram_elsewhere(core, header, slot, out);
         return;
     }
     if (is_half_open) {
@@ -533,10 +549,11 @@ enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now, struc
                               struct jv_out *out)
 {
     core->now = now;
+    if (!jv_core_is_alone(core) && !begin_batch(core, batch, out)) {
+        return JV_E_AGAIN;
+    }
     jv_wake_notice(core, out);
-    uint32_t from = batch->done;
-    uint32_t end = jv_handoff_reach(core, batch, out);
-    while (batch->done < end && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
+    while (batch->done < batch->len && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
         one_datagram(core, &batch->slots[batch->done], out);
         batch->done++;
         if (core->ends_pending > 0) {
@@ -544,7 +561,8 @@ enum jv_err jv_core_datagrams(struct jv_core *core, struct jv_instant now, struc
                 core, out); /* what an end gives back is within the room of this one datagram */
         }
     }
-    return end_batch(core, batch, from, out);
+    jv_core_settle(core, out);
+    return batch->done == batch->len ? JV_E_OK : leave_batch(core, batch);
 }
 
 /* ---- packets ---- */
@@ -591,12 +609,14 @@ enum jv_err jv_core_packets(struct jv_core *core, struct jv_instant now, struct 
                             struct jv_out *out)
 {
     core->now = now;
+    if (!jv_core_is_alone(core) && !begin_batch(core, batch, out)) {
+        return JV_E_AGAIN;
+    }
     jv_wake_notice(core, out);
-    uint32_t from = batch->done;
-    uint32_t end = jv_handoff_reach(core, batch, out);
-    while (batch->done < end && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
+    while (batch->done < batch->len && jv_has_room(out) && core->dirty_len < JV_BATCH_MAX) {
         one_packet(core, &batch->slots[batch->done], out);
         batch->done++;
     }
-    return end_batch(core, batch, from, out);
+    jv_core_settle(core, out);
+    return batch->done == batch->len ? JV_E_OK : leave_batch(core, batch);
 }

@@ -198,7 +198,8 @@ struct jv_out {
 #define JV_OUT_TUN_MIN (JV_BATCH_MAX + JV_HELD_MAX)
 #define JV_OUT_RECORDS_MIN 256U
 #define JV_OUT_ORDERS_MIN 64U
-#define JV_OUT_HANDOFF_MIN JV_BATCH_MAX /* several shards */
+/* Several shards: a batch call begins where each of its slots may be handed over, else JV_E_AGAIN and nothing is done. */
+#define JV_OUT_HANDOFF_MIN JV_BATCH_MAX
 
 /* ---- life ---- */
 

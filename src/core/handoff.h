@@ -27,11 +27,4 @@ bool jv_handoff_find(const struct jv_core *core, const struct jv_ip *ip, uint32_
 /* Hand a slot to `shard`. False: it is this one, or the slot was handed over already; the slot is as it was. */
 bool jv_handoff(struct jv_core *core, struct jv_slot *slot, uint32_t shard, bool is_packet,
                 struct jv_out *out);
-/* Where a batch ends whose slots may all be handed over. */
-static inline uint32_t jv_handoff_reach(const struct jv_core *core, const struct jv_batch *batch,
-                                        const struct jv_out *out)
-{
-    uint32_t room = jv_core_is_alone(core) ? UINT32_MAX : out->handoff_cap - out->handoff_len;
-    return batch->done + JV_MIN(batch->len - batch->done, room);
-}
 #endif /* JV_CORE_HANDOFF_H */
