@@ -297,6 +297,7 @@ void jv_birth_on_init(struct jv_core *core, const struct jv_header *header, stru
         return;
     }
     uint8_t cookie[JV_COOKIE_BYTES];
+    /* The shard that read a message which was handed over has charged it; whether its home is under load is known here alone. */
     bool needs_cookie = is_under_load(core) ||
                         (!slot->is_handed && !is_within_source_limit(core, &core->sources, slot));
     if (needs_cookie && !is_mac2_valid(core, msg, &slot->remote, cookie)) {
