@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/filter.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -85,6 +86,30 @@ static void set_buffers(int fd, uint32_t bytes)
     }
 }
 
+/*
+ * The first socket of a group has bound its port alone, so that a port which another process has is refused, be it shared there or
+ * not; only then it lets the others in. The last one brings the rule for all: the kernel numbers the sockets in the order in which they
+ * came, and a load from beyond the datagram ends a program with 0 (linux/filter.h; offsets count from the UDP payload).
+ * NULL, or the name of the step that failed.
+ */
+static const char *share(int fd, const struct jv_udp_cfg *cfg)
+{
+    struct sock_filter rule[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, cfg->shard_off),
+                                 BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, cfg->shards),
+                                 BPF_STMT(BPF_RET | BPF_A, 0)};
+    const struct sock_fprog program = {.len = JV_ARRAY_LEN(rule), .filter = rule};
+    if (cfg->shards <= 1) {
+        return NULL;
+    }
+    if (cfg->shard == 0) {
+        return set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) ? NULL : "SO_REUSEPORT";
+    }
+    return cfg->shard + 1U < cfg->shards || setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
+                                                       &program, sizeof(program)) == 0
+               ? NULL
+               : "SO_ATTACH_REUSEPORT_CBPF";
+}
+
 /* NULL, or the name of the step that failed. */
 static const char *set_up(struct jv_udp *udp, const struct jv_udp_cfg *cfg)
 {
@@ -97,9 +122,6 @@ static const char *set_up(struct jv_udp *udp, const struct jv_udp_cfg *cfg)
         setsockopt(udp->fd, SOL_SOCKET, SO_MARK, &cfg->mark, sizeof(cfg->mark)) != 0) {
         return "SO_MARK";
     }
-    if (cfg->reuse_port && !set_int(udp->fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
-        return "SO_REUSEPORT";
-    }
     /* With the output interface given, the kernel looks among the routes of that device only: the half routes into the
      * TUN do not match, although they are longer than the device's own default route (tests/netns/net_selftest.c,
      * device_bound_socket_ignores_half_routes, both families). */
@@ -107,10 +129,17 @@ static const char *set_up(struct jv_udp *udp, const struct jv_udp_cfg *cfg)
                                           (socklen_t)strlen(cfg->device) + 1U) != 0) {
         return "SO_BINDTODEVICE";
     }
+    if (cfg->shard != 0 && !set_int(udp->fd, SOL_SOCKET, SO_REUSEPORT, 1)) {
+        return "SO_REUSEPORT";
+    }
     union jv_sockaddr addr;
     socklen_t len = jv_udp_to_sockaddr(&cfg->local, &addr);
     if (bind(udp->fd, &addr.sa, len) != 0) {
         return "bind";
+    }
+    const char *failed = share(udp->fd, cfg);
+    if (failed != NULL) {
+        return failed;
     }
     len = sizeof(addr);
     if (getsockname(udp->fd, &addr.sa, &len) != 0) {
@@ -137,6 +166,9 @@ enum jv_err jv_udp_open(const struct jv_udp_cfg *cfg, struct jv_udp **out, const
     uint8_t family = cfg->local.ip.family;
     if ((family != JV_AF_4 && family != JV_AF_6) ||
         (cfg->device != NULL && strnlen(cfg->device, IFNAMSIZ) >= IFNAMSIZ)) {
+        return JV_E_RANGE;
+    }
+    if (cfg->shard != 0 && (cfg->shard >= cfg->shards || cfg->local.port == 0)) {
         return JV_E_RANGE;
     }
     struct jv_udp *udp = calloc(1, sizeof(*udp));

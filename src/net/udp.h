@@ -30,8 +30,13 @@ struct jv_udp_cfg {
     uint32_t mark;       /* 0, or SO_MARK */
     uint32_t buf_bytes;  /* 0: JV_UDP_BUF_BYTES; kernel buffer of each direction */
     uint32_t link;       /* copied into each received slot */
-    bool reuse_port;     /* one socket a shard on the same port */
     bool no_gso, no_gro; /* not to be used, even where the kernel has it */
+    /*
+     * 0 or 1: one socket has the port. More: so many share it, opened one after the other, `shard` 0 first, for one user, none of them
+     * closed while others are in use; the later ones name the port of the first. A datagram comes to the socket whose number is its
+     * byte at `shard_off`, modulo `shards`; one that is too short for that to the first.
+     */
+    uint32_t shards, shard, shard_off;
 };
 /* Four megabytes: 30 ms of full-sized datagrams at 1 Gbit/s, the longest time a loaded loop may be away. */
 #define JV_UDP_BUF_BYTES (4U * 1024U * 1024U)
@@ -78,7 +83,7 @@ struct jv_udp_fault {
 
 /*
  * JV_E_PERM, JV_E_SYSTEM: errno tells, and `step_out` (may be NULL) names the call that failed.
- * JV_E_RANGE: no family, or a device name that is too long.
+ * JV_E_RANGE: no family, a device name that is too long, or a shard that is none or has no port to share.
  */
 JV_MUST_USE enum jv_err jv_udp_open(const struct jv_udp_cfg *cfg, struct jv_udp **out,
                                     const char **step_out);
