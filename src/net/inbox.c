@@ -196,6 +196,7 @@ uint32_t jv_inbox_recv(struct jv_inbox *inbox, enum jv_inbox_kind *kind_out, str
         *kind_out = (enum jv_inbox_kind)head->kind;
         slots[filled++] = (struct jv_slot){.buf = inbox->places[i],
                                            .is_borrowed = true,
+                                           .is_handed = true,
                                            .off = JV_BUF_HEADROOM,
                                            .len = inbox->msgs[i].msg_len - (uint32_t)sizeof(*head),
                                            .link = head->link,

@@ -54,7 +54,7 @@ void jv_inbox_send(const struct jv_inbox *inbox, enum jv_inbox_kind kind,
 /*
  * Fill slots[0..returned) with packets of one kind, in the order in which each writer sent them. As they were sent: len, link, remote,
  * local, received, ecn, dscp, is_csum_partial; `off` leaves JV_BUF_HEADROOM before and JV_BUF_TAILROOM behind the packet. They are
- * borrowed from the inbox: good until the next call. 0: nothing waits.
+ * borrowed from the inbox, good until the next call, and marked is_handed. 0: nothing waits.
  * While jv_inbox_has_rest() call again before sleeping: what is in the process already wakes no poll.
  */
 uint32_t jv_inbox_recv(struct jv_inbox *inbox, enum jv_inbox_kind *kind_out, struct jv_slot *slots,

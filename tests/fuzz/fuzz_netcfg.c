@@ -93,7 +93,8 @@ static void ask(struct jv_netcfg *cfg, uint8_t what)
     enum jv_err err = JV_E_OK;
     switch (what % 8) {
     case 0:
-        err = jv_netcfg_link_set(cfg, 3, true, 1400);
+        err = what & 8 ? jv_netcfg_tun_queues(cfg, 3, &total)
+                       : jv_netcfg_link_set(cfg, 3, true, 1400);
         break;
     case 1:
         err = jv_netcfg_addr_add(cfg, 3, &own);

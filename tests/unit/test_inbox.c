@@ -59,6 +59,7 @@ static void inbox_carries_a_packet_and_what_is_known_of_it(void **state)
     assert_int_equal(jv_inbox_recv(inbox, &kind, &came, 1), 1);
     assert_int_equal(kind, JV_INBOX_PACKET);
     assert_true(came.is_borrowed);
+    assert_true(came.is_handed);
     assert_int_equal(came.off, JV_BUF_HEADROOM);
     assert_int_equal(came.len, LEN);
     for (uint32_t i = 0; i < LEN; i++) {

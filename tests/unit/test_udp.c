@@ -61,6 +61,20 @@ static void udp_refuses_no_family_and_long_device(void **state)
     assert_null(udp);
 }
 
+static void udp_refuses_a_shard_that_is_none(void **state)
+{
+    struct jv_udp *udp = NULL;
+    struct jv_udp_cfg cfg = {.shard = 1};
+    assert_int_equal(jv_endpoint_parse("127.0.0.1:4433", 0, &cfg.local), JV_E_OK);
+    for (cfg.shards = 0; cfg.shards <= 1; cfg.shards++) {
+        assert_int_equal(jv_udp_open(&cfg, &udp, NULL), JV_E_RANGE);
+    }
+    /* Not the first, and the port is the kernel's to choose. */
+    cfg.local.port = 0;
+    assert_int_equal(jv_udp_open(&cfg, &udp, NULL), JV_E_RANGE);
+    assert_null(udp);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -70,6 +84,7 @@ int main(void)
         cmocka_unit_test(udp_counts_missing_device_address_route_as_local),
         cmocka_unit_test(udp_reads_einval_as_lost_source_only_with_source),
         cmocka_unit_test(udp_refuses_no_family_and_long_device),
+        cmocka_unit_test(udp_refuses_a_shard_that_is_none),
     };
     return cmocka_run_group_tests_name("udp", tests, NULL, NULL);
 }
