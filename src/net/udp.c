@@ -104,10 +104,11 @@ static const char *share(int fd, const struct jv_udp_cfg *cfg)
     if (cfg->shard == 0) {
         return set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) ? NULL : "SO_REUSEPORT";
     }
-    return cfg->shard + 1U < cfg->shards || setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
-                                                       &program, sizeof(program)) == 0
-               ? NULL
-               : "SO_ATTACH_REUSEPORT_CBPF";
+    if (cfg->shard + 1U == cfg->shards &&
+        setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof(program)) != 0) {
+        return "SO_ATTACH_REUSEPORT_CBPF";
+    }
+    return NULL;
 }
 
 /* NULL, or the name of the step that failed. */
