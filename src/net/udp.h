@@ -34,7 +34,8 @@ struct jv_udp_cfg {
     /*
      * 0 or 1: one socket has the port. More: so many share it, opened one after the other, `shard` 0 first, for one user, none of them
      * closed while others are in use; the later ones name the port of the first. A datagram comes to the socket whose number is its
-     * byte at `shard_off`, modulo `shards`; one that is too short for that to the first.
+     * byte at `shard_off`, modulo `shards`; one that is too short for that to the first. Before the last one is open, and where the
+     * kernel has merged datagrams of one flow (UDP_GRO), it may come to another. An ICMP error comes to any of them.
      */
     uint32_t shards, shard, shard_off;
 };
