@@ -5,7 +5,7 @@
 
 uint32_t jv_handoff_routes(const struct jv_core_cfg *cfg)
 {
-    return cfg->shards > 1 ? cfg->users_max * (2 + JV_USER_NETS_MAX) : 0;
+    return cfg->users_max * (2 + JV_USER_NETS_MAX);
 }
 
 static uint32_t prefixes_of(const struct jv_user *user, struct jv_prefix out[2 + JV_USER_NETS_MAX])

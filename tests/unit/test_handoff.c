@@ -441,6 +441,7 @@ static void datagram_under_anothers_locator_goes_there(void **state)
 
 static void users_that_come_and_go_are_known_to_all(void **state)
 {
+    const struct jv_ip fixed6 = {{0xfd, 0x80, [15] = 7}, JV_AF_6, {0}};
     struct jv_out out = shards_out();
     const struct jv_ip behind = {{172, 16, 0, 9}, JV_AF_4, {0}};
     uint32_t home = shards_home(&world, 2);
@@ -450,8 +451,11 @@ static void users_that_come_and_go_are_known_to_all(void **state)
     assert_int_equal(shard, home);
     assert_int_equal(jv_users_replace(core, world.users, 2, &out), JV_E_OK);
     assert_false(jv_handoff_find(core, &behind, &shard));
+    assert_false(jv_handoff_find(core, &fixed6, &shard));
+    world.users[2].address6 = fixed6;
     assert_int_equal(jv_users_replace(core, world.users, 3, &out), JV_E_OK);
     assert_true(jv_handoff_find(core, &behind, &shard));
+    assert_true(jv_handoff_find(core, &fixed6, &shard));
 }
 
 static void list_of_users_can_be_tried(void **state)
@@ -496,6 +500,8 @@ static void batch_begins_where_all_of_it_has_room(void **state)
     assert_int_equal(jv_core_packets(core, shards_now(&world), &batch, &out), JV_E_AGAIN);
     assert_int_equal(batch.done, 0);
     assert_int_equal(out.handoff_len, 0);
+    struct jv_batch empty = {slots, 0, 0};
+    assert_int_equal(jv_core_datagrams(core, shards_now(&world), &empty, &out), JV_E_OK);
     out.handoff_cap = 2;
     assert_int_equal(jv_core_datagrams(core, shards_now(&world), &batch, &out), JV_E_OK);
     assert_int_equal(out.handoff_len, 2);
@@ -565,6 +571,61 @@ static void plan_tells_whether_each_user_finds_room(void **state)
     assert_true(jv_core_fits_shards(&cfg, SHARDS));
 }
 
+/* All at home in one shard, so that chance decides nothing. */
+static void plan_counts_addresses_by_shard(void **state)
+{
+    struct jv_user users[6];
+    struct jv_core_cfg cfg = {.role = JV_ROLE_GATEWAY, .users = users, .sessions_max = 64};
+    memset(users, 0, sizeof users);
+    for (uint32_t i = 0; i < 6; i++) {
+        users[i].public_key.b[3] = (uint8_t)(4 * i);
+    }
+    assert_int_equal(jv_prefix_parse("10.80.0.0/28", true, &cfg.pool4), JV_E_OK);
+    cfg.users_len = 3;
+    assert_true(jv_core_fits_shards(&cfg, SHARDS)); /* 4, 8 and 12 */
+    cfg.users_len = 4;
+    assert_false(jv_core_fits_shards(&cfg, SHARDS));
+    assert_true(jv_core_fits_shards(&cfg, 3));                        /* 3, 6, 9, 12 */
+    users[0].address4 = (struct jv_ip){{10, 80, 0, 5}, JV_AF_4, {0}}; /* of another shard */
+    assert_true(jv_core_fits_shards(&cfg, SHARDS));
+    users[0].address4.b[3] = 4;
+    assert_false(jv_core_fits_shards(&cfg, SHARDS));
+    cfg.users_len = 3;
+    assert_true(jv_core_fits_shards(&cfg, SHARDS));
+    assert_int_equal(jv_prefix_parse("fd80::/124", true, &cfg.pool6), JV_E_OK);
+    users[0].address6 = (struct jv_ip){{0xfd, 0x80, [15] = 4}, JV_AF_6, {0}}; /* the same index */
+    assert_true(jv_core_fits_shards(&cfg, SHARDS));
+    users[0].address6.b[15] = 8;
+    assert_false(jv_core_fits_shards(&cfg, SHARDS));
+    users[0].address4.family = JV_AF_NONE; /* then 8 alone is taken */
+    assert_true(jv_core_fits_shards(&cfg, SHARDS));
+    cfg.users_len = 4;
+    assert_false(jv_core_fits_shards(&cfg, SHARDS));
+    for (uint32_t i = 0; i < 4; i++) { /* more than there are */
+        users[i].address4 = (struct jv_ip){{10, 80, 0, (uint8_t)(4 * i)}, JV_AF_4, {0}};
+    }
+    cfg.users_len = 5;
+    assert_false(jv_core_fits_shards(&cfg, SHARDS));
+}
+
+static void small_pools_give_what_is_nobodys(void **state)
+{
+    const struct jv_prefix none = {0};
+    struct jv_addresses a;
+    struct jv_prefix pool;
+    assert_int_equal(jv_prefix_parse("10.0.0.0/32", true, &pool), JV_E_OK);
+    jv_addresses_plan(&a, &pool, &none);
+    assert_int_equal(jv_addresses_drawn(&a, 0, 1), 0);
+    assert_int_equal(jv_addresses_drawn(&a, 1, 2), 0);
+    assert_int_equal(jv_prefix_parse("10.0.0.0/31", true, &pool), JV_E_OK);
+    jv_addresses_plan(&a, &pool, &none);
+    assert_int_equal(jv_addresses_drawn(&a, 0, 1), 0);
+    assert_int_equal(jv_prefix_parse("fd80::/126", true, &pool), JV_E_OK);
+    jv_addresses_plan(&a, &none, &pool);
+    assert_int_equal(jv_addresses_drawn(&a, 0, 1), 2); /* no broadcast address */
+    assert_int_equal(jv_addresses_drawn(&a, 1, 2), 1);
+}
+
 static void locators_given_are_of_the_shard(void **state)
 {
     for (uint32_t k = 0; k < SHARDS; k++) {
@@ -603,6 +664,8 @@ int main(void)
         T(what_is_left_of_a_batch_is_handed_in_later, start),
         T(seq_is_the_callers_where_it_wants, start),
         T(plan_tells_whether_each_user_finds_room, start),
+        cmocka_unit_test(plan_counts_addresses_by_shard),
+        cmocka_unit_test(small_pools_give_what_is_nobodys),
         T(locators_given_are_of_the_shard, start),
     };
     return cmocka_run_group_tests_name("handoff", tests, NULL, NULL);
