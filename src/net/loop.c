@@ -245,6 +245,9 @@ enum jv_err jv_loop_turn(struct jv_loop *loop, int timeout_ms)
     if (n < 0 && errno != EINTR) {
         return JV_E_SYSTEM;
     }
+    if (loop->hooks.before != NULL) {
+        loop->hooks.before(loop->hooks.arg);
+    }
     loop->now = jv_sys_now();
     notice_sleep(loop);
     bool has_signal = false;

@@ -4,7 +4,7 @@
 /*
  * loop -- one epoll set, one deadline, one signalfd.
  *
- * Order of one wake-up: the clock is read once; the `woke` hook where the machine was suspended meanwhile; every ready descriptor's callback; signals; the deadline hook where the
+ * Order of one wake-up: the `before` hook, always; the clock is read once; the `woke` hook where the machine was suspended meanwhile; every ready descriptor's callback; signals; the deadline hook where the
  * deadline is due; the `after` hook, always, once. Datagrams are thus handled before the deadlines that they may cancel,
  * and what the callbacks queued is flushed together.
  *
@@ -32,6 +32,7 @@ struct jv_loop;
 typedef void jv_loop_fn(void *arg, int fd, uint32_t events);
 
 struct jv_loop_hooks {
+    void (*before)(void *arg); /* once per wake-up, first: the sleep is over */
     void (*deadline)(
         void *arg, struct jv_instant now); /* the deadline is due; it is JV_NEVER until set again */
     void (*signal)(void *arg, int signo);

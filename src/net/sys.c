@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -95,7 +96,7 @@ enum jv_err jv_sys_forbid_dumps(void)
     return JV_E_OK;
 }
 
-static bool is_realtime;
+static atomic_bool is_realtime;
 
 enum jv_err jv_sys_set_realtime(void)
 {
@@ -105,6 +106,24 @@ enum jv_err jv_sys_set_realtime(void)
     }
     is_realtime = true;
     return JV_E_OK;
+}
+
+enum jv_err jv_sys_permit_realtime(bool may)
+{
+    rlim_t most = may ? (rlim_t)sched_get_priority_min(SCHED_RR) : 0;
+    const struct rlimit limit = {most, most};
+    if (setrlimit(RLIMIT_RTPRIO, &limit) != 0) {
+        return errno == EPERM ? JV_E_PERM : JV_E_SYSTEM;
+    }
+    return JV_E_OK;
+}
+
+uint32_t jv_sys_cpus(void)
+{
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    int n = sched_getaffinity(0, sizeof(set), &set) == 0 ? CPU_COUNT(&set) : 0;
+    return n > 0 ? (uint32_t)n : 1U; /* more processors than the set holds are as good as unknown */
 }
 
 bool jv_sys_is_realtime(void)

@@ -38,6 +38,13 @@ void jv_sys_free_locked(void *mem, size_t bytes);
  * JV_E_PERM: no CAP_SYS_NICE; JV_E_SYSTEM: errno tells.
  */
 JV_MUST_USE enum jv_err jv_sys_set_realtime(void);
+/*
+ * Whether threads of this process may call it once the privilege is gone (RLIMIT_RTPRIO). JV_E_PERM: not allowed to allow it.
+ * JV_E_SYSTEM: errno tells.
+ */
+JV_MUST_USE enum jv_err jv_sys_permit_realtime(bool may);
+/* Processors that this process may run on, 1 or more. */
+uint32_t jv_sys_cpus(void);
 /* Whether jv_sys_set_realtime() succeeded. */
 bool jv_sys_is_realtime(void);
 

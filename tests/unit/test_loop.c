@@ -32,7 +32,7 @@ int clock_gettime(clockid_t clock, struct timespec *out)
     return (int)result;
 }
 
-/* What happened, one letter each: w woke, f descriptor, s signal, t deadline, a after. */
+/* What happened, one letter each: b before, w woke, f descriptor, s signal, t deadline, a after. */
 struct fixture {
     struct jv_loop *loop;
     char log[32];
@@ -139,6 +139,26 @@ static void loop_calls_descriptors_then_signals_then_deadline_then_after(void **
     jv_loop_set_deadline(f->loop, (struct jv_instant){0});
     assert_int_equal(jv_loop_turn(f->loop, 0), JV_E_OK);
     assert_string_equal(f->log, "ffsta");
+}
+
+static void on_before(void *arg)
+{
+    struct fixture *f = arg;
+    note(f, 'b');
+    slept_ns += 1000 * JV_NS_PER_MS; /* what passes here is seen by this wake-up */
+}
+
+static void loop_calls_before_as_the_first_of_all(void **state)
+{
+    struct fixture *f = *state;
+    const struct jv_loop_hooks hooks = {
+        .before = on_before, .woke = on_woke, .after = on_after, .arg = f};
+    jv_loop_close(f->loop);
+    assert_int_equal(jv_loop_open(&hooks, 3, &f->loop), JV_E_OK);
+    struct jv_instant before = jv_loop_now(f->loop);
+    assert_int_equal(jv_loop_turn(f->loop, 0), JV_E_OK);
+    assert_string_equal(f->log, "bwa");
+    assert_true(jv_since_ms(before, jv_loop_now(f->loop)) >= 1000);
 }
 
 static void loop_forgets_a_deadline_that_was_due(void **state)
@@ -249,6 +269,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(
             loop_calls_descriptors_then_signals_then_deadline_then_after, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(loop_calls_before_as_the_first_of_all, set_up, tear_down),
         cmocka_unit_test_setup_teardown(loop_forgets_a_deadline_that_was_due, set_up, tear_down),
         cmocka_unit_test_setup_teardown(loop_wakes_at_a_deadline, set_up, tear_down),
         cmocka_unit_test_setup_teardown(loop_delivers_nothing_to_a_removed_descriptor, set_up,

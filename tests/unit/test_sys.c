@@ -66,6 +66,12 @@ static void sys_forbids_dumps(void **state)
     assert_int_equal(status, 0);
 }
 
+static void sys_counts_processors(void **state)
+{
+    assert_true(jv_sys_cpus() >= 1);
+    assert_true(jv_sys_cpus() <= (uint32_t)sysconf(_SC_NPROCESSORS_CONF));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -73,6 +79,7 @@ int main(void)
         cmocka_unit_test(sys_random_fills_all_and_repeats_not),
         cmocka_unit_test(sys_locked_memory_is_zeroed),
         cmocka_unit_test(sys_forbids_dumps),
+        cmocka_unit_test(sys_counts_processors),
     };
     return cmocka_run_group_tests_name("sys", tests, NULL, NULL);
 }
