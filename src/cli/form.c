@@ -280,8 +280,12 @@ static void gateway_form(const json_t *status, FILE *file)
             (void)fprintf(file, " %s %" JSON_INTEGER_FORMAT, state, json_integer_value(count));
         }
     }
-    (void)fprintf(file, "   half open %" PRIu64 "   at most %" PRIu64 "\n",
+    (void)fprintf(file, "   half open %" PRIu64 "   at most %" PRIu64,
                   jv_form_member(status, "half_open"), jv_form_member(status, "sessions_max"));
+    if (jv_form_member(status, "shards") > 1) {
+        (void)fprintf(file, "   shards %" PRIu64, jv_form_member(status, "shards"));
+    }
+    (void)fputc('\n', file);
 }
 
 static void aead_form(const json_t *status, FILE *file)

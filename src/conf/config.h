@@ -146,6 +146,7 @@ struct jv_config_server { /* [Gateway] */
     char state_dir[JV_CONF_PATH_BYTES];
     struct jv_config_resolvers dns;       /* told to the clients; .kind is NONE or LIST */
     struct jv_config_endpoints endpoints; /* told to the clients; may be empty */
+    uint32_t shards;                      /* 1..JV_SHARDS_MAX; 0: by the processors there are */
 };
 
 enum jv_config_on_reload { JV_CONFIG_STRICT, JV_CONFIG_GRACE };

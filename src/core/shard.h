@@ -18,6 +18,8 @@
 #include "bounds.h"
 #include "crypto.h"
 
+#define JV_SHARD_BYTE_OFF 15U /* of that byte in a datagram */
+
 static inline uint32_t jv_shard_of_locator(uint64_t locator, uint32_t shards)
 {
     return shards > 1 ? (uint32_t)(locator & 0xff) % shards : 0;

@@ -203,9 +203,9 @@ static uint32_t find_session(const struct jv_server *server, const char *prefix,
 {
     struct jv_session_status *status = calloc(1, sizeof(*status));
     uint32_t cursor = 0;
+    uint32_t shard = 0;
     uint32_t found = 0;
-    while (status != NULL &&
-           jv_core_session(jv_server_core(server), jv_server_now(server), &cursor, status)) {
+    while (status != NULL && jv_server_session(server, &cursor, status, &shard)) {
         if (has_prefix(&status->sid, prefix)) {
             *out = status->sid;
             found++;

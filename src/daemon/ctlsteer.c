@@ -48,10 +48,10 @@ static json_t *do_policy(const struct jv_server *server, const char *prefix,
 {
     struct jv_session_status *status = calloc(1, sizeof(*status));
     uint32_t cursor = 0;
+    uint32_t shard = 0;
     uint32_t found = 0;
     json_t *view = NULL;
-    while (status != NULL && found < 2U &&
-           jv_core_session(jv_server_core(server), jv_server_now(server), &cursor, status)) {
+    while (status != NULL && found < 2U && jv_server_session(server, &cursor, status, &shard)) {
         char sid[33];
         jv_view_sid(&status->sid, sid);
         if (strncmp(sid, prefix, strlen(prefix)) == 0 && status->state != JV_ST_BIRTH) {

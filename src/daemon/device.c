@@ -80,17 +80,36 @@ static void bound(struct jv_device *device)
     }
 }
 
-enum jv_err jv_device_open(const struct jv_config *config, struct jv_device *device)
+static enum jv_err open_further(const struct jv_config *config, uint32_t shards,
+                                struct jv_device *device)
+{
+    enum jv_err err = JV_E_OK;
+    for (uint32_t i = 1; err == JV_E_OK && i < shards; i++) {
+        err = jv_tun_open_queue(device->tun, &device->further[i - 1U]);
+    }
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "%s: cannot open another queue: %s", config->interface,
+               strerror(errno));
+    }
+    return err;
+}
+
+enum jv_err jv_device_open(const struct jv_config *config, uint32_t shards,
+                           struct jv_device *device)
 {
     bool is_fair = config->queue == JV_QUEUE_FAIR;
+    bool has_shards = shards > 1;
     struct jv_lanes *lanes = NULL;
     *device = (struct jv_device){0};
     /* Asked before the device is there: one that has several queues and no program that chooses would gain nothing. */
-    if (is_fair && jv_lanes_open(&lanes) != JV_E_OK) {
+    if (is_fair && !has_shards && jv_lanes_open(&lanes) != JV_E_OK) {
         device->no_lanes_errno = errno;
     }
-    enum jv_err err = open_tun(config, lanes != NULL, device);
-    if (err == JV_E_UNSUPPORTED) {
+    enum jv_err err = open_tun(config, has_shards || lanes != NULL, device);
+    if (err == JV_E_UNSUPPORTED && has_shards) {
+        jv_log(JV_LOG_ERROR, "%s: this kernel is too old for several queues: Shards = 1",
+               config->interface);
+    } else if (err == JV_E_UNSUPPORTED) {
         device->no_lanes_errno = ENOTSUP;
         jv_lanes_close(lanes);
         lanes = NULL;
@@ -101,6 +120,7 @@ enum jv_err jv_device_open(const struct jv_config *config, struct jv_device *dev
         if (is_fair) {
             bound(device);
         }
+        err = open_further(config, shards, device);
     }
     if (err == JV_E_OK && lanes != NULL) {
         open_sparse(lanes, device);
@@ -116,6 +136,9 @@ enum jv_err jv_device_open(const struct jv_config *config, struct jv_device *dev
 
 void jv_device_close(struct jv_device *device)
 {
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(device->further); i++) {
+        jv_tun_close(device->further[i]);
+    }
     jv_tun_close(device->sparse);
     jv_tun_close(device->tun);
     *device = (struct jv_device){0};

@@ -5,7 +5,7 @@
  * device -- the TUN device as the configuration wants it: what the kernel does for many packets at once, and in what order packets wait.
  *
  * With `Queue = fair` the device has a second queue, for sparse flows, and a bound on the bytes that wait in each. Where the kernel
- * refuses one of the two the device works without it, and says so.
+ * refuses one of the two the device works without it, and says so. Several shards have a queue each, and none for sparse flows.
  *
  * Owns     the queues.
  * Threads  one at a time.
@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base.h"
+#include "bounds.h"
 #include "config.h"
 #include "errors.h"
 
@@ -27,13 +28,15 @@ struct jv_tun;
 
 struct jv_device {
     struct jv_tun *tun;
-    struct jv_tun *sparse;              /* the queue of sparse flows; NULL: there is one queue */
-    uint64_t queue_bytes;               /* the bound; 0: none */
-    int no_lanes_errno, no_bound_errno; /* why not, where they were wanted */
+    struct jv_tun *sparse;                      /* the queue of sparse flows; NULL: there is none */
+    struct jv_tun *further[JV_SHARDS_MAX - 1U]; /* those of shards 1.. */
+    uint64_t queue_bytes;                       /* the bound; 0: none */
+    int no_lanes_errno, no_bound_errno;         /* why not, where they were wanted */
 };
 
 /* Persistent, or adopted from an earlier run. What fails is logged. JV_E_PERM, JV_E_EXISTS, JV_E_SYSTEM, JV_E_NOMEM. */
-JV_MUST_USE enum jv_err jv_device_open(const struct jv_config *config, struct jv_device *device);
+JV_MUST_USE enum jv_err jv_device_open(const struct jv_config *config, uint32_t shards,
+                                       struct jv_device *device);
 /* The descriptors; a persistent device stays. One that was not opened is ignored. */
 void jv_device_close(struct jv_device *device);
 #endif /* JV_DAEMON_DEVICE_H */

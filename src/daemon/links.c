@@ -14,9 +14,12 @@
 #include "names.h"
 #include "netwatch.h"
 #include "server.h"
+#include "shard.h"
+#include "shardio.h"
 
 struct link {
     struct jv_udp *udp; /* NULL: the slot is free, or parked until `parked_until` */
+    struct jv_udp *further[JV_SHARDS_MAX - 1U]; /* gateway: of shards 1.. on the same port */
     struct jv_instant parked_until;
     uint32_t handle;
     uint32_t ifindex;
@@ -33,8 +36,15 @@ struct link {
     char name[JV_NAME_BYTES];
 };
 
+/* What a loop's callback is given. */
+struct of_shard {
+    struct jv_links *links;
+    uint32_t shard;
+};
+
 struct jv_links {
     struct jv_server *server;
+    struct of_shard of[JV_SHARDS_MAX];
     const struct jv_config *config;
     struct jv_netwatch *watch;
     uint32_t tun_ifindex;
@@ -51,17 +61,31 @@ enum jv_err jv_links_open(struct jv_server *server, const struct jv_config *conf
         return JV_E_NOMEM;
     }
     links->server = server;
+    for (uint32_t i = 0; i < JV_SHARDS_MAX; i++) {
+        links->of[i] = (struct of_shard){links, i};
+    }
     links->config = config;
     links->tun_ifindex = tun_ifindex;
     *out = links;
     return JV_E_OK;
 }
 
+static struct jv_udp *socket_of(const struct link *link, uint32_t shard)
+{
+    return shard == 0 ? link->udp : link->further[shard - 1U];
+}
+
 static void close_socket(struct jv_links *links, struct link *link)
 {
-    jv_loop_remove(jv_server_loop(links->server), jv_udp_fd(link->udp));
-    jv_udp_close(link->udp);
+    for (uint32_t i = 0; i < JV_SHARDS_MAX; i++) {
+        struct jv_udp *udp = socket_of(link, i);
+        if (udp != NULL) {
+            jv_loop_remove(jv_server_shard(links->server, i)->loop, jv_udp_fd(udp));
+            jv_udp_close(udp);
+        }
+    }
     link->udp = NULL;
+    memset(link->further, 0, sizeof(link->further));
 }
 
 void jv_links_close(struct jv_links *links)
@@ -81,14 +105,16 @@ void jv_links_close(struct jv_links *links)
     free(links);
 }
 
-static void take_faults(struct jv_links *links, struct link *link)
+static void take_faults(struct jv_links *links, struct link *link, uint32_t shard)
 {
     struct jv_udp_fault faults[JV_LINKS_FAULTS_MAX];
-    uint32_t n = jv_udp_errors(link->udp, faults, JV_LINKS_FAULTS_MAX);
+    uint32_t n = jv_udp_errors(socket_of(link, shard), faults, JV_LINKS_FAULTS_MAX);
     for (uint32_t i = 0; i < n; i++) {
         switch (faults[i].kind) {
         case JV_UDP_ERR_LOCAL:
-            jv_links_fail(links, link->handle, faults[i].code);
+            if (shard == 0) { /* a client's; a gateway's sockets stay */
+                jv_links_fail(links, link->handle, faults[i].code);
+            }
             break;
         case JV_UDP_ERR_ICMP_UNREACHABLE:
         case JV_UDP_ERR_TOO_BIG: {
@@ -98,7 +124,7 @@ static void take_faults(struct jv_links *links, struct link *link)
                                        .mtu = faults[i].mtu,
                                        .is_too_big = faults[i].kind == JV_UDP_ERR_TOO_BIG};
             /* A claim that anyone can make: where the core has no room for it, the probes find out by themselves. */
-            enum jv_err ignored = jv_server_command(links->server, &doubt);
+            enum jv_err ignored = jv_shardio_command(jv_server_shard(links->server, shard), &doubt);
             (void)ignored;
             break;
         }
@@ -108,17 +134,18 @@ static void take_faults(struct jv_links *links, struct link *link)
 
 static void on_socket(void *arg, int fd, uint32_t events)
 {
-    struct jv_links *links = arg;
+    const struct of_shard *of = arg;
     for (uint32_t i = 0; i < JV_LINKS_MAX; i++) {
-        struct link *link = &links->slots[i];
-        if (link->udp == NULL || jv_udp_fd(link->udp) != fd) {
+        struct link *link = &of->links->slots[i];
+        struct jv_udp *udp = socket_of(link, of->shard);
+        if (udp == NULL || jv_udp_fd(udp) != fd) {
             continue;
         }
         if ((events & EPOLLERR) != 0) {
-            take_faults(links, link);
+            take_faults(of->links, link, of->shard);
         }
         if ((events & EPOLLIN) != 0) {
-            jv_server_receive(links->server, link->udp);
+            jv_shardio_receive(jv_server_shard(of->links->server, of->shard), udp);
         }
         return;
     }
@@ -142,38 +169,69 @@ static void tell_closed(const struct jv_links *links, const struct link *link,
     jv_log(JV_LOG_ERROR, "cannot listen on %s: %s: %s%s", text, step, strerror(code), remedy);
 }
 
-/* Open and announce; the slot is free again where that fails. */
-static enum jv_err start(struct jv_links *links, struct link *link, const struct jv_endpoint *local)
+/* One socket a shard: those behind the first share its port. */
+static enum jv_err open_sockets(struct jv_links *links, struct link *link,
+                                const struct jv_endpoint *local)
 {
     const char *step = "";
-    links->serial++;
-    link->handle = links->serial * JV_LINKS_MAX + (uint32_t)(link - links->slots);
     struct jv_udp_cfg cfg = {.local = *local,
                              .device = link->device[0] == '\0' ? NULL : link->device,
                              .mark = links->config->session.fwmark,
                              .link = link->handle,
                              .no_gso = (links->config->offloads & JV_OFFLOAD_GSO) == 0,
-                             .no_gro = (links->config->offloads & JV_OFFLOAD_GRO) == 0};
+                             .no_gro = (links->config->offloads & JV_OFFLOAD_GRO) == 0,
+                             .shards = jv_server_shards(links->server),
+                             .shard_off = JV_SHARD_BYTE_OFF};
     enum jv_err err = jv_udp_open(&cfg, &link->udp, &step);
     if (err != JV_E_OK) {
         link->udp = NULL;
+    }
+    for (cfg.shard = 1; err == JV_E_OK && cfg.shard < cfg.shards; cfg.shard++) {
+        cfg.local = jv_udp_local(link->udp);
+        err = jv_udp_open(&cfg, &link->further[cfg.shard - 1U], &step);
+        if (err != JV_E_OK) {
+            link->further[cfg.shard - 1U] = NULL;
+        }
+    }
+    if (err != JV_E_OK) {
         tell_closed(links, link, local, step);
+    }
+    return err;
+}
+
+static enum jv_err announce(struct jv_links *links, const struct link *link, uint32_t shard)
+{
+    struct jv_udp *udp = socket_of(link, shard);
+    enum jv_err err = jv_loop_add(jv_server_shard(links->server, shard)->loop, jv_udp_fd(udp),
+                                  EPOLLIN, on_socket, &links->of[shard]);
+    if (err != JV_E_OK) {
         return err;
     }
-    err =
-        jv_loop_add(jv_server_loop(links->server), jv_udp_fd(link->udp), EPOLLIN, on_socket, links);
-    if (err == JV_E_OK) {
-        struct jv_command added = {.kind = JV_CMD_LINK_ADDED,
-                                   .link = link->handle,
-                                   .local = jv_udp_local(link->udp),
-                                   .twin_of = link->twin_of,
-                                   .prefer = link->prefer,
-                                   .cost = link->cost,
-                                   .is_cold = link->is_cold,
-                                   .is_metered = link->is_metered,
-                                   .mtu = link->mtu};
-        memcpy(added.name, link->name, sizeof(added.name));
-        err = jv_server_command(links->server, &added);
+    struct jv_command added = {.kind = JV_CMD_LINK_ADDED,
+                               .link = link->handle,
+                               .local = jv_udp_local(udp),
+                               .twin_of = link->twin_of,
+                               .prefer = link->prefer,
+                               .cost = link->cost,
+                               .is_cold = link->is_cold,
+                               .is_metered = link->is_metered,
+                               .mtu = link->mtu};
+    memcpy(added.name, link->name, sizeof(added.name));
+    return jv_shardio_command(jv_server_shard(links->server, shard), &added);
+}
+
+/* Open and announce; the slot is free again where that fails. */
+static enum jv_err start(struct jv_links *links, struct link *link, const struct jv_endpoint *local)
+{
+    links->serial++;
+    link->handle = links->serial * JV_LINKS_MAX + (uint32_t)(link - links->slots);
+    enum jv_err err = open_sockets(links, link, local);
+    if (err != JV_E_OK) {
+        close_socket(links, link);
+        return err;
+    }
+    for (uint32_t i = 0; err == JV_E_OK && i < jv_server_shards(links->server); i++) {
+        err = announce(links, link, i);
     }
     if (err != JV_E_OK) {
         jv_log(JV_LOG_WARNING, "%s: link refused: %s", link->name, jv_err_text(err));
@@ -539,10 +597,10 @@ void jv_links_offloads(const struct jv_links *links, bool *has_gso_out, bool *ha
     *has_gro_out = sockets > 0 && gro == sockets;
 }
 
-struct jv_udp *jv_links_socket(const struct jv_links *links, uint32_t handle)
+struct jv_udp *jv_links_socket(const struct jv_links *links, uint32_t shard, uint32_t handle)
 {
     const struct link *link = &links->slots[handle % JV_LINKS_MAX];
-    return link->handle == handle ? link->udp : NULL;
+    return link->handle == handle ? socket_of(link, shard) : NULL;
 }
 
 void jv_links_fail(struct jv_links *links, uint32_t handle, int code)

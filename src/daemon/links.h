@@ -7,13 +7,13 @@
  * A client has one for each local interface and address that a [Transport] names (or, where none names a device, for every
  * usable interface) and from which this host has a route to a gateway endpoint. jv_links_reconcile() compares that set with
  * what is open: a socket that should not be is announced as gone and closed; one that is missing is opened under a handle that
- * was never used before. A gateway has one for each address it listens on.
+ * was never used before. A gateway has one for each address it listens on and each of its shards.
  *
  * Local facts (a link down, an address gone, no route) lead here; what came as ICMP is told to the core as a doubt only.
  *
  * Owns     the sockets, the watch of the host's links.
  * Limits   JV_LINKS_MAX sockets; JV_LINKS_FAULTS_MAX errors a wake-up and socket.
- * Threads  the loop's.
+ * Threads  the main loop's; each socket is that of its shard, whose loop reads it.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -48,8 +48,8 @@ void jv_links_tick(struct jv_links *links, struct jv_instant now);
 void jv_links_order(struct jv_links *links, const struct jv_order *order);
 /* Whether every open socket has UDP_SEGMENT and UDP_GRO in use; false where none is open. NULL is ignored. */
 void jv_links_offloads(const struct jv_links *links, bool *has_gso_out, bool *has_gro_out);
-/* NULL: the handle is dead. */
-struct jv_udp *jv_links_socket(const struct jv_links *links, uint32_t handle);
+/* That of a shard; NULL: the handle is dead. For a gateway from the shard's own thread as well: its sockets stay as they were opened. */
+struct jv_udp *jv_links_socket(const struct jv_links *links, uint32_t shard, uint32_t handle);
 /* A send met a local fact: the link ends at the end of this wake-up. */
 void jv_links_fail(struct jv_links *links, uint32_t handle, int code);
 /* The link that a person means: a path's name ("fibre/udp"), its transport ("fibre") or a local address. 0: none. */

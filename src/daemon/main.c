@@ -350,6 +350,12 @@ static int schedule(const struct daemon *d)
         jv_log(JV_LOG_ERROR, "Scheduling = realtime: %s: it needs CAP_SYS_NICE", strerror(errno));
         return EXIT_FAILED;
     }
+    if (jv_server_shards(d->server) > 1 && jv_sys_permit_realtime(true) != JV_E_OK) {
+        jv_log(JV_LOG_ERROR,
+               "Scheduling = realtime, and several shards: %s: RLIMIT_RTPRIO must be 1",
+               strerror(errno));
+        return EXIT_FAILED;
+    }
     jv_log(JV_LOG_INFO, "the packet loop runs with real-time scheduling");
     return EXIT_OK;
 }
@@ -387,6 +393,9 @@ static int give_up_privileges(struct daemon *d)
     }
     if (d->audit != NULL && jv_audit_start(d->audit) != JV_E_OK) {
         jv_log(JV_LOG_ERROR, "cannot start the audit's writer: %s", strerror(errno));
+        return EXIT_FAILED;
+    }
+    if (jv_server_start_shards(d->server) != JV_E_OK) {
         return EXIT_FAILED;
     }
     const struct jv_endpoint *listen = &jv_server_config(d->server)->metrics;

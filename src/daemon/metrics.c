@@ -328,9 +328,8 @@ static void refresh(void *arg, struct jv_instant now)
     struct jv_aead_facts aead = jv_aead_facts();
     struct jv_metrics_extra extra = {.aead = &aead};
     uint32_t cursor = 0;
-    struct jv_core *core = jv_server_core(metrics->server);
     if (jv_server_config(metrics->server)->role == JV_CONFIG_CLIENT &&
-        jv_core_session(core, now, &cursor, &metrics->status)) {
+        jv_core_session(jv_server_core(metrics->server), now, &cursor, &metrics->status)) {
         extra.session = &metrics->status;
     }
     if (jv_server_audit(metrics->server) != NULL) {
@@ -342,7 +341,7 @@ static void refresh(void *arg, struct jv_instant now)
     extra.hooks_failed = hooks.failed;
     extra.hooks_timed_out = hooks.timed_out;
     extra.hooks_dropped = hooks.dropped;
-    jv_core_counters(core, &metrics->counters);
+    jv_server_counters(metrics->server, &metrics->counters);
     size_t len = jv_metrics_write(&metrics->counters, &extra, metrics->spare, JV_METRICS_BYTES);
     if (pthread_mutex_trylock(&metrics->lock) == 0) {
         char *shown = metrics->shown;

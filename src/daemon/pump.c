@@ -6,7 +6,9 @@
 #include "apply.h"
 #include "audit.h"
 #include "dns.h"
+#include "gather.h"
 #include "hooks.h"
+#include "inbox.h"
 #include "links.h"
 #include "log.h"
 #include "loop.h"
@@ -15,8 +17,10 @@
 #include "surroundings.h"
 #include "tunio.h"
 #include "udp.h"
+#include "worker.h"
 
 #define TICK_MS 1000U
+#define GATHERED 4U /* records on the stack */
 
 typedef enum jv_err batch_fn(struct jv_core *core, struct jv_instant now, struct jv_batch *batch,
                              struct jv_out *out);
@@ -26,7 +30,7 @@ typedef enum jv_err batch_fn(struct jv_core *core, struct jv_instant now, struct
 static void send_run(struct jv_shard *shard, const struct jv_slot *slots, uint32_t n)
 {
     struct jv_links *links = shard->server->links;
-    struct jv_udp *udp = jv_links_socket(links, slots[0].link);
+    struct jv_udp *udp = jv_links_socket(links, shard->number, slots[0].link);
     if (udp == NULL) {
         shard->counts.dead_link += n;
         return;
@@ -35,7 +39,7 @@ static void send_run(struct jv_shard *shard, const struct jv_slot *slots, uint32
         struct jv_udp_sent sent = {0};
         uint32_t len = JV_MIN(n, JV_BATCH_MAX);
         jv_udp_send(udp, slots, len, &sent);
-        if (sent.dropped_local > 0) {
+        if (sent.dropped_local > 0 && shard->number == 0) {
             jv_links_fail(links, slots[0].link, sent.local_errno);
         }
         slots += len;
@@ -82,13 +86,54 @@ static void carry_out(struct jv_server *server, const struct jv_order *order)
     }
 }
 
-/* What concerns more than one shard. */
-static void flush_rest(struct jv_server *server, struct jv_out *out)
+static void serve_records(struct jv_server *server, const struct jv_record *records, uint32_t n)
 {
-    if (out->records_len > 0 && server->audit != NULL) {
-        jv_audit_push(server->audit, out->records, out->records_len);
+    if (n > 0 && server->audit != NULL) {
+        jv_audit_push(server->audit, records, n);
     }
-    jv_hooks_records(server->hooks, out->records, out->records_len);
+    jv_hooks_records(server->hooks, records, n);
+}
+
+void jv_pump_gathered(void *arg, int fd, uint32_t events)
+{
+    struct jv_server *server = arg;
+    uint32_t n;
+    (void)fd;
+    (void)events;
+    struct jv_record records[GATHERED];
+    while ((n = jv_gather_take(server->gather, jv_server_now(server), records, GATHERED)) > 0) {
+        serve_records(server, records, n);
+    }
+    struct jv_order order;
+    while (jv_gather_take_orders(server->gather, &order, 1) > 0) {
+        carry_out(server, &order);
+    }
+}
+
+/* What does not fit stays, and leaves the core less room until it does. */
+static void gather(struct jv_shard *shard)
+{
+    struct jv_server *server = shard->server;
+    struct jv_out *out = &shard->out;
+    jv_gather_put(server->gather, out->records, out->records_len);
+    uint32_t taken = jv_gather_order(server->gather, out->orders, out->orders_len);
+    out->orders_len -= taken;
+    memmove(out->orders, out->orders + taken, out->orders_len * sizeof(*out->orders));
+    out->records_len = 0;
+    if (shard->is_entered) {
+        jv_pump_gathered(server, -1, 0);
+    }
+}
+
+static void flush_rest(struct jv_shard *shard)
+{
+    struct jv_server *server = shard->server;
+    struct jv_out *out = &shard->out;
+    if (server->gather != NULL) {
+        gather(shard);
+        return;
+    }
+    serve_records(server, out->records, out->records_len);
     out->records_len = 0;
     for (uint32_t i = 0; i < out->orders_len; i++) {
         carry_out(server, &out->orders[i]);
@@ -96,11 +141,42 @@ static void flush_rest(struct jv_server *server, struct jv_out *out)
     out->orders_len = 0;
 }
 
+/* A run for one shard and of one kind. */
+static void hand_over(struct jv_shard *shard, const struct jv_handoff *run, uint32_t n)
+{
+    struct jv_inbox_sent sent = {0};
+    for (uint32_t i = 0; i < n; i++) {
+        shard->handed[i] = run[i].slot;
+    }
+    jv_inbox_send(shard->server->shards[run->shard].inbox,
+                  run->is_packet ? JV_INBOX_PACKET : JV_INBOX_DATAGRAM, shard->handed, n, &sent);
+    shard->counts.inbox_full += sent.dropped_full + sent.dropped_other;
+    jv_core_give(shard->core, shard->handed, n);
+}
+
+static void flush_handoff(struct jv_shard *shard)
+{
+    struct jv_out *out = &shard->out;
+    uint32_t start = 0;
+    for (uint32_t i = 1; i <= out->handoff_len; i++) {
+        if (i == out->handoff_len || i - start == JV_BATCH_MAX ||
+            out->handoff[i].shard != out->handoff[start].shard ||
+            out->handoff[i].is_packet != out->handoff[start].is_packet) {
+            hand_over(shard, &out->handoff[start], i - start);
+            start = i;
+        }
+    }
+    out->handoff_len = 0;
+}
+
 static void flush(struct jv_shard *shard)
 {
     flush_tx(shard);
     flush_tun(shard);
-    flush_rest(shard->server, &shard->out);
+    if (shard->out.handoff_len > 0) {
+        flush_handoff(shard);
+    }
+    flush_rest(shard);
 }
 
 /* ---- inputs ---- */
@@ -142,7 +218,7 @@ static void process(struct jv_shard *shard, batch_fn *fn, uint32_t n)
     intake->len = left;
 }
 
-void jv_shard_receive(struct jv_shard *shard, struct jv_udp *udp)
+void jv_shardio_receive(struct jv_shard *shard, struct jv_udp *udp)
 {
     struct jv_slot slots[JV_BATCH_MAX];
     for (uint32_t i = 0; i < JV_SERVER_BATCHES || jv_udp_has_rest(udp); i++) {
@@ -179,6 +255,55 @@ void jv_pump_tun(void *arg, int fd, uint32_t events)
     }
 }
 
+/* Packets are kept by the core, so they go into buffers of its pool. Returns how many found one. */
+static uint32_t own(struct jv_shard *shard, struct jv_slot *slots, uint32_t n)
+{
+    uint32_t room = JV_MIN(stock(shard), n);
+    for (uint32_t i = 0; i < room; i++) {
+        struct jv_slot *to = &shard->intake.slots[i];
+        uint8_t *buf = to->buf;
+        *to = slots[i];
+        to->buf = buf;
+        to->is_borrowed = false;
+        memcpy(to->buf + to->off, slots[i].buf + slots[i].off, to->len);
+    }
+    shard->counts.no_buffer += n - room;
+    return room;
+}
+
+void jv_pump_inbox(void *arg, int fd, uint32_t events)
+{
+    struct jv_shard *shard = arg;
+    (void)fd;
+    (void)events;
+    for (uint32_t i = 0; i < JV_SERVER_BATCHES || jv_inbox_has_rest(shard->inbox); i++) {
+        enum jv_inbox_kind kind;
+        struct jv_slot slots[JV_BATCH_MAX];
+        uint32_t n = jv_inbox_recv(shard->inbox, &kind, slots, JV_BATCH_MAX);
+        if (n == 0) {
+            return;
+        }
+        for (uint32_t k = 0; k < n; k++) {
+            slots[k].is_handed = true;
+        }
+        if (kind == JV_INBOX_DATAGRAM) {
+            run_batch(shard, jv_core_datagrams, slots, n);
+        } else if ((n = own(shard, slots, n)) > 0) {
+            process(shard, jv_core_packets, n);
+        }
+    }
+}
+
+struct jv_instant jv_pump_now(const struct jv_shard *shard)
+{
+    struct jv_instant own = jv_loop_now(shard->loop);
+    if (!shard->is_entered) {
+        return own;
+    }
+    struct jv_instant other = jv_server_now(shard->server);
+    return jv_is_before(own, other) ? other : own;
+}
+
 /* Those that may end every session do a part of the work in each call, at least one session. */
 static uint32_t tries_of(const struct jv_shard *shard, enum jv_command_kind kind)
 {
@@ -186,12 +311,13 @@ static uint32_t tries_of(const struct jv_shard *shard, enum jv_command_kind kind
     return JV_SERVER_TRIES + (is_long ? shard->server->config->limits.sessions : 0U);
 }
 
-enum jv_err jv_shard_command(struct jv_shard *shard, const struct jv_command *command)
+enum jv_err jv_shardio_command(struct jv_shard *shard, const struct jv_command *command)
 {
     enum jv_err err = JV_E_AGAIN;
+    struct jv_instant now = jv_pump_now(shard);
     uint32_t tries = tries_of(shard, command->kind);
     for (uint32_t i = 0; i < tries && err == JV_E_AGAIN; i++) {
-        err = jv_core_command(shard->core, jv_loop_now(shard->loop), command, &shard->out);
+        err = jv_core_command(shard->core, now, command, &shard->out);
         flush(shard);
     }
     if (err == JV_E_AGAIN) {
@@ -210,6 +336,9 @@ void jv_server_timer(struct jv_server *server, enum jv_timer timer, struct jv_in
 static void on_tick(struct jv_server *server, struct jv_instant now)
 {
     jv_server_timer(server, JV_TIMER_TICK, jv_add_ms(now, TICK_MS));
+    if (server->gather != NULL) {
+        jv_pump_gathered(server, -1, 0); /* a record that is given up wakes nobody */
+    }
     if (server->surroundings != NULL) {
         jv_surroundings_tick(server->surroundings, now);
     }
@@ -240,14 +369,14 @@ static void fire(struct jv_server *server, enum jv_timer timer, struct jv_instan
         jv_server_timer(server, timer, jv_add_ms(now, jv_notify_watchdog_ms()));
         break;
     case JV_TIMER_STOP:
-        jv_loop_stop(server->shard->loop);
+        jv_loop_stop(server->shards[0].loop);
         break;
     case JV_TIMERS:
         break;
     }
 }
 
-struct jv_instant jv_shard_expire(struct jv_shard *shard, struct jv_instant now)
+struct jv_instant jv_shardio_expire(struct jv_shard *shard, struct jv_instant now)
 {
     for (uint32_t i = 0; i < JV_SERVER_TRIES && jv_is_due(jv_core_deadline(shard->core), now);
          i++) {
@@ -261,6 +390,19 @@ struct jv_instant jv_shard_expire(struct jv_shard *shard, struct jv_instant now)
     return jv_core_deadline(shard->core);
 }
 
+void jv_pump_begin(void *arg)
+{
+    struct jv_shard *shard = arg;
+    jv_worker_begin(shard->worker);
+}
+
+void jv_pump_finish(void *arg, struct jv_instant now)
+{
+    struct jv_shard *shard = arg;
+    jv_loop_set_deadline(shard->loop, jv_shardio_expire(shard, now));
+    jv_worker_finish(shard->worker);
+}
+
 /* The loop's one deadline is the earliest of the core's and of the timers. */
 void jv_pump_after(void *arg, struct jv_instant now)
 {
@@ -271,9 +413,9 @@ void jv_pump_after(void *arg, struct jv_instant now)
             fire(server, (enum jv_timer)i, now);
         }
     }
-    struct jv_instant next = jv_shard_expire(server->shard, now);
+    struct jv_instant next = jv_shardio_expire(&server->shards[0], now);
     for (uint32_t i = 0; i < JV_TIMERS; i++) {
         next = jv_earlier(next, server->timers[i]);
     }
-    jv_loop_set_deadline(server->shard->loop, next);
+    jv_loop_set_deadline(server->shards[0].loop, next);
 }

@@ -151,6 +151,9 @@ static const char *gateway_blocker(const struct jv_config_server *a,
     if (!same_resolvers(&a->dns, &b->dns)) {
         return "DNS";
     }
+    if (a->shards != b->shards) {
+        return "Shards";
+    }
     return strcmp(a->state_dir, b->state_dir) != 0 ? "StateDir" : NULL;
 }
 

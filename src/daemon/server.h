@@ -7,10 +7,10 @@
  * One wake-up: sockets and TUN are read into buffers of the core's pool, each batch goes through the core, what came out is sent;
  * then commands, then what is due; `now` is the loop's one reading of the clock.
  *
- * Owns     the shard (shard.h), every part that jv_server_open() makes.
+ * Owns     the shards (shardio.h), every part that jv_server_open() makes.
  * Limits   JV_SERVER_BATCHES batches a descriptor and wake-up, so that one busy socket does not starve the rest. Nothing is
  *          allocated per packet.
- * Threads  the loop's.
+ * Threads  the main loop's, which is that of the first shard as well. Another shard's thread calls jv_server_shard() alone.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,10 +39,9 @@ struct jv_links;
 struct jv_loop;
 struct jv_names;
 struct jv_reader;
+struct jv_shard;
 struct jv_shard_counts;
 struct jv_surroundings;
-struct jv_tunio;
-struct jv_udp;
 
 /* What waits for a moment of its own; each has one deadline. */
 enum jv_timer {
@@ -78,6 +77,8 @@ JV_MUST_USE enum jv_err jv_server_open(struct jv_config *config, const struct jv
                                        struct jv_server **out);
 /* Starts: sockets, names, the first birth. */
 JV_MUST_USE enum jv_err jv_server_start(struct jv_server *server);
+/* Threads of the shards behind the first, which run from here on: privileges are given up, the filter of system calls is not in force. Logged. */
+JV_MUST_USE enum jv_err jv_server_start_shards(struct jv_server *server);
 JV_MUST_USE enum jv_err jv_server_run(struct jv_server *server);
 /* PreDown, where there is one; then sessions end with OPERATOR_TERMINATED; JV_SERVER_STOP_MS later the loop returns. */
 void jv_server_stop(struct jv_server *server);
@@ -91,9 +92,9 @@ void jv_server_close(struct jv_server *server);
 
 /* ---- for the parts ---- */
 struct jv_loop *jv_server_loop(const struct jv_server *server);
+/* A client's, or the first of a gateway. */
 struct jv_core *jv_server_core(const struct jv_server *server);
 const struct jv_device *jv_server_device(const struct jv_server *server);
-const struct jv_tunio *jv_server_tunio(const struct jv_server *server);
 struct jv_links *jv_server_links(const struct jv_server *server);
 struct jv_names *jv_server_names(const struct jv_server *server);
 struct jv_apply *jv_server_apply(const struct jv_server *server);
@@ -101,17 +102,31 @@ struct jv_audit *jv_server_audit(const struct jv_server *server);
 const struct jv_config *jv_server_config(const struct jv_server *server);
 const struct jv_dirs *jv_server_dirs(const struct jv_server *server);
 const struct jv_server_facts *jv_server_facts(const struct jv_server *server);
-const struct jv_shard_counts *jv_server_counts(const struct jv_server *server);
+/* Number of shards, 1 or more. */
+uint32_t jv_server_shards(const struct jv_server *server);
+/* For links, and for the shard's own loop. */
+struct jv_shard *jv_server_shard(const struct jv_server *server, uint32_t number);
+/*
+ * Stand in for the shard's own loop: it is between two wake-ups until jv_server_leave(). `is_changed`: there may be another deadline. Both do
+ * nothing for the shard that the main thread runs.
+ */
+struct jv_shard *jv_server_enter(const struct jv_server *server, uint32_t number);
+void jv_server_leave(struct jv_shard *shard, bool is_changed);
+/* The next session of all shards, as jv_core_session() gives those of one; `*cursor` begins as 0. False: there is none left. */
+bool jv_server_session(const struct jv_server *server, uint32_t *cursor,
+                       struct jv_session_status *out, uint32_t *shard_out);
+/* Sums over all shards. */
+void jv_server_counters(const struct jv_server *server, struct jv_counters *out);
+struct jv_shard_counts jv_server_counts(const struct jv_server *server);
+bool jv_server_denies_births(const struct jv_server *server);
 /* The memory that holds keys cannot be swapped out. */
 bool jv_server_is_locked(const struct jv_server *server);
 struct jv_instant jv_server_now(const struct jv_server *server);
 /* The timer fires at `due` or earlier, if it was set earlier. */
 void jv_server_timer(struct jv_server *server, enum jv_timer timer, struct jv_instant due);
-/* One command to the core, its outputs flushed. */
+/* One command to the core, its outputs flushed. With several: to the one that has the session which it names, else to each. */
 JV_MUST_USE enum jv_err jv_server_command(struct jv_server *server,
                                           const struct jv_command *command);
-/* Datagrams wait at this socket. */
-void jv_server_receive(struct jv_server *server, struct jv_udp *udp);
 /* The gateway's endpoints are known, for the first time or anew. */
 void jv_server_endpoints(struct jv_server *server, const struct jv_endpoint *endpoints,
                          uint32_t len, bool is_first);

@@ -98,6 +98,15 @@ void jv_setup_core(const struct jv_config *config, const struct jv_user *users, 
     }
 }
 
+uint32_t jv_setup_shards(const struct jv_core_cfg *cfg, uint32_t cpus)
+{
+    uint32_t n = cpus < JV_SETUP_SHARDS_CPUS_MIN ? 1U : JV_MIN(cpus / 2U, JV_SETUP_SHARDS_MAX);
+    while (n > 1U && !jv_core_fits_shards(cfg, n)) {
+        n /= 2U;
+    }
+    return n;
+}
+
 static bool has_host_bits(const struct jv_prefix *pool)
 {
     uint32_t bytes = pool->ip.family == JV_AF_4 ? 4U : 16U;

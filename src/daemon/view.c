@@ -15,11 +15,10 @@
 #include "links.h"
 #include "names.h"
 #include "server.h"
-#include "shard.h"
+#include "shardio.h"
 #include "surroundings.h"
 #include "sys.h"
 #include "tun.h"
-#include "tunio.h"
 #include "view_host.h"
 
 void jv_view_sid(const struct jv_sid *sid, char out[33])
@@ -366,7 +365,7 @@ static json_t *view_warnings(const struct jv_server *server)
             list,
             json_string("this host does not forward IPv6: sysctl net.ipv6.conf.all.forwarding=1"));
     }
-    if (jv_core_denies_births(jv_server_core(server))) {
+    if (jv_server_denies_births(server)) {
         json_array_append_new(
             list, json_string("the policy of the last reload is invalid: running sessions keep the "
                               "last valid one, new ones are denied; jv check tells what is wrong"));
@@ -475,10 +474,11 @@ static void put_gateway(json_t *object, const struct jv_server *server)
     }
     json_object_set_new(object, "listen", list);
     if (counters != NULL) {
-        jv_core_counters(jv_server_core(server), counters);
+        jv_server_counters(server, counters);
         json_object_set_new(object, "sessions", view_states(counters));
         json_object_set_new(object, "half_open", number(counters->half_open));
     }
+    json_object_set_new(object, "shards", number(jv_server_shards(server)));
     json_object_set_new(object, "sessions_max", number(jv_server_config(server)->limits.sessions));
     free(counters);
 }
@@ -526,9 +526,14 @@ json_t *jv_view_sessions(const struct jv_server *server, uint32_t cursor)
     json_t *list = json_array();
     bool has_more = true;
     for (uint32_t i = 0; i < JV_VIEW_PAGE && has_more; i++) {
-        has_more = jv_core_session(jv_server_core(server), jv_server_now(server), &cursor, status);
+        uint32_t shard = 0;
+        has_more = jv_server_session(server, &cursor, status, &shard);
         if (has_more) {
-            json_array_append_new(list, jv_view_session(status));
+            json_t *session = jv_view_session(status);
+            if (jv_server_shards(server) > 1) {
+                json_object_set_new(session, "shard", number(shard));
+            }
+            json_array_append_new(list, session);
         }
     }
     json_object_set_new(object, "sessions", list);
@@ -566,12 +571,12 @@ static json_t *view_hooks(const struct jv_server *server)
 
 json_t *jv_view_counters(const struct jv_server *server)
 {
-    const struct jv_shard_counts *losses = jv_server_counts(server);
+    const struct jv_shard_counts losses = jv_server_counts(server);
     struct jv_counters *counters = calloc(1, sizeof(*counters));
     if (counters == NULL) {
         return NULL;
     }
-    jv_core_counters(jv_server_core(server), counters);
+    jv_server_counters(server, counters);
     json_t *object = json_object();
     json_object_set_new(object, "drops", view_drops(counters));
     json_object_set_new(object, "sessions", view_states(counters));
@@ -590,10 +595,14 @@ json_t *jv_view_counters(const struct jv_server *server)
     json_object_set_new(object, "rekeys", number(counters->rekeys));
     json_object_set_new(object, "ends", number(counters->ends));
     json_object_set_new(object, "buffers_free", number(counters->buffers_free));
-    json_object_set_new(object, "given_up", number(losses->given_up));
-    json_object_set_new(object, "no_buffer", number(losses->no_buffer));
-    json_object_set_new(object, "tun_refused", number(jv_tunio_refused(jv_server_tunio(server))));
-    json_object_set_new(object, "dead_link", number(losses->dead_link));
+    json_object_set_new(object, "given_up", number(losses.given_up));
+    json_object_set_new(object, "no_buffer", number(losses.no_buffer));
+    json_object_set_new(object, "tun_refused", number(losses.tun_refused));
+    json_object_set_new(object, "dead_link", number(losses.dead_link));
+    if (jv_server_shards(server) > 1) {
+        json_object_set_new(object, "handed_over", number(counters->handed_out));
+        json_object_set_new(object, "inbox_full", number(losses.inbox_full));
+    }
     json_object_set_new(object, "hooks", view_hooks(server));
     free(counters);
     return object;

@@ -686,7 +686,7 @@ static int work_without_rights(void)
                                .offloads = JV_OFFLOAD_CSUM | JV_OFFLOAD_TSO | JV_OFFLOAD_USO,
                                .interface = DEVICE};
     struct jv_device device;
-    if (jv_device_open(&config, &device) != JV_E_OK || device.sparse != NULL ||
+    if (jv_device_open(&config, 1, &device) != JV_E_OK || device.sparse != NULL ||
         device.queue_bytes != 0 || device.no_lanes_errno != EPERM ||
         device.no_bound_errno != EPERM || jv_tun_set_persist(device.tun, false) != JV_E_OK) {
         return 5;
@@ -930,7 +930,7 @@ static void device_is_as_configured(void **state)
         struct jv_config config = {
             .queue = rows[i].queue, .offloads = rows[i].offloads, .interface = DEVICE};
         struct jv_device device;
-        assert_int_equal(jv_device_open(&config, &device), JV_E_OK);
+        assert_int_equal(jv_device_open(&config, 1, &device), JV_E_OK);
         assert_int_equal(device.sparse != NULL, rows[i].has_lanes);
         assert_int_equal(device.queue_bytes, rows[i].bytes);
         assert_int_equal(device.no_lanes_errno, 0);

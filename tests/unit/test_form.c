@@ -91,9 +91,10 @@ static void form_shows_a_gateway(void **state)
 {
     char *text = status_text("{\"name\":\"gw\",\"role\":\"gateway\",\"version\":\"0.1.0\","
                              "\"uptime_ms\":61000,\"listen\":[\"[::]:4433\"],\"sessions\":"
-                             "{\"ATTACHED\":2,\"VOLATILE\":0},\"half_open\":0,\"sessions_max\":9}");
+                             "{\"ATTACHED\":2,\"VOLATILE\":0},\"half_open\":0,\"sessions_max\":9,"
+                             "\"shards\":4}");
     assert_non_null(strstr(text, "running for 1m01s   listening on [::]:4433"));
-    assert_non_null(strstr(text, "sessions: ATTACHED 2   half open 0   at most 9"));
+    assert_non_null(strstr(text, "sessions: ATTACHED 2   half open 0   at most 9   shards 4\n"));
     free(text);
 }
 

@@ -48,6 +48,8 @@ static void reload_takes_users_policy_and_transports(void **state)
 static void reload_refuses_what_needs_a_restart(void **state)
 {
     struct pair *pair = *state;
+    pair->changed.gateway.shards = 2;
+    assert_string_equal(jv_reload_blocker(&pair->old, &pair->changed), "Shards");
     pair->changed.gateway.private_key.key.b[3] = 1;
     assert_string_equal(jv_reload_blocker(&pair->old, &pair->changed), "PrivateKey");
     pair->changed.limits.sessions = 7;

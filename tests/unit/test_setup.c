@@ -74,6 +74,31 @@ static void setup_fills_in_what_a_client_leaves_open(void **state)
     free(config);
 }
 
+static void setup_takes_shards_by_processors_and_room(void **state)
+{
+    static const struct {
+        uint32_t cpus, shards;
+    } rows[] = {{1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 2}, {6, 3}, {16, 8}, {17, 8}, {200, 8}};
+    struct jv_config *config = calloc(1, sizeof(*config));
+    struct jv_core_cfg *cfg = calloc(1, sizeof(*cfg));
+    assert_true(config != NULL && cfg != NULL);
+    config->role = JV_CONFIG_GATEWAY;
+    config->limits.sessions = 100;
+    config->gateway.pool.v4 = prefix("10.80.0.0/16");
+    jv_setup_core(config, NULL, 0, cfg);
+    for (size_t i = 0; i < JV_ARRAY_LEN(rows); i++) {
+        assert_int_equal(jv_setup_shards(cfg, rows[i].cpus), rows[i].shards);
+    }
+    /* Three users of one home, and a share of one session for each of several shards. */
+    struct jv_user users[3] = {0};
+    cfg->sessions_max = 3;
+    cfg->users = users;
+    cfg->users_len = 3;
+    assert_int_equal(jv_setup_shards(cfg, 16), 1);
+    free(cfg);
+    free(config);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +106,7 @@ int main(void)
         cmocka_unit_test(setup_keeps_the_host_bits_of_a_pool),
         cmocka_unit_test(setup_refuses_a_user_with_too_many_networks),
         cmocka_unit_test(setup_fills_in_what_a_client_leaves_open),
+        cmocka_unit_test(setup_takes_shards_by_processors_and_room),
     };
     return cmocka_run_group_tests_name("setup", tests, NULL, NULL);
 }

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "shard.h"
+#include "shardio.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
+#include "inbox.h"
 #include "log.h"
 #include "loop.h"
 #include "pump.h"
 #include "sys.h"
 #include "tun.h"
 #include "tunio.h"
+#include "worker.h"
 
 static void fill_random(void *arg, uint8_t *out, size_t len)
 {
@@ -19,26 +21,27 @@ static void fill_random(void *arg, uint8_t *out, size_t len)
     jv_sys_random(out, len);
 }
 
-static enum jv_err open_out(struct jv_out *out)
+static enum jv_err open_out(struct jv_out *out, bool is_alone)
 {
     *out = (struct jv_out){.tx_cap = JV_OUT_TX_MIN,
                            .tun_cap = JV_OUT_TUN_MIN,
                            .records_cap = JV_OUT_RECORDS_MIN,
-                           .orders_cap = JV_OUT_ORDERS_MIN};
+                           .orders_cap = JV_OUT_ORDERS_MIN,
+                           .handoff_cap = is_alone ? 0 : JV_OUT_HANDOFF_MIN};
     out->tx = calloc(out->tx_cap, sizeof(*out->tx));
     out->tun = calloc(out->tun_cap, sizeof(*out->tun));
     out->records = calloc(out->records_cap, sizeof(*out->records));
     out->orders = calloc(out->orders_cap, sizeof(*out->orders));
-    bool is_whole =
-        out->tx != NULL && out->tun != NULL && out->records != NULL && out->orders != NULL;
+    out->handoff = is_alone ? NULL : calloc(out->handoff_cap, sizeof(*out->handoff));
+    bool is_whole = out->tx != NULL && out->tun != NULL && out->records != NULL &&
+                    out->orders != NULL && (is_alone || out->handoff != NULL);
     return is_whole ? JV_E_OK : JV_E_NOMEM;
 }
 
-enum jv_err jv_shard_open(struct jv_shard *shard, struct jv_server *server,
-                          const struct jv_loop_hooks *hooks, uint32_t fds_max)
+enum jv_err jv_shardio_open(struct jv_shard *shard, const struct jv_loop_hooks *hooks,
+                            uint32_t fds_max)
 {
-    shard->server = server;
-    enum jv_err err = open_out(&shard->out);
+    enum jv_err err = open_out(&shard->out, shard->server->shards_len == 1);
     if (err != JV_E_OK) {
         return err;
     }
@@ -49,7 +52,22 @@ enum jv_err jv_shard_open(struct jv_shard *shard, struct jv_server *server,
     return err;
 }
 
-enum jv_err jv_shard_open_core(struct jv_shard *shard, const struct jv_core_cfg *cfg)
+enum jv_err jv_shardio_open_crew(struct jv_shard *shard)
+{
+    enum jv_err err = jv_inbox_open(0, &shard->inbox);
+    if (err == JV_E_OK) {
+        err = jv_loop_add(shard->loop, jv_inbox_fd(shard->inbox), EPOLLIN, jv_pump_inbox, shard);
+    }
+    if (err == JV_E_OK && shard->number > 0) {
+        err = jv_worker_open(shard->loop, &shard->worker);
+    }
+    if (err != JV_E_OK) {
+        jv_log(JV_LOG_ERROR, "cannot set shard %u up: %s", shard->number, strerror(errno));
+    }
+    return err;
+}
+
+enum jv_err jv_shardio_open_core(struct jv_shard *shard, const struct jv_core_cfg *cfg)
 {
     enum jv_err err = JV_E_RANGE;
     shard->core_bytes = jv_core_bytes(cfg);
@@ -70,7 +88,7 @@ enum jv_err jv_shard_open_core(struct jv_shard *shard, const struct jv_core_cfg 
     return err;
 }
 
-enum jv_err jv_shard_open_tun(struct jv_shard *shard, struct jv_tun *tun, struct jv_tun *sparse)
+enum jv_err jv_shardio_open_tun(struct jv_shard *shard, struct jv_tun *tun, struct jv_tun *sparse)
 {
     enum jv_err err = jv_tunio_open(tun, sparse, &shard->tunio);
     if (err == JV_E_OK) {
@@ -82,8 +100,10 @@ enum jv_err jv_shard_open_tun(struct jv_shard *shard, struct jv_tun *tun, struct
     return err;
 }
 
-void jv_shard_close(struct jv_shard *shard)
+void jv_shardio_close(struct jv_shard *shard)
 {
+    jv_worker_close(shard->worker);
+    jv_inbox_close(shard->inbox);
     jv_tunio_close(shard->tunio);
     if (shard->core != NULL) {
         jv_core_fini(shard->core);
@@ -96,4 +116,5 @@ void jv_shard_close(struct jv_shard *shard)
     free(shard->out.tun);
     free(shard->out.records);
     free(shard->out.orders);
+    free(shard->out.handoff);
 }
