@@ -189,21 +189,31 @@ uint32_t jv_apply_mtu(const struct jv_apply *apply)
     return apply->mtu;
 }
 
-static void configure(struct jv_apply *apply, const struct jv_order *order)
+static void add_own(struct jv_apply *apply, const struct jv_order *order,
+                    const struct jv_prefix own[2])
 {
-    struct jv_prefix own[2] = {order->address4, order->address6};
-    uint32_t removed = 0;
-    set_up(apply, client_mtu(apply, order));
     for (uint32_t i = 0; i < 2U; i++) {
         if (own[i].ip.family != JV_AF_NONE) {
             judge(apply, jv_netcfg_addr_add(apply->net, apply->ifindex, &own[i]),
                   "add the inner address");
         }
     }
-    /* Routes move to the new address before the old one goes: the kernel drops routes whose source has vanished. */
     route_allowed(apply, order);
+}
+
+static void configure(struct jv_apply *apply, const struct jv_order *order)
+{
+    struct jv_prefix own[2] = {order->address4, order->address6};
+    uint32_t removed = 0;
+    set_up(apply, client_mtu(apply, order));
+    /* Routes move to the new address before the old one goes: the kernel drops routes whose source has vanished. */
+    add_own(apply, order, own);
     judge(apply, jv_netcfg_addr_flush(apply->net, apply->ifindex, own, 2U, &removed),
           "remove old addresses");
+    if (removed > 0) {
+        /* The old one may have been the primary of the new one's prefix, which went with it (promote_secondaries). */
+        add_own(apply, order, own);
+    }
 }
 
 void jv_apply_order(struct jv_apply *apply, const struct jv_order *order)

@@ -114,13 +114,14 @@ again() {
 }
 
 run_with() { # SHARDS
-    local before other i pid
+    local before other i pid threads
     say "$1 shards"
     begin "$1"
     need 'the number of shards' test "$(jv_g status --json g | jq .shards)" = "$1"
     pid=$(jv_g status --json g | jq .pid)
     # The audit's writer, the page's server and a thread for each shard but the first.
-    need "threads: $(ls "/proc/$pid/task" | wc -l)" test "$(ls "/proc/$pid/task" | wc -l)" = "$(($1 + 2))"
+    threads=$(awk '/^Threads:/ { print $2 }' "/proc/$pid/status")
+    need "$threads threads" test "$threads" = "$(($1 + 2))"
     check_homes "$1"
     check_packets
     say "handed over: $(counter handed_over)"
