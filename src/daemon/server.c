@@ -172,7 +172,9 @@ static uint32_t shards_of(const struct jv_config *config, const struct jv_core_c
         return 1;
     }
     if (wanted == 0) {
-        return jv_setup_shards(cfg, jv_sys_cpus());
+        /* Real-time threads need a limit that not every host allows to set: they are asked for by number. */
+        return config->scheduling == JV_SCHEDULING_REALTIME ? 1U
+                                                            : jv_setup_shards(cfg, jv_sys_cpus());
     }
     if (!jv_core_fits_shards(cfg, wanted)) {
         jv_log(
