@@ -8,7 +8,6 @@
 #include "firewall.h"
 #include "log.h"
 #include "setup.h"
-#include "udp.h"
 
 #define LEFTOVERS_MAX 512U /* of one listing; the repair lists until nothing is left to remove */
 
@@ -18,15 +17,15 @@ struct jv_apply {
     struct jv_tun *tun;
     uint32_t ifindex;
     uint32_t mtu; /* of the device, 0: not set yet */
-    bool is_host; /* it did not forward packets of others when we started */
     uint64_t failures;
 };
 
-/* Of an IP packet with the shortest headers that a bulk flow has: IPv4 20, TCP 20, timestamps 12. */
-#define TCP4_HEADERS 52U
-/* What the kernel keeps free for headers in an uncut packet (MAX_TCP_HEADER + 1). */
-#define TCP_RESERVE 321U
-#define GSO_DEFAULT 65536U
+/*
+ * For an inner MTU m, 65000 / (m + 32) segments, 64 at most, fit one message; each carries m - 52 bytes
+ * (IPv4, TCP with timestamps), and the kernel keeps 321 bytes for headers (MAX_TCP_HEADER + 1). This is the least of segments * (m - 52)
+ * + 321 for m of 1280 to 1800, so that it holds whatever MTU the path turns out to have.
+ */
+#define GSO_BYTES 59985U
 
 static void judge(struct jv_apply *apply, enum jv_err err, const char *what)
 {
@@ -85,17 +84,15 @@ static void prune(struct jv_apply *apply)
 
 /*
  * An uncut packet of 64 KiB is a little more than one UDP message once its segments are sealed, and two messages cost twice. A packet
- * of another host that comes longer than the device wants it would be cut by the kernel, which costs more than it brings.
+ * that is longer than the device wants it, because another host or a UDP program made it so, is cut by the kernel: a host that forwards
+ * keeps the default. Connections keep the length that they found, and where it falls the kernel cuts all of theirs: so it is set once,
+ * before the device is up for the first time.
  */
-static void fit(struct jv_apply *apply, uint32_t mtu)
+static void fit(struct jv_apply *apply)
 {
-    uint32_t segments =
-        JV_MIN(JV_UDP_MESSAGE_MAX / (mtu + JV_TRAFFIC_OVERHEAD), JV_UDP_SEGMENTS_MAX);
-    uint32_t bytes = segments * (mtu - TCP4_HEADERS) + TCP_RESERVE;
-    if (jv_tun_has_tso(apply->tun)) {
+    if (jv_tun_has_tso(apply->tun) && !jv_apply_forwards(JV_AF_4) && !jv_apply_forwards(JV_AF_6)) {
         /* A kernel that cannot leaves the device as it is. */
-        enum jv_err ignored =
-            jv_netcfg_link_gso(apply->net, apply->ifindex, apply->is_host ? bytes : GSO_DEFAULT);
+        enum jv_err ignored = jv_netcfg_link_gso(apply->net, apply->ifindex, GSO_BYTES);
         (void)ignored;
     }
 }
@@ -103,9 +100,6 @@ static void fit(struct jv_apply *apply, uint32_t mtu)
 static void set_up(struct jv_apply *apply, uint32_t mtu)
 {
     judge(apply, jv_netcfg_link_set(apply->net, apply->ifindex, true, mtu), "set the link up");
-    if (mtu != apply->mtu) {
-        fit(apply, mtu);
-    }
     apply->mtu = mtu;
 }
 
@@ -127,7 +121,8 @@ static void set_gateway(struct jv_apply *apply)
           "remove old addresses");
 }
 
-enum jv_err jv_apply_open(const struct jv_config *config, struct jv_tun *tun, struct jv_apply **out)
+enum jv_err jv_apply_open(const struct jv_config *config, struct jv_tun *tun, bool is_new,
+                          struct jv_apply **out)
 {
     struct jv_apply *apply = calloc(1, sizeof(*apply));
     if (apply == NULL) {
@@ -136,7 +131,6 @@ enum jv_err jv_apply_open(const struct jv_config *config, struct jv_tun *tun, st
     apply->config = config;
     apply->tun = tun;
     apply->ifindex = jv_tun_ifindex(tun);
-    apply->is_host = !jv_apply_forwards(JV_AF_4) && !jv_apply_forwards(JV_AF_6);
     enum jv_err err = jv_netcfg_open(&apply->net);
     if (err != JV_E_OK) {
         free(apply);
@@ -144,6 +138,9 @@ enum jv_err jv_apply_open(const struct jv_config *config, struct jv_tun *tun, st
     }
     judge(apply, jv_netcfg_link_group(apply->net, apply->ifindex, JV_FIREWALL_GROUP),
           "set the link's group");
+    if (is_new) {
+        fit(apply);
+    }
     prune(apply);
     if (config->role == JV_CONFIG_GATEWAY) {
         set_gateway(apply);

@@ -7,8 +7,8 @@
  * Device, addresses and routes follow the operator's intent (design §4.8): the end of a session, its rebirth, a crash and a
  * restart leave them; only jv_apply_remove() takes them away.
  *
- * Where the host forwards no packets of others, its own TCP is told to leave no more uncut for the device than one UDP message holds
- * once it is sealed.
+ * Where the host forwards no packets of others when the device is made, its own TCP is told to leave no more uncut for it than one UDP
+ * message holds once it is sealed.
  *
  * Owns     one netlink connection. Works with CAP_NET_ADMIN alone.
  * Threads  the loop's.
@@ -26,11 +26,11 @@
 struct jv_apply;
 
 /*
- * Adopts the device: removes the routes that an earlier process left on it and this configuration does not want; a gateway gets
+ * `is_new`: no connection has used the device yet. Adopts the device: removes the routes that an earlier process left on it and this configuration does not want; a gateway gets
  * its address and is set up. Failures are logged. JV_E_NOMEM, JV_E_SYSTEM, JV_E_PERM.
  */
 JV_MUST_USE enum jv_err jv_apply_open(const struct jv_config *config, struct jv_tun *tun,
-                                      struct jv_apply **out);
+                                      bool is_new, struct jv_apply **out);
 void jv_apply_close(struct jv_apply *apply);
 /* What fails is logged: the session goes on, and the operator sees why nothing passes. */
 void jv_apply_order(struct jv_apply *apply, const struct jv_order *order);

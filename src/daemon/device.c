@@ -21,7 +21,7 @@ static const char *remedy(enum jv_err err)
                : jv_err_text(err);
 }
 
-static enum jv_err open_tun(const struct jv_config *config, bool has_queues,
+static enum jv_err open_tun(const struct jv_config *config, bool has_queues, bool takes_any,
                             struct jv_device *device)
 {
     bool was_there = false;
@@ -31,7 +31,8 @@ static enum jv_err open_tun(const struct jv_config *config, bool has_queues,
                              .no_csum = (offloads & JV_OFFLOAD_CSUM) == 0,
                              .no_tso = (offloads & JV_OFFLOAD_TSO) == 0,
                              .no_uso = (offloads & JV_OFFLOAD_USO) == 0,
-                             .has_queues = has_queues};
+                             .has_queues = has_queues,
+                             .takes_any = takes_any};
     enum jv_err err = jv_tun_open(&cfg, &device->tun, &was_there);
     if (err == JV_E_UNSUPPORTED) {
         return err;
@@ -44,10 +45,10 @@ static enum jv_err open_tun(const struct jv_config *config, bool has_queues,
                strerror(errno), remedy(err));
         return err;
     }
+    device->is_new = !was_there;
     if (jv_tun_is_renewed(device->tun)) {
         jv_log(JV_LOG_NOTICE,
-               "%s: made anew, for it had another number of queues; its addresses and routes are "
-               "set again",
+               "%s: made anew, for it had one queue; its addresses and routes are set again",
                config->interface);
     } else if (was_there) {
         jv_log(JV_LOG_NOTICE, "%s: adopted the device of an earlier run", config->interface);
@@ -55,14 +56,24 @@ static enum jv_err open_tun(const struct jv_config *config, bool has_queues,
     return JV_E_OK;
 }
 
+/* Of errno, right after a call that failed. */
+static const char *why(enum jv_err err)
+{
+    return err == JV_E_PERM ? "it needs CAP_BPF" : strerror(errno);
+}
+
 static void open_sparse(struct jv_lanes *lanes, struct jv_device *device)
 {
+    if (!jv_tun_has_queues(device->tun)) {
+        device->no_lanes = "the device of an earlier run has one queue, until jv down";
+        return;
+    }
     enum jv_err err = jv_tun_open_queue(device->tun, &device->sparse);
     if (err == JV_E_OK) {
         err = jv_lanes_attach(lanes, jv_tun_fd(device->tun));
     }
     if (err != JV_E_OK) {
-        device->no_lanes_errno = errno;
+        device->no_lanes = why(err);
         jv_tun_close(device->sparse);
         device->sparse = NULL;
     }
@@ -73,10 +84,23 @@ static void bound(struct jv_device *device)
     if (!jv_tun_has_tso(device->tun)) {
         return; /* what is cut already is bounded by the number of packets */
     }
-    if (jv_tun_bound(device->tun, JV_DEVICE_QUEUE_BYTES) == JV_E_OK) {
+    enum jv_err err = jv_tun_bound(device->tun, JV_DEVICE_QUEUE_BYTES);
+    if (err == JV_E_OK) {
         device->queue_bytes = JV_DEVICE_QUEUE_BYTES;
     } else {
-        device->no_bound_errno = errno;
+        device->no_bound = why(err);
+    }
+}
+
+static void tell(const struct jv_config *config, const struct jv_device *device)
+{
+    if (device->no_lanes != NULL) {
+        jv_log(JV_LOG_NOTICE, "%s: large and sparse flows share a queue: %s", config->interface,
+               device->no_lanes);
+    }
+    if (device->no_bound != NULL) {
+        jv_log(JV_LOG_NOTICE, "%s: no bound on the bytes that wait: %s", config->interface,
+               device->no_bound);
     }
 }
 
@@ -102,18 +126,19 @@ enum jv_err jv_device_open(const struct jv_config *config, uint32_t shards,
     struct jv_lanes *lanes = NULL;
     *device = (struct jv_device){0};
     /* Asked before the device is there: one that has several queues and no program that chooses would gain nothing. */
-    if (is_fair && !has_shards && jv_lanes_open(&lanes) != JV_E_OK) {
-        device->no_lanes_errno = errno;
+    enum jv_err err = is_fair && !has_shards ? jv_lanes_open(&lanes) : JV_E_OK;
+    if (err != JV_E_OK) {
+        device->no_lanes = why(err);
     }
-    enum jv_err err = open_tun(config, has_shards || lanes != NULL, device);
+    err = open_tun(config, has_shards || lanes != NULL, !has_shards, device);
     if (err == JV_E_UNSUPPORTED && has_shards) {
         jv_log(JV_LOG_ERROR, "%s: this kernel is too old for several queues: Shards = 1",
                config->interface);
     } else if (err == JV_E_UNSUPPORTED) {
-        device->no_lanes_errno = ENOTSUP;
+        device->no_lanes = "this kernel does not tell who has the queues of a device";
         jv_lanes_close(lanes);
         lanes = NULL;
-        err = open_tun(config, false, device);
+        err = open_tun(config, false, true, device);
     }
     if (err == JV_E_OK) {
         jv_lanes_clear(jv_tun_fd(device->tun));
@@ -126,10 +151,8 @@ enum jv_err jv_device_open(const struct jv_config *config, uint32_t shards,
         open_sparse(lanes, device);
     }
     jv_lanes_close(lanes);
-    int code = device->no_lanes_errno != 0 ? device->no_lanes_errno : device->no_bound_errno;
-    if (err == JV_E_OK && code != 0) {
-        jv_log(JV_LOG_NOTICE, "%s: packets wait in the order of the device: %s", config->interface,
-               strerror(code));
+    if (err == JV_E_OK) {
+        tell(config, device);
     }
     return err;
 }

@@ -5,11 +5,14 @@
  * device -- the TUN device as the configuration wants it: what the kernel does for many packets at once, and in what order packets wait.
  *
  * With `Queue = fair` the device has a second queue, for sparse flows, and a bound on the bytes that wait in each. Where the kernel
- * refuses one of the two the device works without it, and says so. Several shards have a queue each, and none for sparse flows.
+ * refuses one of the two the device works without it, and says so. A device that an earlier run left is taken as it is, with its
+ * addresses and routes: where it has one queue there are no lanes until `jv down`. Several shards have a queue each, and none for sparse
+ * flows; for them a device of one queue is made anew.
  *
  * Owns     the queues.
  * Threads  one at a time.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base.h"
@@ -31,7 +34,8 @@ struct jv_device {
     struct jv_tun *sparse;                      /* the queue of sparse flows; NULL: there is none */
     struct jv_tun *further[JV_SHARDS_MAX - 1U]; /* those of shards 1.. */
     uint64_t queue_bytes;                       /* the bound; 0: none */
-    int no_lanes_errno, no_bound_errno;         /* why not, where they were wanted */
+    bool is_new;                                /* made here: nothing has used it yet */
+    const char *no_lanes, *no_bound;            /* why not, where they were wanted; else NULL */
 };
 
 /* Persistent, or adopted from an earlier run. What fails is logged. JV_E_PERM, JV_E_EXISTS, JV_E_SYSTEM, JV_E_NOMEM. */

@@ -46,7 +46,7 @@ enum jv_err jv_errand_kill_switch(const char *path)
 /* JV_E_NOTFOUND: there is no such device. */
 static enum jv_err remove_device(const struct jv_config *config)
 {
-    struct jv_tun_cfg cfg = {.name = config->interface};
+    struct jv_tun_cfg cfg = {.name = config->interface, .takes_any = true};
     struct jv_tun *tun = NULL;
     struct jv_apply *apply = NULL;
     if (if_nametoindex(config->interface) == 0) {
@@ -59,7 +59,7 @@ static enum jv_err remove_device(const struct jv_config *config)
                err == JV_E_EXISTS ? ": a process has it, or it is no TUN device" : "");
         return err == JV_E_EXISTS ? JV_E_STATE : err;
     }
-    err = jv_apply_open(config, tun, &apply);
+    err = jv_apply_open(config, tun, false, &apply);
     if (err == JV_E_OK) {
         jv_apply_remove(apply);
         jv_apply_close(apply);

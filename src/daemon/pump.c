@@ -238,12 +238,8 @@ void jv_pump_tun(void *arg, int fd, uint32_t events)
     for (uint32_t i = 0; i < JV_SERVER_BATCHES || jv_tunio_has_rest(shard->tunio); i++) {
         uint32_t room = stock(shard);
         if (room == 0) {
-            /* Left in the device it would wake the loop at once, and again; the rest of a packet would wake nobody. */
-            do {
-                struct jv_slot lost = {.buf = shard->scratch};
-                shard->counts.no_buffer +=
-                    jv_tunio_read(shard->tunio, jv_loop_now(shard->loop), &lost, 1);
-            } while (jv_tunio_has_rest(shard->tunio));
+            /* Left in the device it would wake the loop at once, and again; what is in the process already would wake nobody. */
+            shard->counts.no_buffer += jv_tunio_drop(shard->tunio);
             return;
         }
         uint32_t n =

@@ -140,7 +140,9 @@ static enum jv_err open_tun(struct jv_server *server)
     for (uint32_t i = 1; err == JV_E_OK && i < server->shards_len; i++) {
         err = jv_shardio_open_tun(&server->shards[i], device->further[i - 1U], NULL);
     }
-    return err == JV_E_OK ? jv_apply_open(server->config, device->tun, &server->apply) : err;
+    return err == JV_E_OK
+               ? jv_apply_open(server->config, device->tun, device->is_new, &server->apply)
+               : err;
 }
 
 /* Each has memory, keys and a stream of chance of its own, the secret of cookies is shared. */

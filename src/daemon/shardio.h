@@ -58,7 +58,6 @@ struct jv_shard {
     struct jv_worker *worker; /* NULL: the main thread runs it */
     bool is_entered;          /* by the main thread, which takes what is gathered itself */
     struct jv_slot handed[JV_BATCH_MAX]; /* on their way to another shard */
-    uint8_t scratch[JV_BUF_BYTES];       /* where packets end for which the pool has no buffer */
 };
 
 /* Loop and output arrays; `server` and `number` are set. JV_E_NOMEM, JV_E_SYSTEM: logged. */

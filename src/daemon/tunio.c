@@ -177,6 +177,17 @@ uint32_t jv_tunio_read(struct jv_tunio *io, struct jv_instant now, struct jv_slo
     return filled;
 }
 
+uint32_t jv_tunio_drop(struct jv_tunio *io)
+{
+    struct jv_gso gso;
+    uint32_t dropped = io->held_len - io->held_at + io->is_splitting;
+    io->held_at = io->held_len = 0;
+    io->is_splitting = false;
+    dropped += read_packet(io, io->tun, io->gathered, &gso) > 0;
+    dropped += io->sparse != NULL && read_packet(io, io->sparse, io->gathered, &gso) > 0;
+    return dropped;
+}
+
 /* ---- writing ---- */
 
 static void write_group(struct jv_tunio *io, const struct jv_slot *slots,

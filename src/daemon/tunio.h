@@ -39,6 +39,8 @@ uint32_t jv_tunio_read(struct jv_tunio *io, struct jv_instant now, struct jv_slo
                        uint32_t n);
 /* Packets of the device that were dropped because they are too long for a slot, or are not what the kernel says of them. */
 uint64_t jv_tunio_refused(const struct jv_tunio *io);
+/* Drops what waits here, and a packet of each queue; returns how many packets, or rests of one, there were. */
+uint32_t jv_tunio_drop(struct jv_tunio *io);
 /* A packet, or part of one, waits here and wakes no poll: call jv_tunio_read() again before sleeping. */
 bool jv_tunio_has_rest(const struct jv_tunio *io);
 /* Write slots[0..n), whose packets are changed by it. What the device refuses is dropped and counted (jv_tun_counts). */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "view_host.h"
 
-#include <string.h>
-
 #include "crypto.h"
 #include "device.h"
 #include "links.h"
@@ -31,9 +29,9 @@ json_t *jv_view_offloads(const struct jv_server *server)
 json_t *jv_view_queue(const struct jv_server *server)
 {
     const struct jv_device *device = jv_server_device(server);
-    int code = device->no_lanes_errno != 0 ? device->no_lanes_errno : device->no_bound_errno;
+    const char *why_not = device->no_lanes != NULL ? device->no_lanes : device->no_bound;
     uint64_t drops = device->tun == NULL ? 0 : jv_tun_bound_drops(device->tun);
     return json_pack("{s:b,s:I,s:I,s:s*}", "lanes", device->sparse != NULL, "bytes",
                      (json_int_t)device->queue_bytes, "drops", (json_int_t)drops, "why_not",
-                     code == 0 ? NULL : strerror(code));
+                     why_not);
 }

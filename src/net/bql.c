@@ -14,7 +14,7 @@
 /* What the program and the reader of one queue share. `taken` is the reader's, all else the program's. A cache line each. */
 #define LANE_SHIFT 6
 struct lane {
-    uint64_t queued, taken; /* bytes */
+    uint64_t queued, taken; /* bytes of uncut packets */
     uint64_t limit;
     uint64_t drops;
     uint8_t rest[32];
@@ -23,8 +23,15 @@ static_assert(sizeof(struct lane) == 1U << LANE_SHIFT, "the program counts in th
 
 #define LANES_BYTES (JV_BQL_QUEUES * (uint32_t)sizeof(struct lane))
 
+/* The reader's own, of each queue. */
+struct mark {
+    uint64_t queued; /* when the count of reads began */
+    uint32_t reads;
+};
+
 struct jv_bql {
     struct lane *lanes; /* JV_BQL_QUEUES */
+    struct mark marks[JV_BQL_QUEUES];
 };
 
 /* Returns the bytes of the packet that go on, 0: none. */
@@ -40,24 +47,24 @@ static void write_program(struct jv_ebpf *p, int map_fd)
     }; /* registers; the context is in 1 at first */
     jv_ebpf_load(p, BPF_W, LEN, BPF_REG_1, offsetof(struct __sk_buff, len));
     jv_ebpf_load(p, BPF_W, QUEUE, BPF_REG_1, offsetof(struct __sk_buff, queue_mapping));
+    uint32_t is_small = jv_ebpf_if_imm(p, BPF_JLE, LEN, JV_BQL_PASS_BYTES);
     uint32_t is_beyond = jv_ebpf_if_imm(p, BPF_JGE, QUEUE, JV_BQL_QUEUES);
     jv_ebpf_value(p, LANE, map_fd);
     jv_ebpf_imm(p, BPF_ALU64 | BPF_LSH, QUEUE, LANE_SHIFT);
     jv_ebpf_reg(p, BPF_ALU64 | BPF_ADD, LANE, QUEUE);
-    uint32_t is_small = jv_ebpf_if_imm(p, BPF_JLE, LEN, JV_BQL_PASS_BYTES);
     jv_ebpf_load(p, BPF_DW, QUEUED, LANE, offsetof(struct lane, queued));
     jv_ebpf_load(p, BPF_DW, TAKEN, LANE, offsetof(struct lane, taken));
     jv_ebpf_load(p, BPF_DW, LIMIT, LANE, offsetof(struct lane, limit));
     jv_ebpf_reg(p, BPF_ALU64 | BPF_SUB, QUEUED, TAKEN);
-    /* Signed: the reader may be ahead, where it found the queue empty while a packet was on its way into it. */
+    /* Signed: the reader may be ahead, by what was on its way into the queue while it found it empty. */
     uint32_t is_within = jv_ebpf_if_reg(p, BPF_JSLT, QUEUED, LIMIT);
     jv_ebpf_imm(p, BPF_ALU64 | BPF_MOV, LEN, 1);
     jv_ebpf_add_to(p, LANE, offsetof(struct lane, drops), LEN);
     jv_ebpf_imm(p, BPF_ALU64 | BPF_MOV, LEN, 0);
     jv_ebpf_exit(p);
-    jv_ebpf_here(p, is_small);
     jv_ebpf_here(p, is_within);
     jv_ebpf_add_to(p, LANE, offsetof(struct lane, queued), LEN);
+    jv_ebpf_here(p, is_small);
     jv_ebpf_here(p, is_beyond);
     jv_ebpf_exit(p);
 }
@@ -125,20 +132,32 @@ void jv_bql_close(struct jv_bql *bql)
     free(bql);
 }
 
+static uint64_t queued_of(const struct lane *lane)
+{
+    return __atomic_load_n(&lane->queued, __ATOMIC_RELAXED);
+}
+
 void jv_bql_took(struct jv_bql *bql, uint32_t queue, uint32_t bytes)
 {
-    if (queue < JV_BQL_QUEUES) {
-        uint64_t *taken = &bql->lanes[queue].taken;
-        __atomic_store_n(taken, *taken + bytes, __ATOMIC_RELAXED);
+    if (queue >= JV_BQL_QUEUES) {
+        return;
     }
+    struct lane *lane = &bql->lanes[queue];
+    struct mark *mark = &bql->marks[queue];
+    uint64_t taken = lane->taken + (bytes > JV_BQL_PASS_BYTES ? bytes : 0U);
+    if (++mark->reads == JV_BQL_READS) {
+        /* Signed, as in the program: what was queued by the mark is read by now, or was lost. */
+        taken = (int64_t)(mark->queued - taken) > 0 ? mark->queued : taken;
+        mark->queued = queued_of(lane);
+        mark->reads = 0;
+    }
+    __atomic_store_n(&lane->taken, taken, __ATOMIC_RELAXED);
 }
 
 void jv_bql_emptied(struct jv_bql *bql, uint32_t queue)
 {
     if (queue < JV_BQL_QUEUES) {
-        struct lane *lane = &bql->lanes[queue];
-        uint64_t queued = __atomic_load_n(&lane->queued, __ATOMIC_RELAXED);
-        __atomic_store_n(&lane->taken, queued, __ATOMIC_RELAXED);
+        __atomic_store_n(&bql->lanes[queue].taken, queued_of(&bql->lanes[queue]), __ATOMIC_RELAXED);
     }
 }
 

@@ -11,8 +11,8 @@
  *
  * Owns     the memory. The program is the device's.
  * Limits   JV_BQL_QUEUES queues of one device, each with a bound of its own; further ones have none.
- * Errors   the counts drift where the device drops a packet behind the program (its queue of packets is full); jv_bql_emptied() sets
- *          that right.
+ * Errors   the counts drift where the device drops an uncut packet behind the program (its queue of packets is full). What was counted
+ *          before JV_BQL_READS packets were read is in the queue no more: jv_bql_took() sets that right, jv_bql_emptied() at once.
  * Sources  TUNSETFILTEREBPF of linux/if_tun.h; the name is that of Linux's byte queue limits (lib/dynamic_queue_limits.c).
  * Threads  jv_bql_took() and jv_bql_emptied(): the queue's. jv_bql_drops(): any. The others: one at a time.
  */
@@ -24,6 +24,7 @@
 /* A packet of at most so many bytes is never dropped here: it was cut already, or is one that an interactive flow sends. */
 #define JV_BQL_PASS_BYTES 2048U
 #define JV_BQL_QUEUES 16U
+#define JV_BQL_READS 1024U /* more than a queue holds (500 unless txqueuelen says otherwise) */
 
 struct jv_bql;
 

@@ -85,10 +85,14 @@ static enum jv_err call(int command, union bpf_attr *attr, int *fd_out)
 
 enum jv_err jv_ebpf_socket_filter(const struct jv_ebpf *p, const char *name, int *fd_out)
 {
-    union bpf_attr attr = {.prog_type = BPF_PROG_TYPE_SOCKET_FILTER,
-                           .insns = (uintptr_t)p->insns,
-                           .insn_cnt = p->len,
-                           .license = (uintptr_t) "Apache-2.0"};
+    union bpf_attr attr;
+    memset(
+        &attr, 0,
+        sizeof(attr)); /* an initialiser need not clear what lies behind the member that it names */
+    attr.prog_type = BPF_PROG_TYPE_SOCKET_FILTER;
+    attr.insns = (uintptr_t)p->insns;
+    attr.insn_cnt = p->len;
+    attr.license = (uintptr_t) "Apache-2.0";
     memcpy(attr.prog_name, name, strnlen(name, sizeof(attr.prog_name) - 1));
     return call(BPF_PROG_LOAD, &attr, fd_out);
 }
@@ -96,11 +100,13 @@ enum jv_err jv_ebpf_socket_filter(const struct jv_ebpf *p, const char *name, int
 enum jv_err jv_ebpf_map(const char *name, uint32_t bytes, int *fd_out, void **memory_out)
 {
     int fd = -1;
-    union bpf_attr attr = {.map_type = BPF_MAP_TYPE_ARRAY,
-                           .key_size = sizeof(uint32_t),
-                           .value_size = bytes,
-                           .max_entries = 1,
-                           .map_flags = memory_out != NULL ? BPF_F_MMAPABLE : 0U};
+    union bpf_attr attr;
+    memset(&attr, 0, sizeof(attr));
+    attr.map_type = BPF_MAP_TYPE_ARRAY;
+    attr.key_size = sizeof(uint32_t);
+    attr.value_size = bytes;
+    attr.max_entries = 1;
+    attr.map_flags = memory_out != NULL ? BPF_F_MMAPABLE : 0U;
     memcpy(attr.map_name, name, strnlen(name, sizeof(attr.map_name) - 1));
     enum jv_err err = call(BPF_MAP_CREATE, &attr, &fd);
     if (err != JV_E_OK || memory_out == NULL) {

@@ -6,7 +6,7 @@
  *
  * Owns     nothing: descriptors and mappings are the caller's.
  * Limits   JV_EBPF_INSNS_MAX instructions.
- * Errors   JV_E_PERM: no CAP_BPF (CAP_SYS_ADMIN before Linux 5.8). JV_E_SYSTEM: errno tells.
+ * Errors   JV_E_PERM: no CAP_BPF (CAP_SYS_ADMIN before Linux 5.8), or the verifier wants a right beyond it. JV_E_SYSTEM: errno tells.
  * Sources  bpf(2); RFC 9669 (instruction set).
  * Threads  any; a program is built by one.
  */

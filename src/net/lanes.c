@@ -11,12 +11,13 @@
 
 #include "bql.h"
 #include "ebpf.h"
+#include "sys.h"
 
 /* The bits of a moment in ns that a window, and the hold, are long. */
 #define WINDOW_SHIFT 24
 #define HOLD_NS (1 << 28)
 
-#define FLOWS_SHIFT 10
+#define FLOWS_SHIFT 14
 struct flow {
     uint64_t bulk_until; /* ns of bpf_ktime_get_ns() */
     uint32_t window;     /* number of the running one */
@@ -47,11 +48,17 @@ static uint32_t fetch(struct jv_ebpf *p, int32_t len)
     return jv_ebpf_if_imm(p, BPF_JNE, BPF_REG_0, 0);
 }
 
-/* hash = (hash ^ value) * odd, in 32 bits: Knuth's multiplicative hashing; the upper bits are the good ones. */
+/*
+ * hash = (hash ^ value) * odd, its upper half folded into the lower one, in 32 bits: a product carries to the left alone, and the last
+ * octet of an address is the upper one of a little-endian word. Leaves register 5 changed.
+ */
 static void mix(struct jv_ebpf *p, uint8_t value)
 {
     jv_ebpf_reg(p, BPF_ALU | BPF_XOR, HASH, value);
     jv_ebpf_imm(p, BPF_ALU | BPF_MUL, HASH, (int32_t)2654435761U);
+    jv_ebpf_reg(p, BPF_ALU | BPF_MOV, BPF_REG_5, HASH);
+    jv_ebpf_imm(p, BPF_ALU | BPF_RSH, BPF_REG_5, 15);
+    jv_ebpf_reg(p, BPF_ALU | BPF_XOR, HASH, BPF_REG_5);
 }
 
 static void mix_words(struct jv_ebpf *p, int16_t from, int16_t to)
@@ -75,12 +82,13 @@ static void mix_upper(struct jv_ebpf *p, int16_t protocol_at, int16_t ports_at)
     jv_ebpf_here(p, is_other);
 }
 
-static void hash_v6(struct jv_ebpf *p)
+/* Returns the jump that a packet without upper layer takes. */
+static uint32_t hash_v6(struct jv_ebpf *p)
 {
     uint32_t is_short = fetch(p, 44);
     mix_words(p, 8, 40);
     mix_upper(p, 6, 40);
-    jv_ebpf_here(p, is_short);
+    return is_short;
 }
 
 static void hash_v4(struct jv_ebpf *p)
@@ -141,10 +149,11 @@ static void judge(struct jv_ebpf *p)
     jv_ebpf_exit(p);
 }
 
-static void write_program(struct jv_ebpf *p, int map_fd)
+/* A seed that nobody outside knows: who could compute places would put the flows of others into the bulk lane. */
+static void write_program(struct jv_ebpf *p, int map_fd, int32_t seed)
 {
     jv_ebpf_reg(p, BPF_ALU64 | BPF_MOV, CONTEXT, BPF_REG_1);
-    jv_ebpf_imm(p, BPF_ALU | BPF_MOV, HASH, 0);
+    jv_ebpf_imm(p, BPF_ALU | BPF_MOV, HASH, seed);
     uint32_t is_short = fetch(p, 24); /* every ICMP echo, TCP and UDP packet has them */
     jv_ebpf_load(p, BPF_B, BPF_REG_1, BPF_REG_10, HEAD(0));
     jv_ebpf_imm(p, BPF_ALU64 | BPF_RSH, BPF_REG_1, 4);
@@ -152,11 +161,15 @@ static void write_program(struct jv_ebpf *p, int map_fd)
     hash_v4(p);
     uint32_t is_done = jv_ebpf_if_imm(p, BPF_JA, 0, 0);
     jv_ebpf_here(p, is_v6);
-    hash_v6(p);
+    uint32_t is_short6 = hash_v6(p);
     jv_ebpf_here(p, is_done);
-    jv_ebpf_here(p, is_short);
     find_flow(p, map_fd);
     judge(p);
+    /* Not counted: without CAP_PERFMON the verifier takes no place in the table that is known beforehand. */
+    jv_ebpf_here(p, is_short);
+    jv_ebpf_here(p, is_short6);
+    jv_ebpf_imm(p, BPF_ALU64 | BPF_MOV, BPF_REG_0, JV_LANE_SPARSE);
+    jv_ebpf_exit(p);
 }
 
 enum jv_err jv_lanes_open(struct jv_lanes **out)
@@ -171,7 +184,9 @@ enum jv_err jv_lanes_open(struct jv_lanes **out)
     enum jv_err err =
         jv_ebpf_map("jv_flows", (uint32_t)sizeof(struct flow) << FLOWS_SHIFT, &map_fd, NULL);
     if (err == JV_E_OK) {
-        write_program(&program, map_fd);
+        int32_t seed;
+        jv_sys_random(&seed, sizeof(seed));
+        write_program(&program, map_fd, seed);
         err = jv_ebpf_socket_filter(&program, "jv_lanes", &lanes->program_fd);
         int saved = errno;
         (void)close(map_fd); /* the program holds it */

@@ -11,8 +11,9 @@
  * sent while it was sparse stands there by then, and it comes back long after the last of its packets in the bulk lane was read.
  *
  * Owns     the program until it is attached; then the device does.
- * Limits   flows that meet in one of 1024 places of the table are one flow. Fragments and what is neither TCP nor UDP are told apart by
- *          addresses and protocol alone.
+ * Limits   flows that meet in one of 16384 places of the table are one flow. What is neither TCP nor UDP is told apart by addresses and
+ *          protocol; IPv4 fragments and packets with IP options by addresses; packets too short for either are sparse. A reader that
+ *          stands still for longer than the hold may find a flow's later packets in the sparse lane before its earlier ones in the other.
  * Sources  TUNSETSTEERINGEBPF of linux/if_tun.h. That sparse flows go first: FQ-CoDel, RFC 8290 §3.1 (there a new flow, here a quiet one).
  * Threads  one at a time.
  */
@@ -29,7 +30,7 @@
 
 struct jv_lanes;
 
-/* JV_E_PERM: no CAP_BPF. JV_E_NOMEM, JV_E_SYSTEM: errno tells. */
+/* Needs CAP_BPF and Linux 5.8: JV_E_PERM. JV_E_NOMEM, JV_E_SYSTEM: errno tells. */
 JV_MUST_USE enum jv_err jv_lanes_open(struct jv_lanes **out);
 /* The device behind `tun_fd` has JV_LANES queues open. It keeps the program until jv_lanes_clear() or its end. JV_E_SYSTEM. */
 JV_MUST_USE enum jv_err jv_lanes_attach(struct jv_lanes *lanes, int tun_fd);

@@ -142,7 +142,7 @@ static enum jv_err remove_other_kind(const struct jv_tun *tun)
     return err;
 }
 
-static enum jv_err open_device(struct jv_tun *tun)
+static enum jv_err open_device(struct jv_tun *tun, bool takes_any)
 {
     enum jv_err err = open_file(tun);
     if (err == JV_E_OK) {
@@ -150,6 +150,10 @@ static enum jv_err open_device(struct jv_tun *tun)
     }
     if (err != JV_E_EXISTS || errno != EINVAL) {
         return err;
+    }
+    if (takes_any) {
+        tun->has_queues = !tun->has_queues;
+        return attach_alone(tun, flags_of(tun));
     }
     err = remove_other_kind(tun);
     if (err == JV_E_OK) {
@@ -216,7 +220,7 @@ enum jv_err jv_tun_open(const struct jv_tun_cfg *cfg, struct jv_tun **out, bool 
     tun->has_queues = cfg->has_queues;
     tun->queues = 1;
     bool existed = if_nametoindex(name) != 0;
-    enum jv_err err = open_device(tun);
+    enum jv_err err = open_device(tun, cfg->takes_any);
     if (err == JV_E_OK) {
         choose_offloads(tun, cfg);
         jv_bql_clear(tun->fd); /* nobody would tell that of an earlier process what is read */
@@ -299,6 +303,11 @@ const char *jv_tun_name(const struct jv_tun *tun)
 bool jv_tun_is_renewed(const struct jv_tun *tun)
 {
     return tun->is_renewed;
+}
+
+bool jv_tun_has_queues(const struct jv_tun *tun)
+{
+    return tun->has_queues;
 }
 
 const struct jv_tun_counts *jv_tun_counts(const struct jv_tun *tun)

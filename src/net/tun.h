@@ -28,6 +28,8 @@ struct jv_tun_cfg {
     const char *name;
     bool no_hdr, no_csum, no_tso, no_uso;
     bool has_queues; /* jv_tun_open_queue() is to follow */
+    bool
+        takes_any; /* a device that is there is adopted, whether it has several queues or not: jv_tun_has_queues() */
 };
 
 struct jv_tun_counts {
@@ -40,7 +42,7 @@ struct jv_tun_counts {
  * Attach to the device `cfg->name`, creating it where it is missing. `adopted_out` (may be NULL): it existed. errno tells.
  * An earlier process's bound is taken off.
  * A device of one queue where `has_queues` asks for several, or the other way round, is removed with its addresses and routes and made
- * anew: jv_tun_is_renewed().
+ * anew, jv_tun_is_renewed(), unless `takes_any`.
  * JV_E_PERM: no CAP_NET_ADMIN. JV_E_EXISTS: another process holds it, or it is no TUN. JV_E_RANGE: name too long or empty.
  * JV_E_UNSUPPORTED: `has_queues`, and the kernel does not tell who has them (before 4.17).
  */
@@ -69,6 +71,7 @@ int jv_tun_fd(const struct jv_tun *tun);
 uint32_t jv_tun_ifindex(const struct jv_tun *tun);
 const char *jv_tun_name(const struct jv_tun *tun);
 bool jv_tun_is_renewed(const struct jv_tun *tun);
+bool jv_tun_has_queues(const struct jv_tun *tun);
 const struct jv_tun_counts *jv_tun_counts(const struct jv_tun *tun);
 
 /* In use: checksums may be partial; the kernel gives and takes TCP, and UDP, before it is cut. */

@@ -42,10 +42,6 @@ struct jv_udp_cfg {
 /* Four megabytes: 30 ms of full-sized datagrams at 1 Gbit/s, the longest time a loaded loop may be away. */
 #define JV_UDP_BUF_BYTES (4U * 1024U * 1024U)
 
-/* Of a message that the kernel cuts: UDP_MAX_SEGMENTS (linux/udp.h; 64 before 6.9, 128 since), and less than an IPv6 packet can have. */
-#define JV_UDP_SEGMENTS_MAX 64U
-#define JV_UDP_MESSAGE_MAX 65000U
-
 struct jv_udp_counts {
     uint64_t received, received_bytes, recv_errors;
     uint64_t truncated; /* datagrams longer than JV_BUF_ROOM, skipped */

@@ -6,6 +6,10 @@
 
 /* Datagrams in a row that a device drops before the rest of the batch is given up. */
 #define REFUSED_MAX 4U
+/* UDP_MAX_SEGMENTS of the kernel (linux/udp.h): 64 before 6.9, 128 since. */
+#define SEGMENTS_MAX 64U
+/* Of a message that the kernel cuts: less than an IPv6 packet with its headers can have. */
+#define MESSAGE_BYTES_MAX 65000U
 
 static struct cmsghdr *put_control(struct msghdr *msg, struct cmsghdr *at, int level, int type,
                                    const void *data, size_t len)
@@ -75,8 +79,8 @@ static uint32_t end_of_run(const struct jv_udp *udp, const struct jv_slot *slots
     if (!udp->has_gso) {
         return end;
     }
-    while (end < n && end - first < JV_UDP_SEGMENTS_MAX && slots[end].len <= size &&
-           slots[end - 1].len == size && bytes + slots[end].len <= JV_UDP_MESSAGE_MAX &&
+    while (end < n && end - first < SEGMENTS_MAX && slots[end].len <= size &&
+           slots[end - 1].len == size && bytes + slots[end].len <= MESSAGE_BYTES_MAX &&
            is_alike(&slots[first], &slots[end])) {
         bytes += slots[end].len;
         end++;

@@ -114,8 +114,8 @@ all=csum,tso,uso,gso,gro
 in_ns c sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0
 round auto auto 64 true
 need 'not everything is used' test "$USED_C $USED_G" = "$all $all"
-# 44 segments of 1368 bytes, sealed, are one UDP message; a host that forwards takes what others send.
-need 'an uncut packet of the client is not one message' test "$(gso_of c jvc)" = $((44 * 1368 + 321))
+# A host that forwards takes what others send.
+need 'an uncut packet of the client is not one message' test "$(gso_of c jvc)" = 59985
 need 'the gateway would cut what it forwards' test "$(gso_of g jvg)" = 65536
 end_round
 

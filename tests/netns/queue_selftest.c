@@ -645,19 +645,15 @@ static void adopted_device_has_no_earlier_programs(void **state)
 
 /* ---- without rights ---- */
 
-static int drop_rights(void)
+/* CAP_NET_ADMIN stays, and CAP_BPF if `has_bpf`. */
+static int drop_rights(bool has_bpf)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2];
-    if (syscall(SYS_capget, &header, data) != 0) {
-        return -1;
-    }
-    static const uint32_t gone[] = {CAP_BPF, CAP_SYS_ADMIN};
-    for (size_t i = 0; i < JV_ARRAY_LEN(gone); i++) {
-        data[gone[i] / 32].effective &= ~(1U << gone[i] % 32);
-        data[gone[i] / 32].permitted &= ~(1U << gone[i] % 32);
-        data[gone[i] / 32].inheritable &= ~(1U << gone[i] % 32);
-    }
+    struct __user_cap_data_struct data[2] = {0};
+    data[CAP_NET_ADMIN / 32].permitted |= 1U << CAP_NET_ADMIN % 32;
+    data[CAP_BPF / 32].permitted |= has_bpf ? 1U << CAP_BPF % 32 : 0U;
+    data[0].effective = data[0].permitted;
+    data[1].effective = data[1].permitted;
     return (int)syscall(SYS_capset, &header, data);
 }
 
@@ -666,7 +662,7 @@ static int work_without_rights(void)
     struct jv_lanes *none = NULL;
     const struct jv_tun_cfg cfg = {.name = DEVICE, .has_queues = true};
     struct jv_tun *tun = NULL;
-    if (drop_rights() != 0) {
+    if (drop_rights(false) != 0) {
         return 1;
     }
     errno = 0;
@@ -687,12 +683,49 @@ static int work_without_rights(void)
                                .interface = DEVICE};
     struct jv_device device;
     if (jv_device_open(&config, 1, &device) != JV_E_OK || device.sparse != NULL ||
-        device.queue_bytes != 0 || device.no_lanes_errno != EPERM ||
-        device.no_bound_errno != EPERM || jv_tun_set_persist(device.tun, false) != JV_E_OK) {
+        device.queue_bytes != 0 || device.no_lanes == NULL || device.no_bound == NULL ||
+        jv_tun_set_persist(device.tun, false) != JV_E_OK) {
         return 5;
     }
     jv_device_close(&device);
     return 0;
+}
+
+/* CAP_BPF is enough for both: nothing of them needs CAP_PERFMON or CAP_SYS_ADMIN. */
+static int load_with_bpf_alone(void)
+{
+    struct jv_lanes *programs = NULL;
+    struct jv_tun *tun = NULL;
+    const struct jv_tun_cfg cfg = {.name = DEVICE, .has_queues = true};
+    if (drop_rights(true) != 0) {
+        return 1;
+    }
+    if (jv_lanes_open(&programs) != JV_E_OK) {
+        return 2;
+    }
+    if (jv_tun_open(&cfg, &tun, NULL) != JV_E_OK || jv_tun_bound(tun, BOUND) != JV_E_OK ||
+        jv_lanes_attach(programs, jv_tun_fd(tun)) != JV_E_OK) {
+        return 3;
+    }
+    return 0;
+}
+
+static void in_a_child(int (*work)(void))
+{
+    int status = 0;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(work());
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
+static void the_right_to_load_programs_is_enough(void **state)
+{
+    (void)state;
+    in_a_child(load_with_bpf_alone);
 }
 
 static void without_rights_there_are_no_programs(void **state)
@@ -706,14 +739,7 @@ static void without_rights_there_are_no_programs(void **state)
     if (way != '1' && way != '2') {
         skip(); /* everybody may have some */
     }
-    pid_t child = fork();
-    assert_true(child >= 0);
-    if (child == 0) {
-        _exit(work_without_rights());
-    }
-    int status = 0;
-    assert_int_equal(waitpid(child, &status, 0), child);
-    assert_int_equal(status, 0);
+    in_a_child(work_without_rights);
 }
 
 /* ---- the reader ---- */
@@ -913,18 +939,17 @@ static void device_is_as_configured(void **state)
     (void)state;
     static const struct {
         uint32_t queue, offloads;
-        bool has_lanes, is_renewed;
+        bool has_lanes, is_new;
         uint32_t bytes;
     } rows[] = {
-        {JV_QUEUE_FAIR, JV_OFFLOAD_CSUM | JV_OFFLOAD_TSO | JV_OFFLOAD_USO, true, false,
+        {JV_QUEUE_FAIR, JV_OFFLOAD_CSUM | JV_OFFLOAD_TSO | JV_OFFLOAD_USO, true, true,
          JV_DEVICE_QUEUE_BYTES},
         {JV_QUEUE_FAIR, JV_OFFLOAD_CSUM | JV_OFFLOAD_TSO | JV_OFFLOAD_USO, true, false,
          JV_DEVICE_QUEUE_BYTES},
-        {JV_QUEUE_DEVICE, JV_OFFLOAD_CSUM | JV_OFFLOAD_TSO | JV_OFFLOAD_USO, false, true, 0},
         {JV_QUEUE_DEVICE, JV_OFFLOAD_CSUM | JV_OFFLOAD_TSO | JV_OFFLOAD_USO, false, false, 0},
-        {JV_QUEUE_FAIR, 0, true, true, 0}, /* what is cut already has a bound of packets */
+        {JV_QUEUE_FAIR, 0, true, false, 0}, /* what is cut already has a bound of packets */
         {JV_QUEUE_FAIR, JV_OFFLOAD_CSUM, true, false, 0},
-        {JV_QUEUE_DEVICE, 0, false, true, 0},
+        {JV_QUEUE_DEVICE, 0, false, false, 0},
     };
     for (size_t i = 0; i < JV_ARRAY_LEN(rows); i++) {
         struct jv_config config = {
@@ -933,15 +958,41 @@ static void device_is_as_configured(void **state)
         assert_int_equal(jv_device_open(&config, 1, &device), JV_E_OK);
         assert_int_equal(device.sparse != NULL, rows[i].has_lanes);
         assert_int_equal(device.queue_bytes, rows[i].bytes);
-        assert_int_equal(device.no_lanes_errno, 0);
-        assert_int_equal(device.no_bound_errno, 0);
-        assert_int_equal(jv_tun_is_renewed(device.tun), rows[i].is_renewed);
+        assert_null(device.no_lanes);
+        assert_null(device.no_bound);
+        assert_int_equal(device.is_new, rows[i].is_new);
+        assert_false(jv_tun_is_renewed(device.tun));
         if (i + 1 == JV_ARRAY_LEN(rows)) {
             assert_int_equal(jv_tun_set_persist(device.tun, false), JV_E_OK);
         }
         jv_device_close(&device);
         assert_int_equal(if_nametoindex(DEVICE) == 0, i + 1 == JV_ARRAY_LEN(rows));
     }
+}
+
+/* One that has a single queue stays as it is, with what others set on it; there are no lanes, but there is a bound. */
+static void device_of_one_queue_is_kept(void **state)
+{
+    (void)state;
+    const struct jv_tun_cfg cfg = {.name = DEVICE};
+    struct jv_tun *tun = NULL;
+    struct jv_device device;
+    struct jv_config config = {.queue = JV_QUEUE_FAIR,
+                               .offloads = JV_OFFLOAD_CSUM | JV_OFFLOAD_TSO | JV_OFFLOAD_USO,
+                               .interface = DEVICE};
+    assert_int_equal(jv_tun_open(&cfg, &tun, NULL), JV_E_OK);
+    assert_int_equal(jv_tun_set_persist(tun, true), JV_E_OK);
+    uint32_t ifindex = jv_tun_ifindex(tun);
+    jv_tun_close(tun);
+    assert_int_equal(jv_device_open(&config, 1, &device), JV_E_OK);
+    assert_int_equal(jv_tun_ifindex(device.tun), ifindex);
+    assert_null(device.sparse);
+    assert_non_null(device.no_lanes);
+    assert_null(device.no_bound);
+    assert_int_equal(device.queue_bytes, JV_DEVICE_QUEUE_BYTES);
+    assert_false(device.is_new);
+    assert_int_equal(jv_tun_set_persist(device.tun, false), JV_E_OK);
+    jv_device_close(&device);
 }
 
 /* What a test that failed left open. */
@@ -980,6 +1031,8 @@ int main(void)
         cmocka_unit_test_teardown(bound_is_taken_off, tear_down),
         cmocka_unit_test_teardown(adopted_device_has_no_earlier_programs, tear_down),
         cmocka_unit_test_teardown(without_rights_there_are_no_programs, tear_down),
+        cmocka_unit_test_teardown(the_right_to_load_programs_is_enough, tear_down),
+        cmocka_unit_test_teardown(device_of_one_queue_is_kept, tear_down),
         cmocka_unit_test_teardown(tunio_keeps_the_order_of_a_flow, tear_down),
         cmocka_unit_test_teardown(sparse_packets_are_read_ahead_of_bulk, tear_down),
         cmocka_unit_test_teardown(busy_sparse_lane_starves_nobody, tear_down),
