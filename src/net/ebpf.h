@@ -17,7 +17,7 @@
 #include "base.h"
 #include "errors.h"
 
-#define JV_EBPF_INSNS_MAX 128U
+#define JV_EBPF_INSNS_MAX 256U
 
 struct jv_ebpf {
     struct bpf_insn insns[JV_EBPF_INSNS_MAX];
