@@ -561,6 +561,7 @@ static void overflow_leaves_no_drift(void **state)
         for (uint32_t i = 0; i < RING + 200; i++) {
             put(fd, i, 40 + i % 1000);
         }
+        (void)taken_of(fd, 2 * BOUND_PACKETS);
         assert_in_range(seen_in(tun).len, RING - 20, RING); /* some are the kernel's own */
         assert_int_equal(taken_of(fd, BOUND_PACKETS + 1), BOUND_PACKETS);
         struct seen seen = {0};
@@ -568,6 +569,33 @@ static void overflow_leaves_no_drift(void **state)
         assert_int_equal(taken_of(fd, 2), 1);
         assert_int_equal(seen_in(tun).uncut, BOUND_PACKETS);
     }
+    (void)close(fd);
+    close_two();
+}
+
+/* The reader never finds the queue empty, as under a flood. */
+static void overflow_is_forgotten_while_packets_wait(void **state)
+{
+    (void)state;
+    open_bounded(false, BOUND);
+    struct jv_tun *tun = tuns[JV_LANE_BULK];
+    struct seen seen = {0};
+    int fd = open_flow(AF_INET);
+    for (uint32_t i = 0; i < RING + 200; i++) {
+        put(fd, i, 100);
+    }
+    assert_int_equal(taken_of(fd, 2 * BOUND_PACKETS),
+                     BOUND_PACKETS); /* and lost behind the program */
+    assert_true(read_one(tun, &seen));
+    assert_int_equal(taken_of(fd, 1), 0);
+    for (uint32_t i = 0; i < 2 * JV_BQL_READS; i++) {
+        seen.len = 0;
+        put(fd, i, 100);
+        assert_true(read_one(tun, &seen));
+    }
+    seen.len = 0;
+    assert_true(read_one(tun, &seen));
+    assert_int_equal(taken_of(fd, 1), 1);
     (void)close(fd);
     close_two();
 }
@@ -1027,6 +1055,7 @@ int main(void)
         cmocka_unit_test_teardown(cleared_lanes_are_the_kernels_choice, tear_down),
         cmocka_unit_test_teardown(uncut_packets_beyond_the_bound_are_dropped, tear_down),
         cmocka_unit_test_teardown(overflow_leaves_no_drift, tear_down),
+        cmocka_unit_test_teardown(overflow_is_forgotten_while_packets_wait, tear_down),
         cmocka_unit_test_teardown(each_queue_has_a_bound_of_its_own, tear_down),
         cmocka_unit_test_teardown(bound_is_taken_off, tear_down),
         cmocka_unit_test_teardown(adopted_device_has_no_earlier_programs, tear_down),
