@@ -110,17 +110,23 @@ void jv_pump_gathered(void *arg, int fd, uint32_t events)
     }
 }
 
-/* What does not fit stays, and leaves the core less room until it does. */
+/*
+ * What does not fit stays, and leaves the core less room until it does. The main thread takes at once what it has put: a long command
+ * fills all the room there is, and the loop would take it only afterwards.
+ */
 static void gather(struct jv_shard *shard)
 {
     struct jv_server *server = shard->server;
     struct jv_out *out = &shard->out;
+    if (out->records_len + out->orders_len == 0) {
+        return;
+    }
     jv_gather_put(server->gather, out->records, out->records_len);
     uint32_t taken = jv_gather_order(server->gather, out->orders, out->orders_len);
     out->orders_len -= taken;
     memmove(out->orders, out->orders + taken, out->orders_len * sizeof(*out->orders));
     out->records_len = 0;
-    if (shard->is_entered) {
+    if (shard->number == 0 || shard->is_entered) {
         jv_pump_gathered(server, -1, 0);
     }
 }
