@@ -18,6 +18,7 @@ struct jv_gather {
     uint64_t newest;            /* highest number that was put; 0: none */
     struct jv_instant at;       /* of the last one that went out */
     struct jv_instant hole_at;  /* since when `next` is waited for; JV_NEVER: it is not */
+    bool is_finished;
     uint64_t lost;
     uint32_t orders_first, orders_len;
     struct jv_order orders[JV_GATHER_ORDERS];    /* ring */
@@ -120,7 +121,7 @@ static bool give_up(struct jv_gather *gather, struct jv_instant now)
     if (jv_is_never(gather->hole_at)) {
         gather->hole_at = now;
     }
-    if (jv_since_ms(gather->hole_at, now) < JV_GATHER_WAIT_MS) {
+    if (!gather->is_finished && jv_since_ms(gather->hole_at, now) < JV_GATHER_WAIT_MS) {
         return false;
     }
     gather->next++;
@@ -164,6 +165,13 @@ uint32_t jv_gather_take_orders(struct jv_gather *gather, struct jv_order *out, u
     gather->orders_len -= taken;
     pthread_mutex_unlock(&gather->lock);
     return taken;
+}
+
+void jv_gather_finish(struct jv_gather *gather)
+{
+    pthread_mutex_lock(&gather->lock);
+    gather->is_finished = true;
+    pthread_mutex_unlock(&gather->lock);
 }
 
 uint64_t jv_gather_lost(struct jv_gather *gather)

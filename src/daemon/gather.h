@@ -44,6 +44,8 @@ uint32_t jv_gather_take(struct jv_gather *gather, struct jv_instant now, struct 
                         uint32_t cap);
 /* Up to `cap` orders, those of one shard as it gave them. */
 uint32_t jv_gather_take_orders(struct jv_gather *gather, struct jv_order *out, uint32_t cap);
+/* Nobody puts anything from here on: no number is waited for. */
+void jv_gather_finish(struct jv_gather *gather);
 /* Records that found no room, or came after they were given up. */
 uint64_t jv_gather_lost(struct jv_gather *gather);
 #endif /* JV_DAEMON_GATHER_H */

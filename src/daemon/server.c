@@ -350,6 +350,7 @@ static void stop_shards(struct jv_server *server)
         jv_worker_stop(server->shards[i].worker);
     }
     if (server->gather != NULL && server->apply != NULL) {
+        jv_gather_finish(server->gather);
         jv_pump_gathered(server, -1, 0);
     }
 }

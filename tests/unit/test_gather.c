@@ -78,6 +78,21 @@ static void gather_gives_a_number_up_that_does_not_come(void **state)
     jv_gather_close(gather);
 }
 
+static void gather_waits_for_nobody_at_the_end(void **state)
+{
+    struct jv_gather *gather = open_at(1);
+    struct jv_record out[8];
+    put(gather, 2, 5);
+    put(gather, 9, 5);
+    assert_int_equal(jv_gather_take(gather, ms(5), out, 8), 0);
+    jv_gather_finish(gather);
+    assert_int_equal(jv_gather_take(gather, ms(5), out, 8), 2);
+    assert_int_equal(out[0].seq, 2);
+    assert_int_equal(out[1].seq, 9);
+    assert_int_equal(jv_gather_take(gather, ms(5), out, 8), 0);
+    jv_gather_close(gather);
+}
+
 static void gather_counts_what_finds_no_room(void **state)
 {
     struct jv_gather *gather = open_at(1);
@@ -182,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gather_gives_records_by_number),
         cmocka_unit_test(gather_gives_a_number_up_that_does_not_come),
+        cmocka_unit_test(gather_waits_for_nobody_at_the_end),
         cmocka_unit_test(gather_counts_what_finds_no_room),
         cmocka_unit_test(gather_lets_no_moment_go_back),
         cmocka_unit_test(gather_takes_orders_as_long_as_there_is_room),
