@@ -376,7 +376,7 @@ static int enter_sandbox(const struct daemon *d, const char *user, uint32_t flag
     return EXIT_OK;
 }
 
-/* Threads start between the two halves: capabilities belong to a thread, the filter is set for all. */
+/* Threads start between the two halves, and hear nothing yet: capabilities belong to a thread, the filter is set for all. */
 static int give_up_privileges(struct daemon *d)
 {
     /* Copied: the user's name may be the configuration's, which a reload replaces. */

@@ -315,6 +315,9 @@ enum jv_err jv_server_start_shards(struct jv_server *server)
 
 enum jv_err jv_server_run(struct jv_server *server)
 {
+    for (uint32_t i = 1; i < server->shards_len; i++) {
+        jv_worker_release(server->shards[i].worker);
+    }
     return jv_loop_run(server->shards[0].loop);
 }
 

@@ -77,7 +77,10 @@ JV_MUST_USE enum jv_err jv_server_open(struct jv_config *config, const struct jv
                                        struct jv_server **out);
 /* Starts: sockets, names, the first birth. */
 JV_MUST_USE enum jv_err jv_server_start(struct jv_server *server);
-/* Threads of the shards behind the first, which run from here on: privileges are given up, the filter of system calls is not in force. Logged. */
+/*
+ * Threads of the shards behind the first, which hear nothing before jv_server_run(): privileges are given up, the filter of system calls
+ * is not in force. Logged.
+ */
 JV_MUST_USE enum jv_err jv_server_start_shards(struct jv_server *server);
 JV_MUST_USE enum jv_err jv_server_run(struct jv_server *server);
 /* PreDown, where there is one; then sessions end with OPERATOR_TERMINATED; JV_SERVER_STOP_MS later the loop returns. */

@@ -22,12 +22,14 @@ struct jv_worker {
     int kick_fd;
     bool has_thread;
     bool is_realtime;
+    bool is_released;
     pthread_t thread;
     pthread_mutex_t lock; /* held for a wake-up, or by who entered */
     pthread_mutex_t gate; /* held by who waits for `lock` or has it, but not by the loop */
     atomic_bool is_wanted;
     atomic_bool is_ending;
     sem_t ready;
+    sem_t release;
     enum jv_err err; /* of the start; set before `ready` */
 };
 
@@ -65,6 +67,12 @@ static bool make_locks(struct jv_worker *worker)
         pthread_mutex_destroy(&worker->gate);
         return false;
     }
+    if (sem_init(&worker->release, 0, 0) != 0) {
+        pthread_mutex_destroy(&worker->lock);
+        pthread_mutex_destroy(&worker->gate);
+        (void)sem_destroy(&worker->ready); /* nobody waits */
+        return false;
+    }
     return true;
 }
 
@@ -93,6 +101,13 @@ enum jv_err jv_worker_open(struct jv_loop *loop, struct jv_worker **out)
     return JV_E_OK;
 }
 
+static void await(sem_t *sem)
+{
+    while (sem_wait(sem) != 0) {
+        /* a signal */
+    }
+}
+
 static void *run(void *arg)
 {
     struct jv_worker *worker = arg;
@@ -102,7 +117,11 @@ static void *run(void *arg)
     }
     worker->err = err;
     (void)sem_post(&worker->ready); /* it counts to one */
-    if (err == JV_E_OK && jv_loop_run(worker->loop) != JV_E_OK) {
+    if (err == JV_E_OK) {
+        await(&worker->release);
+    }
+    if (err == JV_E_OK && !atomic_load(&worker->is_ending) &&
+        jv_loop_run(worker->loop) != JV_E_OK) {
         jv_log(JV_LOG_ERROR, "event loop of a shard: its sessions stand still");
     }
     jv_crypto_thread_fini();
@@ -124,9 +143,7 @@ enum jv_err jv_worker_start(struct jv_worker *worker, bool is_realtime)
         errno = code;
         return JV_E_SYSTEM;
     }
-    while (sem_wait(&worker->ready) != 0) {
-        /* a signal */
-    }
+    await(&worker->ready);
     if (worker->err != JV_E_OK) {
         (void)pthread_join(worker->thread, NULL); /* it is about to end */
         return worker->err;
@@ -136,12 +153,21 @@ enum jv_err jv_worker_start(struct jv_worker *worker, bool is_realtime)
     return JV_E_OK;
 }
 
+void jv_worker_release(struct jv_worker *worker)
+{
+    if (worker != NULL && worker->has_thread && !worker->is_released) {
+        worker->is_released = true;
+        (void)sem_post(&worker->release); /* it counts to one */
+    }
+}
+
 void jv_worker_stop(struct jv_worker *worker)
 {
     if (worker == NULL || !worker->has_thread) {
         return;
     }
     atomic_store(&worker->is_ending, true);
+    jv_worker_release(worker);
     kick(worker);
     (void)pthread_join(worker->thread, NULL); /* a thread of ours, joined once */
     worker->has_thread = false;
@@ -157,6 +183,7 @@ void jv_worker_close(struct jv_worker *worker)
         (void)close(worker->kick_fd); /* an eventfd has nothing to lose */
     }
     (void)sem_destroy(&worker->ready);
+    (void)sem_destroy(&worker->release);
     pthread_mutex_destroy(&worker->gate);
     pthread_mutex_destroy(&worker->lock);
     free(worker);

@@ -20,9 +20,11 @@ struct jv_worker;
 
 /* JV_E_NOMEM, JV_E_SYSTEM: errno tells. */
 JV_MUST_USE enum jv_err jv_worker_open(struct jv_loop *loop, struct jv_worker **out);
-/* Signals are blocked in the thread. `is_realtime` as in jv_sys_set_realtime(). JV_E_SYSTEM, JV_E_PERM, JV_E_CRYPTO: there is none. */
+/* The loop runs from jv_worker_release() on. Signals are blocked in the thread. `is_realtime` as in jv_sys_set_realtime(). JV_E_SYSTEM, JV_E_PERM, JV_E_CRYPTO: there is none. */
 JV_MUST_USE enum jv_err jv_worker_start(struct jv_worker *worker, bool is_realtime);
-/* The loop returns after its present wake-up; then the thread is gone. One that was not started is left as it is. NULL is ignored. */
+/* The thread that was started runs the loop. One that was not started, or runs it already, is left as it is. NULL is ignored. */
+void jv_worker_release(struct jv_worker *worker);
+/* The loop returns after its present wake-up, or does not run at all; then the thread is gone. One that was not started is left as it is. NULL is ignored. */
 void jv_worker_stop(struct jv_worker *worker);
 /* After jv_worker_stop(). NULL is ignored. */
 void jv_worker_close(struct jv_worker *worker);

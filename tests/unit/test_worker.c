@@ -79,6 +79,12 @@ static int tear_down(void **state)
     return 0;
 }
 
+static void start(struct fixture *f)
+{
+    assert_int_equal(jv_worker_start(f->worker, false), JV_E_OK);
+    jv_worker_release(f->worker);
+}
+
 static uint64_t wakeups(struct fixture *f)
 {
     jv_worker_enter(f->worker);
@@ -97,7 +103,7 @@ static void wait_for_wakeups(struct fixture *f, uint64_t n)
 static void worker_runs_the_loop_and_ends_it(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(jv_worker_start(f->worker, false), JV_E_OK);
+    start(f);
     wait_for_wakeups(f, 1); /* it is woken at its start */
     uint64_t before = wakeups(f);
     (void)usleep(20000);
@@ -114,7 +120,7 @@ static void worker_lets_in_between_two_wakeups(void **state)
     struct fixture *f = *state;
     uint64_t one = 1;
     assert_int_equal(write(f->busy_fd, &one, sizeof(one)), sizeof(one));
-    assert_int_equal(jv_worker_start(f->worker, false), JV_E_OK);
+    start(f);
     wait_for_wakeups(f, 3);
     uint64_t before = wakeups(f);
     uint64_t entered = 0;
@@ -133,6 +139,23 @@ static void worker_lets_in_between_two_wakeups(void **state)
     assert_true(passed <= 2U * entered + 2U);
 }
 
+static void worker_hears_nothing_before_its_release(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t one = 1;
+    jv_worker_release(f->worker); /* there is no thread */
+    jv_worker_release(NULL);
+    assert_int_equal(write(f->busy_fd, &one, sizeof(one)), sizeof(one));
+    assert_int_equal(jv_worker_start(f->worker, false), JV_E_OK);
+    jv_worker_enter(f->worker);
+    jv_worker_leave(f->worker, true);
+    (void)usleep(20000);
+    assert_int_equal(wakeups(f), 0);
+    jv_worker_stop(f->worker);
+    assert_int_equal(f->wakeups, 0);
+    assert_int_equal(f->shared, 0);
+}
+
 static void worker_can_be_entered_without_a_thread(void **state)
 {
     struct fixture *f = *state;
@@ -146,6 +169,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(worker_runs_the_loop_and_ends_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(worker_lets_in_between_two_wakeups, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(worker_hears_nothing_before_its_release, set_up, tear_down),
         cmocka_unit_test_setup_teardown(worker_can_be_entered_without_a_thread, set_up, tear_down),
     };
     if (jv_crypto_init() != JV_E_OK) {
