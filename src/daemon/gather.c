@@ -68,7 +68,7 @@ uint64_t jv_gather_seq(void *arg)
     return atomic_fetch_add(&gather->drawn, 1);
 }
 
-static void wake(const struct jv_gather *gather)
+void jv_gather_wake(const struct jv_gather *gather)
 {
     uint64_t one = 1;
     /* EAGAIN means that the taker has been woken 2^64 times and is late: it will come. */
@@ -92,7 +92,7 @@ void jv_gather_put(struct jv_gather *gather, const struct jv_record *records, ui
         gather->newest = JV_MAX(gather->newest, seq);
     }
     pthread_mutex_unlock(&gather->lock);
-    wake(gather);
+    jv_gather_wake(gather);
 }
 
 uint32_t jv_gather_order(struct jv_gather *gather, const struct jv_order *orders, uint32_t n)
@@ -107,7 +107,7 @@ uint32_t jv_gather_order(struct jv_gather *gather, const struct jv_order *orders
         gather->orders_len++;
     }
     pthread_mutex_unlock(&gather->lock);
-    wake(gather);
+    jv_gather_wake(gather);
     return taken;
 }
 

@@ -10,7 +10,7 @@
  *
  * Owns     the records and orders that wait, an eventfd that wakes their taker.
  * Limits   JV_GATHER_RECORDS, JV_GATHER_ORDERS. A record without room is lost and counted; an order is not taken, and stays with its shard.
- * Threads  jv_gather_seq(), jv_gather_put() and jv_gather_order(): any. Everything else: the one that takes.
+ * Threads  jv_gather_seq(), jv_gather_put(), jv_gather_order() and jv_gather_wake(): any. Everything else: the one that takes.
  */
 #include <stdint.h>
 
@@ -32,6 +32,8 @@ JV_MUST_USE enum jv_err jv_gather_open(uint64_t first_seq, struct jv_gather **ou
 void jv_gather_close(struct jv_gather *gather);
 /* Something may be taken; a descriptor for a loop. */
 int jv_gather_fd(const struct jv_gather *gather);
+/* The taker is to look, whatever there is. */
+void jv_gather_wake(const struct jv_gather *gather);
 
 /* The next number; `gather` is one, and the form is that of jv_core_cfg. */
 uint64_t jv_gather_seq(void *gather);

@@ -100,6 +100,9 @@ void jv_pump_gathered(void *arg, int fd, uint32_t events)
     uint32_t n;
     (void)fd;
     (void)events;
+    if (atomic_load(&server->shard_errno) != 0) {
+        jv_loop_stop(server->shards[0].loop);
+    }
     struct jv_record records[GATHERED];
     while ((n = jv_gather_take(server->gather, jv_server_now(server), records, GATHERED)) > 0) {
         serve_records(server, records, n);
@@ -390,6 +393,14 @@ struct jv_instant jv_shardio_expire(struct jv_shard *shard, struct jv_instant no
         }
     }
     return jv_core_deadline(shard->core);
+}
+
+void jv_pump_failed(void *arg, int error)
+{
+    struct jv_shard *shard = arg;
+    jv_log(JV_LOG_ERROR, "event loop of shard %u: %s", shard->number, strerror(error));
+    atomic_store(&shard->server->shard_errno, error);
+    jv_gather_wake(shard->server->gather);
 }
 
 void jv_pump_begin(void *arg)

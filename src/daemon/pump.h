@@ -7,6 +7,7 @@
  * Owns     nothing: all state is that of struct jv_shard and struct jv_server, which is laid open here for these files only.
  * Threads  the loop's.
  */
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ struct jv_server {
     struct jv_shard *shards; /* the first one is the main thread's; fixed once the server is open */
     uint32_t shards_len;
     struct jv_gather *gather; /* NULL: one shard, which serves its records and orders itself */
+    atomic_int shard_errno;   /* why the loop of a shard behind the first ended by itself; 0: none did */
     struct jv_device device;
     struct jv_apply *apply;
     struct jv_links *links;
@@ -48,6 +50,8 @@ struct jv_instant jv_pump_now(const struct jv_shard *shard);
 void jv_pump_inbox(void *arg, int fd, uint32_t events);
 /* What the shards have put together for the main thread; `arg` is the server. */
 void jv_pump_gathered(void *arg, int fd, uint32_t events);
+/* The loop of a shard with a thread of its own ended by itself: so does the main loop. `arg` is the shard. */
+void jv_pump_failed(void *arg, int error);
 /* First and last step of a wake-up of a shard with a thread of its own; `arg` is the shard. */
 void jv_pump_begin(void *arg);
 void jv_pump_finish(void *arg, struct jv_instant now);

@@ -318,7 +318,13 @@ enum jv_err jv_server_run(struct jv_server *server)
     for (uint32_t i = 1; i < server->shards_len; i++) {
         jv_worker_release(server->shards[i].worker);
     }
-    return jv_loop_run(server->shards[0].loop);
+    enum jv_err err = jv_loop_run(server->shards[0].loop);
+    int error = atomic_load(&server->shard_errno);
+    if (err == JV_E_OK && error != 0) {
+        errno = error;
+        err = JV_E_SYSTEM;
+    }
+    return err;
 }
 
 /* PreDown has been run, or there is none. */

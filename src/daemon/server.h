@@ -82,6 +82,7 @@ JV_MUST_USE enum jv_err jv_server_start(struct jv_server *server);
  * is not in force. Logged.
  */
 JV_MUST_USE enum jv_err jv_server_start_shards(struct jv_server *server);
+/* Until jv_server_stop(). JV_E_SYSTEM: the loop of a shard failed, errno tells. */
 JV_MUST_USE enum jv_err jv_server_run(struct jv_server *server);
 /* PreDown, where there is one; then sessions end with OPERATOR_TERMINATED; JV_SERVER_STOP_MS later the loop returns. */
 void jv_server_stop(struct jv_server *server);

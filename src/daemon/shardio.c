@@ -59,7 +59,7 @@ enum jv_err jv_shardio_open_crew(struct jv_shard *shard)
         err = jv_loop_add(shard->loop, jv_inbox_fd(shard->inbox), EPOLLIN, jv_pump_inbox, shard);
     }
     if (err == JV_E_OK && shard->number > 0) {
-        err = jv_worker_open(shard->loop, &shard->worker);
+        err = jv_worker_open(shard->loop, jv_pump_failed, shard, &shard->worker);
     }
     if (err != JV_E_OK) {
         jv_log(JV_LOG_ERROR, "cannot set shard %u up: %s", shard->number, strerror(errno));

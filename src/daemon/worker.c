@@ -13,12 +13,13 @@
 #include <unistd.h>
 
 #include "crypto.h"
-#include "log.h"
 #include "loop.h"
 #include "sys.h"
 
 struct jv_worker {
     struct jv_loop *loop;
+    jv_worker_fn *failed;
+    void *failed_arg;
     int kick_fd;
     bool has_thread;
     bool is_realtime;
@@ -76,7 +77,8 @@ static bool make_locks(struct jv_worker *worker)
     return true;
 }
 
-enum jv_err jv_worker_open(struct jv_loop *loop, struct jv_worker **out)
+enum jv_err jv_worker_open(struct jv_loop *loop, jv_worker_fn *failed, void *arg,
+                           struct jv_worker **out)
 {
     struct jv_worker *worker = calloc(1, sizeof(*worker));
     if (worker == NULL) {
@@ -87,6 +89,8 @@ enum jv_err jv_worker_open(struct jv_loop *loop, struct jv_worker **out)
         return JV_E_SYSTEM;
     }
     worker->loop = loop;
+    worker->failed = failed;
+    worker->failed_arg = arg;
     worker->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     enum jv_err err = worker->kick_fd < 0
                           ? JV_E_SYSTEM
@@ -122,7 +126,7 @@ static void *run(void *arg)
     }
     if (err == JV_E_OK && !atomic_load(&worker->is_ending) &&
         jv_loop_run(worker->loop) != JV_E_OK) {
-        jv_log(JV_LOG_ERROR, "event loop of a shard: its sessions stand still");
+        worker->failed(worker->failed_arg, errno);
     }
     jv_crypto_thread_fini();
     return NULL;

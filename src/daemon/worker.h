@@ -18,8 +18,12 @@
 struct jv_loop;
 struct jv_worker;
 
+/* The loop ended by itself; called in the thread, once. `error` is an errno. */
+typedef void jv_worker_fn(void *arg, int error);
+
 /* JV_E_NOMEM, JV_E_SYSTEM: errno tells. */
-JV_MUST_USE enum jv_err jv_worker_open(struct jv_loop *loop, struct jv_worker **out);
+JV_MUST_USE enum jv_err jv_worker_open(struct jv_loop *loop, jv_worker_fn *failed, void *arg,
+                                       struct jv_worker **out);
 /* The loop runs from jv_worker_release() on. Signals are blocked in the thread. `is_realtime` as in jv_sys_set_realtime(). JV_E_SYSTEM, JV_E_PERM, JV_E_CRYPTO: there is none. */
 JV_MUST_USE enum jv_err jv_worker_start(struct jv_worker *worker, bool is_realtime);
 /* The thread that was started runs the loop. One that was not started, or runs it already, is left as it is. NULL is ignored. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "worker.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,6 +25,9 @@ struct fixture {
     bool is_inside; /* the loop is between begin and finish */
     uint64_t wakeups;
     uint64_t shared;
+    int epoll_fd;
+    int failed_fd; /* the loop ended by itself */
+    int error;
 };
 
 static void on_begin(void *arg)
@@ -54,14 +58,26 @@ static void on_busy(void *arg, int fd, uint32_t events)
     }
 }
 
+static void on_failed(void *arg, int error)
+{
+    struct fixture *f = arg;
+    uint64_t one = 1;
+    f->error = error;
+    assert_int_equal(write(f->failed_fd, &one, sizeof(one)), sizeof(one));
+}
+
 static int set_up(void **state)
 {
     static struct fixture f;
     struct jv_loop_hooks hooks = {.before = on_begin, .after = on_finish, .arg = &f};
     f = (struct fixture){.busy_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     assert_true(f.busy_fd >= 0);
+    f.failed_fd = eventfd(0, EFD_CLOEXEC);
+    assert_true(f.failed_fd >= 0);
+    f.epoll_fd = dup(f.busy_fd); /* the lowest free number, which the loop takes first */
+    (void)close(f.epoll_fd);
     assert_int_equal(jv_loop_open(&hooks, 4, &f.loop), JV_E_OK);
-    assert_int_equal(jv_worker_open(f.loop, &f.worker), JV_E_OK);
+    assert_int_equal(jv_worker_open(f.loop, on_failed, &f, &f.worker), JV_E_OK);
     assert_int_equal(jv_loop_add(f.loop, f.busy_fd, EPOLLIN, on_busy, &f), JV_E_OK);
     *state = &f;
     return 0;
@@ -74,6 +90,7 @@ static int tear_down(void **state)
     jv_worker_close(f->worker);
     jv_loop_close(f->loop);
     (void)close(f->busy_fd);
+    (void)close(f->failed_fd);
     jv_worker_stop(NULL);
     jv_worker_close(NULL);
     return 0;
@@ -156,6 +173,19 @@ static void worker_hears_nothing_before_its_release(void **state)
     assert_int_equal(f->shared, 0);
 }
 
+static void worker_tells_of_a_loop_that_fails(void **state)
+{
+    struct fixture *f = *state;
+    uint64_t one = 0;
+    assert_int_equal(jv_worker_start(f->worker, false), JV_E_OK);
+    assert_int_equal(dup2(f->busy_fd, f->epoll_fd), f->epoll_fd); /* no set of descriptors */
+    jv_worker_release(f->worker);
+    assert_int_equal(read(f->failed_fd, &one, sizeof(one)), sizeof(one));
+    assert_int_equal(one, 1);
+    assert_int_equal(f->error, EINVAL);
+    assert_int_equal(f->wakeups, 0);
+}
+
 static void worker_can_be_entered_without_a_thread(void **state)
 {
     struct fixture *f = *state;
@@ -170,6 +200,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(worker_runs_the_loop_and_ends_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(worker_lets_in_between_two_wakeups, set_up, tear_down),
         cmocka_unit_test_setup_teardown(worker_hears_nothing_before_its_release, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(worker_tells_of_a_loop_that_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(worker_can_be_entered_without_a_thread, set_up, tear_down),
     };
     if (jv_crypto_init() != JV_E_OK) {
