@@ -20,15 +20,22 @@ struct jv_gather {
     struct jv_instant hole_at;  /* since when `next` is waited for; JV_NEVER: it is not */
     bool is_finished;
     uint64_t lost;
-    uint32_t orders_first, orders_len;
-    struct jv_order orders[JV_GATHER_ORDERS];    /* ring */
+    bool has_refused; /* an order */
+    uint32_t orders_first, orders_len, orders_cap;
+    struct jv_order *orders;                     /* ring */
     struct jv_record records[JV_GATHER_RECORDS]; /* by number, modulo; seq 0: free */
 };
 
-enum jv_err jv_gather_open(uint64_t first_seq, struct jv_gather **out)
+enum jv_err jv_gather_open(uint64_t first_seq, uint32_t shards, struct jv_gather **out)
 {
     struct jv_gather *gather = calloc(1, sizeof(*gather));
     if (gather == NULL) {
+        return JV_E_NOMEM;
+    }
+    gather->orders_cap = JV_GATHER_ORDERS(shards);
+    gather->orders = calloc(gather->orders_cap, sizeof(*gather->orders));
+    if (gather->orders == NULL) {
+        free(gather);
         return JV_E_NOMEM;
     }
     gather->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -37,6 +44,7 @@ enum jv_err jv_gather_open(uint64_t first_seq, struct jv_gather **out)
         if (gather->wake_fd >= 0) {
             (void)close(gather->wake_fd); /* an eventfd has nothing to lose */
         }
+        free(gather->orders);
         free(gather);
         errno = saved;
         return JV_E_SYSTEM;
@@ -53,6 +61,7 @@ void jv_gather_close(struct jv_gather *gather)
     if (gather != NULL) {
         (void)close(gather->wake_fd); /* an eventfd has nothing to lose */
         pthread_mutex_destroy(&gather->lock);
+        free(gather->orders);
         free(gather);
     }
 }
@@ -101,11 +110,13 @@ uint32_t jv_gather_order(struct jv_gather *gather, const struct jv_order *orders
         return 0;
     }
     pthread_mutex_lock(&gather->lock);
-    uint32_t taken = JV_MIN(n, JV_GATHER_ORDERS - gather->orders_len);
+    uint32_t taken = JV_MIN(n, gather->orders_cap - gather->orders_len);
     for (uint32_t i = 0; i < taken; i++) {
-        gather->orders[(gather->orders_first + gather->orders_len) % JV_GATHER_ORDERS] = orders[i];
+        gather->orders[(gather->orders_first + gather->orders_len) % gather->orders_cap] =
+            orders[i];
         gather->orders_len++;
     }
+    gather->has_refused = gather->has_refused || taken < n;
     pthread_mutex_unlock(&gather->lock);
     jv_gather_wake(gather);
     return taken;
@@ -160,11 +171,20 @@ uint32_t jv_gather_take_orders(struct jv_gather *gather, struct jv_order *out, u
     uint32_t taken = JV_MIN(cap, gather->orders_len);
     for (uint32_t i = 0; i < taken; i++) {
         out[i] = gather->orders[gather->orders_first];
-        gather->orders_first = (gather->orders_first + 1U) % JV_GATHER_ORDERS;
+        gather->orders_first = (gather->orders_first + 1U) % gather->orders_cap;
     }
     gather->orders_len -= taken;
     pthread_mutex_unlock(&gather->lock);
     return taken;
+}
+
+bool jv_gather_has_refused(struct jv_gather *gather)
+{
+    pthread_mutex_lock(&gather->lock);
+    bool has_refused = gather->has_refused && gather->orders_len < gather->orders_cap;
+    gather->has_refused = gather->has_refused && !has_refused;
+    pthread_mutex_unlock(&gather->lock);
+    return has_refused;
 }
 
 void jv_gather_finish(struct jv_gather *gather)

@@ -9,9 +9,11 @@
  * back, for JV_GATHER_WAIT_MS at most; then it is given up, and the audit tells of the gap. Moments (`at`) go out so that none is before the last.
  *
  * Owns     the records and orders that wait, an eventfd that wakes their taker.
- * Limits   JV_GATHER_RECORDS, JV_GATHER_ORDERS. A record without room is lost and counted; an order is not taken, and stays with its shard.
+ * Limits   JV_GATHER_RECORDS, JV_GATHER_ORDERS(). A record without room is lost and counted; an order is not taken, and stays with its
+ *          shard, which is to put it again once there is room (jv_gather_has_refused()).
  * Threads  jv_gather_seq(), jv_gather_put(), jv_gather_order() and jv_gather_wake(): any. Everything else: the one that takes.
  */
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base.h"
@@ -20,14 +22,15 @@
 #include "instant.h"
 #include "record.h"
 
-#define JV_GATHER_RECORDS 1024U /* a power of two; the audit's own queue is behind it */
-#define JV_GATHER_ORDERS 256U
+#define JV_GATHER_RECORDS 4096U /* a power of two; the audit's own queue is behind it */
+/* What all shards can have put together at the same time, and more for those that are at it while orders are carried out. */
+#define JV_GATHER_ORDERS(shards) (((shards) + 4U) * JV_OUT_ORDERS_MIN)
 #define JV_GATHER_WAIT_MS 1000U /* between drawing and putting lies one call of a core */
 
 struct jv_gather;
 
-/* `first_seq` is the first number to be drawn; > 0. JV_E_NOMEM, JV_E_SYSTEM. */
-JV_MUST_USE enum jv_err jv_gather_open(uint64_t first_seq, struct jv_gather **out);
+/* `first_seq` is the first number to be drawn; > 0. For the orders of `shards` shards, 1 or more. JV_E_NOMEM, JV_E_SYSTEM. */
+JV_MUST_USE enum jv_err jv_gather_open(uint64_t first_seq, uint32_t shards, struct jv_gather **out);
 /* What was not taken is lost. NULL is ignored. */
 void jv_gather_close(struct jv_gather *gather);
 /* Something may be taken; a descriptor for a loop. */
@@ -46,6 +49,8 @@ uint32_t jv_gather_take(struct jv_gather *gather, struct jv_instant now, struct 
                         uint32_t cap);
 /* Up to `cap` orders, those of one shard as it gave them. */
 uint32_t jv_gather_take_orders(struct jv_gather *gather, struct jv_order *out, uint32_t cap);
+/* An order was not taken since the last call that said so, and there is room now. */
+bool jv_gather_has_refused(struct jv_gather *gather);
 /* Nobody puts anything from here on: no number is waited for. */
 void jv_gather_finish(struct jv_gather *gather);
 /* Records that found no room, or came after they were given up. */

@@ -15,6 +15,7 @@
 #include "names.h"
 #include "notify.h"
 #include "surroundings.h"
+#include "sys.h"
 #include "tunio.h"
 #include "udp.h"
 #include "worker.h"
@@ -94,22 +95,34 @@ static void serve_records(struct jv_server *server, const struct jv_record *reco
     jv_hooks_records(server->hooks, records, n);
 }
 
+/* By a new reading of the clock: what is waited for is given up in a long command as well. */
+static void serve_gathered(struct jv_server *server)
+{
+    struct jv_record records[GATHERED];
+    uint32_t n;
+    while ((n = jv_gather_take(server->gather, jv_sys_now(), records, GATHERED)) > 0) {
+        serve_records(server, records, n);
+    }
+}
+
 void jv_pump_gathered(void *arg, int fd, uint32_t events)
 {
     struct jv_server *server = arg;
-    uint32_t n;
     (void)fd;
     (void)events;
     if (atomic_load(&server->shard_errno) != 0) {
         jv_loop_stop(server->shards[0].loop);
     }
-    struct jv_record records[GATHERED];
-    while ((n = jv_gather_take(server->gather, jv_server_now(server), records, GATHERED)) > 0) {
-        serve_records(server, records, n);
-    }
+    serve_gathered(server);
     struct jv_order order;
     while (jv_gather_take_orders(server->gather, &order, 1) > 0) {
         carry_out(server, &order);
+        serve_gathered(server); /* others go on meanwhile */
+    }
+    if (jv_gather_has_refused(server->gather)) {
+        for (uint32_t i = 1; i < server->shards_len; i++) {
+            jv_worker_kick(server->shards[i].worker);
+        }
     }
 }
 
@@ -121,17 +134,20 @@ static void gather(struct jv_shard *shard)
 {
     struct jv_server *server = shard->server;
     struct jv_out *out = &shard->out;
+    bool is_ours = shard->number == 0 || shard->is_entered;
     if (out->records_len + out->orders_len == 0) {
         return;
     }
     jv_gather_put(server->gather, out->records, out->records_len);
-    uint32_t taken = jv_gather_order(server->gather, out->orders, out->orders_len);
-    out->orders_len -= taken;
-    memmove(out->orders, out->orders + taken, out->orders_len * sizeof(*out->orders));
     out->records_len = 0;
-    if (shard->number == 0 || shard->is_entered) {
-        jv_pump_gathered(server, -1, 0);
-    }
+    do {
+        uint32_t taken = jv_gather_order(server->gather, out->orders, out->orders_len);
+        out->orders_len -= taken;
+        memmove(out->orders, out->orders + taken, out->orders_len * sizeof(*out->orders));
+        if (is_ours) {
+            jv_pump_gathered(server, -1, 0);
+        }
+    } while (is_ours && out->orders_len > 0);
 }
 
 static void flush_rest(struct jv_shard *shard)
@@ -413,6 +429,7 @@ void jv_pump_finish(void *arg, struct jv_instant now)
 {
     struct jv_shard *shard = arg;
     jv_loop_set_deadline(shard->loop, jv_shardio_expire(shard, now));
+    gather(shard); /* what found no room */
     jv_worker_finish(shard->worker);
 }
 

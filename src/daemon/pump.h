@@ -22,7 +22,8 @@ struct jv_server {
     struct jv_shard *shards; /* the first one is the main thread's; fixed once the server is open */
     uint32_t shards_len;
     struct jv_gather *gather; /* NULL: one shard, which serves its records and orders itself */
-    atomic_int shard_errno;   /* why the loop of a shard behind the first ended by itself; 0: none did */
+    atomic_int
+        shard_errno; /* why the loop of a shard behind the first ended by itself; 0: none did */
     struct jv_device device;
     struct jv_apply *apply;
     struct jv_links *links;

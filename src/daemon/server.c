@@ -96,7 +96,7 @@ static enum jv_err open_shard(struct jv_shard *shard)
 
 static enum jv_err open_gather(struct jv_server *server, uint64_t first_seq)
 {
-    enum jv_err err = jv_gather_open(first_seq, &server->gather);
+    enum jv_err err = jv_gather_open(first_seq, server->shards_len, &server->gather);
     if (err == JV_E_OK) {
         err = jv_loop_add(server->shards[0].loop, jv_gather_fd(server->gather), EPOLLIN,
                           jv_pump_gathered, server);

@@ -46,7 +46,7 @@ static void on_kick(void *arg, int fd, uint32_t events)
     }
 }
 
-static void kick(const struct jv_worker *worker)
+void jv_worker_kick(const struct jv_worker *worker)
 {
     uint64_t one = 1;
     /* EAGAIN means that it has been woken 2^64 times and is late: it will come. */
@@ -153,7 +153,7 @@ enum jv_err jv_worker_start(struct jv_worker *worker, bool is_realtime)
         return worker->err;
     }
     worker->has_thread = true;
-    kick(worker); /* what is due already has set no deadline */
+    jv_worker_kick(worker); /* what is due already has set no deadline */
     return JV_E_OK;
 }
 
@@ -172,7 +172,7 @@ void jv_worker_stop(struct jv_worker *worker)
     }
     atomic_store(&worker->is_ending, true);
     jv_worker_release(worker);
-    kick(worker);
+    jv_worker_kick(worker);
     (void)pthread_join(worker->thread, NULL); /* a thread of ours, joined once */
     worker->has_thread = false;
 }
@@ -221,6 +221,6 @@ void jv_worker_leave(struct jv_worker *worker, bool is_changed)
     pthread_mutex_unlock(&worker->lock);
     pthread_mutex_unlock(&worker->gate);
     if (is_changed) {
-        kick(worker);
+        jv_worker_kick(worker);
     }
 }

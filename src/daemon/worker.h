@@ -33,6 +33,9 @@ void jv_worker_stop(struct jv_worker *worker);
 /* After jv_worker_stop(). NULL is ignored. */
 void jv_worker_close(struct jv_worker *worker);
 
+/* A wake-up of the loop, soon; from any thread. */
+void jv_worker_kick(const struct jv_worker *worker);
+
 void jv_worker_begin(struct jv_worker *worker);
 void jv_worker_finish(struct jv_worker *worker);
 

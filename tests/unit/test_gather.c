@@ -10,10 +10,12 @@
 
 #include <cmocka.h>
 
+#define ORDERS JV_GATHER_ORDERS(2U)
+
 static struct jv_gather *open_at(uint64_t first_seq)
 {
     struct jv_gather *gather = NULL;
-    assert_int_equal(jv_gather_open(first_seq, &gather), JV_E_OK);
+    assert_int_equal(jv_gather_open(first_seq, 2, &gather), JV_E_OK);
     return gather;
 }
 
@@ -130,19 +132,23 @@ static void gather_lets_no_moment_go_back(void **state)
 static void gather_takes_orders_as_long_as_there_is_room(void **state)
 {
     struct jv_gather *gather = open_at(1);
-    struct jv_order *orders = calloc(JV_GATHER_ORDERS + 5U, sizeof(*orders));
+    struct jv_order *orders = calloc(ORDERS + 5U, sizeof(*orders));
     struct jv_order out;
     assert_non_null(orders);
-    for (uint32_t i = 0; i < JV_GATHER_ORDERS + 5U; i++) {
+    for (uint32_t i = 0; i < ORDERS + 5U; i++) {
         orders[i].mtu = i;
     }
-    assert_int_equal(jv_gather_order(gather, orders, JV_GATHER_ORDERS + 5U), JV_GATHER_ORDERS);
+    assert_int_equal(jv_gather_order(gather, orders, ORDERS + 5U), ORDERS);
     assert_true(is_ready(gather));
-    assert_int_equal(jv_gather_order(gather, &orders[JV_GATHER_ORDERS], 5), 0);
+    assert_int_equal(jv_gather_order(gather, &orders[ORDERS], 5), 0);
+    assert_false(jv_gather_has_refused(gather)); /* there is no room yet */
     assert_int_equal(jv_gather_take_orders(gather, &out, 1), 1);
     assert_int_equal(out.mtu, 0);
-    assert_int_equal(jv_gather_order(gather, &orders[JV_GATHER_ORDERS], 5), 1);
-    for (uint32_t i = 1; i <= JV_GATHER_ORDERS; i++) {
+    assert_true(jv_gather_has_refused(gather));
+    assert_false(jv_gather_has_refused(gather));
+    assert_int_equal(jv_gather_order(gather, &orders[ORDERS], 5), 1);
+    assert_false(jv_gather_has_refused(gather));
+    for (uint32_t i = 1; i <= ORDERS; i++) {
         assert_int_equal(jv_gather_take_orders(gather, &out, 1), 1);
         assert_int_equal(out.mtu, i);
     }
