@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit.h"
 #include "crypto.h"
 #include "hooks.h"
 #include "server.h"
@@ -332,10 +331,7 @@ static void refresh(void *arg, struct jv_instant now)
         jv_core_session(jv_server_core(metrics->server), now, &cursor, &metrics->status)) {
         extra.session = &metrics->status;
     }
-    if (jv_server_audit(metrics->server) != NULL) {
-        struct jv_audit_counts counts = jv_audit_counts(jv_server_audit(metrics->server));
-        extra.events_dropped = counts.dropped_queue + counts.dropped_file;
-    }
+    extra.events_dropped = jv_server_events_lost(metrics->server);
     struct jv_hooks_counts hooks = jv_hooks_counts(jv_server_hooks(metrics->server));
     extra.hooks_ok = hooks.ok;
     extra.hooks_failed = hooks.failed;

@@ -736,6 +736,16 @@ struct jv_shard_counts jv_server_counts(const struct jv_server *server)
     return sum;
 }
 
+uint64_t jv_server_events_lost(const struct jv_server *server)
+{
+    if (server->audit == NULL) {
+        return 0;
+    }
+    struct jv_audit_counts counts = jv_audit_counts(server->audit);
+    return counts.dropped_queue + counts.dropped_file +
+           (server->gather == NULL ? 0U : jv_gather_lost(server->gather));
+}
+
 bool jv_server_denies_births(const struct jv_server *server)
 {
     bool does = false;

@@ -121,6 +121,8 @@ bool jv_server_session(const struct jv_server *server, uint32_t *cursor,
                        struct jv_session_status *out, uint32_t *shard_out);
 /* Sums over all shards. */
 void jv_server_counters(const struct jv_server *server, struct jv_counters *out);
+/* Records that are in no audit file: by the audit, and on their way to it. */
+uint64_t jv_server_events_lost(const struct jv_server *server);
 struct jv_shard_counts jv_server_counts(const struct jv_server *server);
 bool jv_server_denies_births(const struct jv_server *server);
 /* The memory that holds keys cannot be swapped out. */

@@ -399,8 +399,7 @@ static void put_events(json_t *object, const struct jv_server *server)
     }
     struct jv_audit_counts counts = jv_audit_counts(audit);
     json_object_set_new(object, "events_written", number(counts.written));
-    json_object_set_new(object, "events_dropped",
-                        number(counts.dropped_queue + counts.dropped_file));
+    json_object_set_new(object, "events_dropped", number(jv_server_events_lost(server)));
     json_object_set_new(object, "audit", json_string(jv_server_dirs(server)->audit));
 }
 
