@@ -475,13 +475,15 @@ static void gateway_traffic(struct jv_core *core, struct jv_session *s,
     }
 }
 
-/* Under no locator of this core. */
+/* Under no locator of this core. What F means is up to who has the session. */
 JV_COLD static void datagram_elsewhere(struct jv_core *core, const struct jv_header *header,
                                        struct jv_slot *slot, struct jv_out *out)
 {
     uint32_t shard = jv_shard_of_locator(header->locator, core->cfg.shards);
     if (!jv_handoff(core, slot, shard, false, out)) {
-        jv_core_drop(core, slot, JV_DROP_UNKNOWN_LOCATOR);
+        jv_core_drop(core, slot,
+                     has_unknown_flag(NULL, header) ? JV_DROP_UNKNOWN_TYPE
+                                                    : JV_DROP_UNKNOWN_LOCATOR);
     }
 }
 
@@ -494,12 +496,12 @@ static void gateway_session_datagram(struct jv_core *core, const struct jv_heade
     bool is_half_open = (value & JV_LOCATOR_HALF_OPEN) != 0;
     struct jv_session *s =
         is_known && !is_half_open ? jv_slab_at(&core->sessions, (uint32_t)value, NULL) : NULL;
-    if (has_unknown_flag(s, header)) {
-        jv_core_drop(core, slot, JV_DROP_UNKNOWN_TYPE);
-        return;
-    }
     if (!is_known) {
         datagram_elsewhere(core, header, slot, out);
+        return;
+    }
+    if (has_unknown_flag(s, header)) {
+        jv_core_drop(core, slot, JV_DROP_UNKNOWN_TYPE);
         return;
     }
     if (is_half_open) {

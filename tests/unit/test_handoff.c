@@ -20,6 +20,7 @@
 #include "wire.h"
 
 #define SHARDS 4U
+#define F 0x20U /* docs/protocol.md, 2 */
 
 static struct shards world;
 
@@ -439,6 +440,32 @@ static void datagram_under_anothers_locator_goes_there(void **state)
     assert_int_equal(drops(another_than(home), JV_DROP_UNKNOWN_LOCATOR), 0);
 }
 
+/* Only the shard of the session knows whether F was agreed to; where nobody has the session it is unknown. */
+static void partial_flag_is_judged_by_the_owner(void **state)
+{
+    attach(0);
+    uint32_t home = shards_home(&world, 0);
+    uint64_t before = shards_sum(&world, handed_out);
+    shards_packet_up(&world, 0);
+    struct shards_message m = shards_pull(&world, 0);
+    m.bytes[0] |= F;
+    m.to = another_than(home);
+    shards_deliver(&world, &m);
+    shards_settle(&world);
+    assert_int_equal(shards_sum(&world, handed_out), before + 1);
+    assert_int_equal(drops(another_than(home), JV_DROP_UNKNOWN_TYPE), 0);
+    assert_int_equal(drops(home, JV_DROP_UNKNOWN_TYPE), 1);
+    assert_int_equal(world.clients[0].received_up, 0);
+    m.bytes[8] ^= 0xff; /* another locator, of the same shard */
+    m.to = home;
+    shards_deliver(&world, &m);
+    assert_int_equal(drops(home, JV_DROP_UNKNOWN_TYPE), 2);
+    m.bytes[0] ^= F;
+    shards_deliver(&world, &m);
+    assert_int_equal(drops(home, JV_DROP_UNKNOWN_LOCATOR), 1);
+    assert_int_equal(shards_sum(&world, handed_out), before + 1);
+}
+
 static void users_that_come_and_go_are_known_to_all(void **state)
 {
     const struct jv_ip fixed6 = {{0xfd, 0x80, [15] = 7}, JV_AF_6, {0}};
@@ -658,6 +685,7 @@ int main(void)
         T(packets_find_their_session, start_fixed),
         T(packets_for_nobody_end_where_they_are, start),
         T(datagram_under_anothers_locator_goes_there, start),
+        T(partial_flag_is_judged_by_the_owner, start),
         T(users_that_come_and_go_are_known_to_all, start_fixed),
         T(list_of_users_can_be_tried, start_fixed),
         T(batch_begins_where_all_of_it_has_room, start),
