@@ -23,11 +23,13 @@ static_assert(sizeof(struct lane) == 1U << LANE_SHIFT, "the program counts in th
 
 #define LANES_BYTES (JV_BQL_QUEUES * (uint32_t)sizeof(struct lane))
 
-/* The reader's own, of each queue. */
+/* The reader's own, of each queue. A cache line each: queues may have threads of their own. */
 struct mark {
     uint64_t queued; /* when the count of reads began */
     uint32_t reads;
+    uint8_t rest[52];
 };
+static_assert(sizeof(struct mark) == sizeof(struct lane), "a cache line");
 
 struct jv_bql {
     struct lane *lanes; /* JV_BQL_QUEUES */
