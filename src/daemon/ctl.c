@@ -198,21 +198,34 @@ static bool has_prefix(const struct jv_sid *sid, const char *prefix)
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* The one session whose id begins like this; NULL and *found 0 or more where there is not exactly one. */
+struct search {
+    const char *prefix;
+    struct jv_sid *sid; /* of the last one found */
+    uint32_t found;
+};
+
+static bool look_at(void *arg, const struct jv_session_status *status, uint32_t shard)
+{
+    struct search *search = arg;
+    (void)shard;
+    if (has_prefix(&status->sid, search->prefix)) {
+        *search->sid = status->sid;
+        search->found++;
+    }
+    return search->found < 2U;
+}
+
+/* Whose id begins like this; 0: none, 1: `*out`, 2: there are several. */
 static uint32_t find_session(const struct jv_server *server, const char *prefix, struct jv_sid *out)
 {
     struct jv_session_status *status = calloc(1, sizeof(*status));
+    struct search search = {.prefix = prefix, .sid = out};
     uint32_t cursor = 0;
-    uint32_t shard = 0;
-    uint32_t found = 0;
-    while (status != NULL && jv_server_session(server, &cursor, status, &shard)) {
-        if (has_prefix(&status->sid, prefix)) {
-            *out = status->sid;
-            found++;
-        }
+    if (status != NULL) {
+        (void)jv_server_sessions(server, &cursor, status, look_at, &search); /* `found` tells */
     }
     free(status);
-    return found;
+    return search.found;
 }
 
 static json_t *done(uint64_t id, enum jv_err err)

@@ -42,30 +42,42 @@ static json_t *command(struct jv_server *server, const struct jv_command *what,
                   err == JV_E_STATE ? "there is no session" : jv_err_text(err));
 }
 
+struct search {
+    const char *prefix;
+    json_t *view; /* of the last one found; NULL: none */
+    uint32_t found;
+};
+
+static bool look_at(void *arg, const struct jv_session_status *status, uint32_t shard)
+{
+    struct search *search = arg;
+    char sid[33];
+    (void)shard;
+    jv_view_sid(&status->sid, sid);
+    if (strncmp(sid, search->prefix, strlen(search->prefix)) == 0 && status->state != JV_ST_BIRTH) {
+        json_decref(search->view);
+        search->view = jv_view_policy(status);
+        search->found++;
+    }
+    return search->found < 2U;
+}
+
 /* One session whose id begins with `prefix`, or the only one there is. */
 static json_t *do_policy(const struct jv_server *server, const char *prefix,
                          struct jv_ctlsteer_refusal *why)
 {
     struct jv_session_status *status = calloc(1, sizeof(*status));
+    struct search search = {.prefix = prefix};
     uint32_t cursor = 0;
-    uint32_t shard = 0;
-    uint32_t found = 0;
-    json_t *view = NULL;
-    while (status != NULL && found < 2U && jv_server_session(server, &cursor, status, &shard)) {
-        char sid[33];
-        jv_view_sid(&status->sid, sid);
-        if (strncmp(sid, prefix, strlen(prefix)) == 0 && status->state != JV_ST_BIRTH) {
-            json_decref(view);
-            view = jv_view_policy(status);
-            found++;
-        }
+    if (status != NULL) {
+        (void)jv_server_sessions(server, &cursor, status, look_at, &search); /* `found` tells */
     }
     free(status);
-    if (found == 1) {
-        return view;
+    if (search.found == 1) {
+        return search.view;
     }
-    json_decref(view);
-    if (found == 0) {
+    json_decref(search.view);
+    if (search.found == 0) {
         return refuse(why, "no_session", "there is no such session");
     }
     return refuse(why, "ambiguous", "there are several sessions: name one by its id");

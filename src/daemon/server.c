@@ -678,24 +678,25 @@ bool jv_server_is_locked(const struct jv_server *server)
     return is_locked;
 }
 
-bool jv_server_session(const struct jv_server *server, uint32_t *cursor,
-                       struct jv_session_status *out, uint32_t *shard_out)
+bool jv_server_sessions(const struct jv_server *server, uint32_t *cursor,
+                        struct jv_session_status *status, jv_server_session_fn *fn, void *arg)
 {
     uint32_t number = *cursor >> CURSOR_SHARD_SHIFT;
     uint32_t at = *cursor & ((1U << CURSOR_SHARD_SHIFT) - 1U);
-    while (number < server->shards_len) {
+    bool is_enough = false;
+    while (!is_enough && number < server->shards_len) {
         struct jv_shard *shard = jv_server_enter(server, number);
-        bool has_one = jv_core_session(shard->core, jv_pump_now(shard), &at, out);
-        jv_server_leave(shard, false);
-        if (has_one) {
-            *cursor = number << CURSOR_SHARD_SHIFT | at;
-            *shard_out = number;
-            return true;
+        while (!is_enough && jv_core_session(shard->core, jv_pump_now(shard), &at, status)) {
+            is_enough = !fn(arg, status, number);
         }
-        number++;
-        at = 0;
+        jv_server_leave(shard, false);
+        if (!is_enough) {
+            number++;
+            at = 0;
+        }
     }
-    return false;
+    *cursor = number << CURSOR_SHARD_SHIFT | at;
+    return is_enough;
 }
 
 /* Every member is a count, so the sum of two is that of their members. */

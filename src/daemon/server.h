@@ -116,9 +116,15 @@ struct jv_shard *jv_server_shard(const struct jv_server *server, uint32_t number
  */
 struct jv_shard *jv_server_enter(const struct jv_server *server, uint32_t number);
 void jv_server_leave(struct jv_shard *shard, bool is_changed);
-/* The next session of all shards, as jv_core_session() gives those of one; `*cursor` begins as 0. False: there is none left. */
-bool jv_server_session(const struct jv_server *server, uint32_t *cursor,
-                       struct jv_session_status *out, uint32_t *shard_out);
+/* False: that was enough. It may enter no shard; `status` is gone with the return. */
+typedef bool jv_server_session_fn(void *arg, const struct jv_session_status *status,
+                                  uint32_t shard);
+/*
+ * Sessions of all shards from `*cursor` on, which begins as 0, until `fn` says that it is enough or there is none left (false). A shard is
+ * entered once for all that is looked at. `status` is the caller's, to write into.
+ */
+bool jv_server_sessions(const struct jv_server *server, uint32_t *cursor,
+                        struct jv_session_status *status, jv_server_session_fn *fn, void *arg);
 /* Sums over all shards. */
 void jv_server_counters(const struct jv_server *server, struct jv_counters *out);
 /* Records that are in no audit file: by the audit, and on their way to it. */

@@ -515,6 +515,22 @@ json_t *jv_view_status(const struct jv_server *server)
     return object;
 }
 
+struct page {
+    json_t *list;
+    bool has_shards;
+};
+
+static bool add_session(void *arg, const struct jv_session_status *status, uint32_t shard)
+{
+    struct page *page = arg;
+    json_t *session = jv_view_session(status);
+    if (page->has_shards) {
+        json_object_set_new(session, "shard", number(shard));
+    }
+    json_array_append_new(page->list, session);
+    return json_array_size(page->list) < JV_VIEW_PAGE;
+}
+
 json_t *jv_view_sessions(const struct jv_server *server, uint32_t cursor)
 {
     struct jv_session_status *status = calloc(1, sizeof(*status));
@@ -522,20 +538,9 @@ json_t *jv_view_sessions(const struct jv_server *server, uint32_t cursor)
         return NULL;
     }
     json_t *object = json_object();
-    json_t *list = json_array();
-    bool has_more = true;
-    for (uint32_t i = 0; i < JV_VIEW_PAGE && has_more; i++) {
-        uint32_t shard = 0;
-        has_more = jv_server_session(server, &cursor, status, &shard);
-        if (has_more) {
-            json_t *session = jv_view_session(status);
-            if (jv_server_shards(server) > 1) {
-                json_object_set_new(session, "shard", number(shard));
-            }
-            json_array_append_new(list, session);
-        }
-    }
-    json_object_set_new(object, "sessions", list);
+    struct page page = {.list = json_array(), .has_shards = jv_server_shards(server) > 1};
+    bool has_more = jv_server_sessions(server, &cursor, status, add_session, &page);
+    json_object_set_new(object, "sessions", page.list);
     if (has_more) {
         json_object_set_new(object, "next", number(cursor));
     }
