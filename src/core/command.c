@@ -68,11 +68,19 @@ static enum jv_err down(struct jv_core *core, const struct jv_command *command, 
     return JV_E_NOTFOUND;
 }
 
+/* All shards are given the same policy: the first one tells of it. */
+static bool is_telling(const struct jv_core *core)
+{
+    return core->cfg.shard == 0;
+}
+
 static void deny_births(struct jv_core *core, struct jv_out *out)
 {
-    struct jv_record *rec =
-        jv_session_record(core, NULL, JV_REC_PolicyInvalid, JV_WHY_POLICY_INVALID, out);
-    rec->policy = jv_policy_id(&core->cfg.policy); /* what stays in force */
+    if (is_telling(core)) {
+        struct jv_record *rec =
+            jv_session_record(core, NULL, JV_REC_PolicyInvalid, JV_WHY_POLICY_INVALID, out);
+        rec->policy = jv_policy_id(&core->cfg.policy); /* what stays in force */
+    }
     core->denies_births = true;
 }
 
@@ -105,10 +113,12 @@ static enum jv_err set_policy(struct jv_core *core, const struct jv_command *com
     if (is_in_force(core, command)) {
         return JV_E_OK;
     }
-    struct jv_record *rec =
-        jv_session_record(core, NULL, JV_REC_PolicyChanged, JV_WHY_POLICY_TRIGGER, out);
-    rec->policy = jv_policy_id(&command->policy);
-    jv_record_put(rec, JV_FD_policy_was, jv_policy_id(&core->cfg.policy));
+    if (is_telling(core)) {
+        struct jv_record *rec =
+            jv_session_record(core, NULL, JV_REC_PolicyChanged, JV_WHY_POLICY_TRIGGER, out);
+        rec->policy = jv_policy_id(&command->policy);
+        jv_record_put(rec, JV_FD_policy_was, jv_policy_id(&core->cfg.policy));
+    }
     core->cfg.policy = command->policy;
     core->cfg.clamp = command->clamp;
     if (!jv_core_is_client(core)) {

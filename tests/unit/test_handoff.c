@@ -485,6 +485,27 @@ static void users_that_come_and_go_are_known_to_all(void **state)
     assert_true(jv_handoff_find(core, &fixed6, &shard));
 }
 
+static void first_shard_tells_of_the_policy(void **state)
+{
+    struct jv_command commands[] = {
+        {.kind = JV_CMD_POLICY_INVALID},
+        {.kind = JV_CMD_POLICY, .policy = jv_policy_presets[JV_PRESET_MOBILE]}};
+    const uint16_t events[] = {JV_REC_PolicyInvalid, JV_REC_PolicyChanged};
+    for (uint32_t i = 0; i < JV_ARRAY_LEN(commands); i++) {
+        for (uint32_t k = 0; k < SHARDS; k++) {
+            struct jv_out out = shards_out();
+            enum jv_err err =
+                jv_core_command(world.core[k], shards_now(&world), &commands[i], &out);
+            assert_int_equal(err, JV_E_OK);
+            assert_int_equal(out.records_len, k == 0 ? 1 : 0);
+            if (k == 0) {
+                assert_int_equal(out.records[0].event, events[i]);
+            }
+            assert_int_equal(jv_core_denies_births(world.core[k]), i == 0);
+        }
+    }
+}
+
 static void list_of_users_can_be_tried(void **state)
 {
     struct jv_out out = shards_out();
@@ -687,6 +708,7 @@ int main(void)
         T(datagram_under_anothers_locator_goes_there, start),
         T(partial_flag_is_judged_by_the_owner, start),
         T(users_that_come_and_go_are_known_to_all, start_fixed),
+        T(first_shard_tells_of_the_policy, start),
         T(list_of_users_can_be_tried, start_fixed),
         T(batch_begins_where_all_of_it_has_room, start),
         T(what_is_left_of_a_batch_is_handed_in_later, start),
