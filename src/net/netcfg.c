@@ -239,24 +239,24 @@ enum jv_err jv_netcfg_link_set(struct jv_netcfg *cfg, uint32_t ifindex, bool up,
     return transact(cfg, msg, NULL, NULL);
 }
 
-enum jv_err jv_netcfg_link_group(struct jv_netcfg *cfg, uint32_t ifindex, uint32_t group)
+static enum jv_err set_link(struct jv_netcfg *cfg, uint32_t ifindex, uint16_t attr, uint32_t value)
 {
     struct nlmsghdr *msg = begin(cfg, RTM_NEWLINK, NLM_F_ACK);
     struct ifinfomsg *info = mnl_nlmsg_put_extra_header(msg, sizeof(*info));
     info->ifi_family = AF_UNSPEC;
     info->ifi_index = (int)ifindex;
-    mnl_attr_put_u32(msg, IFLA_GROUP, group);
+    mnl_attr_put_u32(msg, attr, value);
     return transact(cfg, msg, NULL, NULL);
+}
+
+enum jv_err jv_netcfg_link_group(struct jv_netcfg *cfg, uint32_t ifindex, uint32_t group)
+{
+    return set_link(cfg, ifindex, IFLA_GROUP, group);
 }
 
 enum jv_err jv_netcfg_link_gso(struct jv_netcfg *cfg, uint32_t ifindex, uint32_t bytes)
 {
-    struct nlmsghdr *msg = begin(cfg, RTM_NEWLINK, NLM_F_ACK);
-    struct ifinfomsg *info = mnl_nlmsg_put_extra_header(msg, sizeof(*info));
-    info->ifi_family = AF_UNSPEC;
-    info->ifi_index = (int)ifindex;
-    mnl_attr_put_u32(msg, IFLA_GSO_MAX_SIZE, bytes);
-    return transact(cfg, msg, NULL, NULL);
+    return set_link(cfg, ifindex, IFLA_GSO_MAX_SIZE, bytes);
 }
 
 struct queues {

@@ -13,10 +13,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sched.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "net_selftest.h"
@@ -24,25 +22,6 @@
 
 int ns_a = -1, ns_b = -1;
 uint8_t buffers[SLOTS][JV_BUF_BYTES];
-
-void run(const char *fmt, ...)
-{
-    char command[512];
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(command, sizeof(command), fmt, args); /* the commands below are short */
-    va_end(args);
-    char shell[] = "/bin/sh";
-    char option[] = "-c";
-    char *const argv[] = {shell, option, command, NULL};
-    pid_t child = 0;
-    int status = -1;
-    if (posix_spawn(&child, shell, NULL, NULL, argv, environ) != 0 ||
-        waitpid(child, &status, 0) != child || status != 0) {
-        print_error("failed: %s\n", command);
-        fail();
-    }
-}
 
 void enter(int ns)
 {

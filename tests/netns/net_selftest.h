@@ -17,6 +17,7 @@
 #include "batch.h"
 #include "endpoint.h"
 #include "netcfg.h"
+#include "selftest_run.h"
 #include "tun.h"
 #include "udp.h"
 
@@ -27,8 +28,6 @@
 extern int ns_a, ns_b; /* the namespaces */
 extern uint8_t buffers[SLOTS][JV_BUF_BYTES];
 
-/* A shell command, which must succeed. */
-void run(const char *fmt, ...) JV_PRINTF(1, 2);
 void enter(int ns);
 struct jv_endpoint endpoint(const char *text);
 struct jv_prefix prefix(const char *text);

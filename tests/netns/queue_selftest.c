@@ -16,7 +16,6 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +32,7 @@
 #include "config.h"
 #include "device.h"
 #include "lanes.h"
+#include "selftest_run.h"
 #include "sys.h"
 #include "tun.h"
 #include "tunio.h"
@@ -60,26 +60,6 @@ static struct jv_tun *tuns[JV_LANES]; /* by lane */
 static struct jv_lanes *lanes;
 static uint8_t packet[JV_GSO_BYTES_MAX + 1U];
 static uint16_t next_port = 2000;
-
-static void run(const char *fmt, ...) JV_PRINTF(1, 2);
-static void run(const char *fmt, ...)
-{
-    char command[512];
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(command, sizeof(command), fmt, args); /* the commands below are short */
-    va_end(args);
-    char shell[] = "/bin/sh";
-    char option[] = "-c";
-    char *const argv[] = {shell, option, command, NULL};
-    pid_t child = 0;
-    int status = -1;
-    if (posix_spawn(&child, shell, NULL, NULL, argv, environ) != 0 ||
-        waitpid(child, &status, 0) != child || status != 0) {
-        print_error("failed: %s\n", command);
-        fail();
-    }
-}
 
 /* ---- the device ---- */
 

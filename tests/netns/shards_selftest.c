@@ -17,7 +17,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +30,7 @@
 #include "inbox.h"
 #include "netcfg.h"
 #include "sandbox.h"
+#include "selftest_run.h"
 #include "sys.h"
 #include "tun.h"
 #include "udp.h"
@@ -41,22 +41,6 @@
 #define PATIENCE_MS 3000
 
 static const char *const locals[] = {"127.0.0.1:4433", "[::1]:4433"};
-
-static void run(const char *command)
-{
-    char shell[] = "/bin/sh";
-    char option[] = "-c";
-    char line[256];
-    char *const argv[] = {shell, option, line, NULL};
-    pid_t child = 0;
-    int status = -1;
-    (void)snprintf(line, sizeof(line), "%s", command); /* the commands below are short */
-    if (posix_spawn(&child, shell, NULL, NULL, argv, environ) != 0 ||
-        waitpid(child, &status, 0) != child || status != 0) {
-        print_error("failed: %s\n", command);
-        fail();
-    }
-}
 
 static struct jv_endpoint endpoint(const char *text)
 {
